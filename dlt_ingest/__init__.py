@@ -1,0 +1,1 @@
+"""Orders ingest: DLT tables, rules, configuration, generators, metrics and the command line."""
