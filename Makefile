@@ -1,0 +1,60 @@
+# One entry for people and for CI. `make` alone prints help: a bare `make` must change nothing.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ORDERS := $(BIN)/orders
+
+##@ Use
+run: $(STAMP) ## one batch of orders, the DLT update, the dbt marts, the export; ends with a summary
+	@$(ORDERS) generate --end 1
+	@$(ORDERS) run
+
+dashboard: $(STAMP) ## both dashboards as one web page in target/dashboard
+	@$(ORDERS) dashboard
+
+docs: $(STAMP) ## the dbt docs site; then: eval "$$(.venv/bin/orders env)" && .venv/bin/dbt docs serve
+	@$(ORDERS) docs
+
+clean: ## stop the local workspace and delete it, with everything that was built
+	@if [ -x $(ORDERS) ]; then $(ORDERS) down; fi
+	rm -rf .workspace target logs dist build
+
+##@ Develop
+test: $(STAMP) ## every test: unit, integration, contract, faults
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP) ## ruff, sqlfluff, types, configuration and bundle
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/sqlfluff lint --processes 2 dbt_project macros tests/dbt
+	@$(BIN)/mypy
+	@$(ORDERS) config validate --env all
+	@$(ORDERS) bundle check
+
+fmt: $(STAMP) ## format Python and SQL
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix --processes 2 dbt_project macros tests/dbt
+
+bench: $(STAMP) ## the benchmarks beside their peers, as one table of ratios
+	@$(BIN)/python -m bench
+
+##@ Set up
+venv: $(STAMP) ## the environment in .venv, from the exact versions of requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v < (3, 14) else "Python %d.%d found, 3.10 to 3.13 needed. Next: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" % v)'
+	@echo "Making $(VENV) (first use; about a minute and a half with a good connection) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $(STAMP)
+
+help: ## this help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run dashboard docs clean test lint fmt bench venv help

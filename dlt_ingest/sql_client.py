@@ -1,0 +1,181 @@
+"""One way to query the marts from Python: the SQL warehouse, locally and on Databricks.
+
+Health check, reconciliation, quarantine, export and dashboards all read through this client, so each of them runs
+unchanged against a Databricks SQL warehouse: only the environment differs. It speaks through
+databricks-sql-connector, the library that dbt-databricks itself uses.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+
+from dlt_ingest.errors import ConfigurationError, OrdersError
+
+_REQUIRED = ("DBT_HOST", "DBT_HTTP_PATH", "DBT_ACCESS_TOKEN")
+
+
+class QueryFailedError(OrdersError):
+    """The warehouse refused or could not finish a statement. Whoever wrote the statement must act."""
+
+
+@dataclass(frozen=True)
+class WarehouseConnection:
+    """Where the SQL warehouse is.
+
+    Attributes:
+        host: Host name as in `DBT_HOST`, for the local workspace with its port.
+        http_path: Path of the warehouse, `/sql/1.0/warehouses/<id>`.
+        token: Access token; never shown by repr.
+        uri: Full address, for a warehouse that is not on port 443 (the local workspace); else None.
+        ca_file: Certificate authority to trust, for the local workspace's own certificate; else None.
+        catalog: Catalog that unqualified names resolve in; else the warehouse's default.
+    """
+
+    host: str
+    http_path: str
+    token: str = field(repr=False)
+    uri: str | None = None
+    ca_file: str | None = None
+    catalog: str | None = None
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str] | None = None, *, catalog: str | None = None
+    ) -> WarehouseConnection:
+        """Read the variables that the dbt profile reads, so that both always mean the same warehouse.
+
+        Raises:
+            ConfigurationError: If one of `DBT_HOST`, `DBT_HTTP_PATH`, `DBT_ACCESS_TOKEN` is missing.
+        """
+        environ = os.environ if environ is None else environ
+        missing = [name for name in _REQUIRED if not environ.get(name)]
+        if missing:
+            raise ConfigurationError(
+                "The SQL warehouse is not named",
+                got=f"no {', '.join(missing)} in the environment",
+                allowed=", ".join(_REQUIRED),
+                consequence="nothing was queried",
+                next_step='run `eval "$(orders env)"` for the local workspace, or set the three variables',
+            )
+        return cls(
+            host=environ["DBT_HOST"],
+            http_path=environ["DBT_HTTP_PATH"],
+            token=environ["DBT_ACCESS_TOKEN"],
+            uri=environ.get("ORDERS_WAREHOUSE_URI") or None,
+            ca_file=environ.get("ORDERS_WAREHOUSE_CA") or None,
+            catalog=catalog,
+        )
+
+
+class SqlClient:
+    """A connection to the SQL warehouse; use it as a context manager.
+
+    Rows are dictionaries with exact types: DECIMAL is `Decimal`, TIMESTAMP is `datetime`, DATE is `date`.
+    """
+
+    def __init__(self, connection: WarehouseConnection) -> None:
+        from databricks import sql  # noqa: PLC0415  # 0.7 s of imports that most commands do not need
+
+        extra: dict[str, Any] = {}
+        if connection.uri:
+            extra["_connection_uri"] = connection.uri
+        if connection.ca_file:
+            extra["_tls_trusted_ca_file"] = connection.ca_file
+        if connection.catalog:
+            extra["catalog"] = connection.catalog
+        self._errors = sql.exc.Error
+        try:
+            self._connection = sql.connect(
+                server_hostname=connection.host,
+                http_path=connection.http_path,
+                access_token=connection.token,
+                use_cloud_fetch=False if connection.uri else True,
+                enable_telemetry=False,
+                _retry_stop_after_attempts_count=3,
+                **extra,
+            )
+        except self._errors as error:
+            raise ConfigurationError(
+                "The SQL warehouse did not accept the connection",
+                got=f"{connection.host}: {first_line(error)}",
+                allowed="a running warehouse and a valid token",
+                consequence="nothing was queried",
+                next_step="check DBT_HOST, DBT_HTTP_PATH and DBT_ACCESS_TOKEN; locally, `orders status`",
+            ) from None
+
+    @classmethod
+    def from_environment(cls, *, catalog: str | None = None) -> SqlClient:
+        """Connect to the warehouse that the environment names; see `WarehouseConnection.from_environment`."""
+        return cls(WarehouseConnection.from_environment(catalog=catalog))
+
+    def query(self, statement: str) -> list[dict[str, Any]]:
+        """Run one statement and return all its rows; an empty list for a statement without a result.
+
+        Raises:
+            QueryFailedError: With the warehouse's own message.
+        """
+        return self.query_arrow(statement).to_pylist()
+
+    def query_arrow(self, statement: str) -> pa.Table:
+        """Run one statement and return its result as an Arrow table (column order and types kept)."""
+        with self._connection.cursor() as cursor:
+            self._run(cursor, statement)
+            return cursor.fetchall_arrow() if cursor.description else pa.table({})
+
+    def stream(self, statement: str, batch_rows: int = 50_000) -> Iterator[pa.RecordBatch]:
+        """Run one statement and yield its rows in batches, so that memory does not grow with the result.
+
+        The first batch is yielded even when it is empty: it carries the column names and types.
+        """
+        with self._connection.cursor() as cursor:
+            self._run(cursor, statement)
+            first = True
+            while True:
+                table = cursor.fetchmany_arrow(batch_rows)
+                if table.num_rows == 0 and not first:
+                    return
+                if table.num_rows == 0:
+                    yield pa.RecordBatch.from_pylist([], schema=table.schema)
+                    return
+                yield from table.combine_chunks().to_batches()
+                first = False
+
+    def execute(self, statement: str) -> None:
+        """Run one statement for its effect."""
+        with self._connection.cursor() as cursor:
+            self._run(cursor, statement)
+
+    def _run(self, cursor: Any, statement: str) -> None:  # noqa: ANN401  # the connector publishes no cursor protocol
+        try:
+            cursor.execute(statement)
+        except self._errors as error:
+            raise QueryFailedError(
+                "The warehouse refused the statement",
+                got=first_line(error),
+                consequence="nothing of this statement took effect",
+                next_step="mend the statement; the warehouse's message names the place",
+            ) from None
+
+    def close(self) -> None:
+        """Close the session on the warehouse."""
+        self._connection.close()
+
+    def __enter__(self) -> SqlClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text: what a person needs, without the server's stack trace."""
+    text = str(getattr(error, "message", None) or error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
