@@ -1,0 +1,21 @@
+"""What can be wrong with a bundle before anything is deployed."""
+
+from __future__ import annotations
+
+
+class BundleError(Exception):
+    """The bundle's files cannot be read as a bundle; whoever edits `databricks.yml` or `resources/` must act.
+
+    Args:
+        what: What is wrong, in one clause.
+        where: File, line and key path as far as they are known.
+        allowed: What would have been accepted.
+        next_step: What to do about it.
+    """
+
+    def __init__(self, what: str, *, where: str, allowed: str, next_step: str) -> None:
+        self.what = what
+        self.where = where
+        self.allowed = allowed
+        self.next_step = next_step
+        super().__init__(f"{where}: {what}. Allowed: {allowed}. {next_step}")
