@@ -1,0 +1,11 @@
+{#
+    The id that joins the job, the DLT update, this dbt invocation and the export of one run.
+
+    Args: none.
+    Example: `'{{ run_id() }}' as run_id`
+    NB: var run_id wins over the environment variable ORDERS_RUN_ID; with neither, it is dbt's invocation id, so that a
+    row written by hand-started dbt still has one.
+#}
+{% macro run_id() -%}
+    {{ return(var('run_id', '') or env_var('ORDERS_RUN_ID', '') or invocation_id) }}
+{%- endmacro %}
