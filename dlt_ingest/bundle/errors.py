@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dlt_ingest.errors import ConfigurationError
 
-class BundleError(Exception):
+
+class BundleError(ConfigurationError):
     """The bundle's files cannot be read as a bundle; whoever edits `databricks.yml` or `resources/` must act.
 
     Args:
@@ -14,8 +16,7 @@ class BundleError(Exception):
     """
 
     def __init__(self, what: str, *, where: str, allowed: str, next_step: str) -> None:
-        self.what = what
         self.where = where
-        self.allowed = allowed
-        self.next_step = next_step
-        super().__init__(f"{where}: {what}. Allowed: {allowed}. {next_step}")
+        super().__init__(
+            f"{where}: {what}", allowed=allowed, consequence="the bundle was not used", next_step=next_step
+        )

@@ -71,6 +71,9 @@ class Bundle:
     def pipeline(self, name: str = "orders") -> dict[str, Any]:
         """A pipeline resource, with its paths made absolute.
 
+        Args:
+            name: The pipeline's name, or its key below `resources.pipelines`.
+
         Returns:
             The keys of the bundle's pipeline resource: name, catalog, schema, libraries, root_path,
             configuration, event_log and so on. In a bundle paths are relative to the file that says them;
@@ -79,7 +82,8 @@ class Bundle:
         Raises:
             BundleError: There is no such pipeline.
         """
-        node = self._resource("pipelines", name)
+        by_name = {str(resource.get("name")): key for key, resource in self.resources("pipelines").items()}
+        node = self._resource("pipelines", by_name.get(name, name))
         pipeline = node.plain()
         if (root_path := node.find("root_path")) is not None:
             pipeline["root_path"] = self._absolute(root_path)
@@ -90,7 +94,7 @@ class Bundle:
         return pipeline
 
     def dbt_commands(
-        self, job: str = "orders", task: str = "dbt_build", *, values: Mapping[str, str] | None = None
+        self, job: str = "orders", task: str = "dbt", *, values: Mapping[str, str] | None = None
     ) -> list[str]:
         """The commands of a job's dbt task, in order, as one shell line each.
 
