@@ -1,1 +1,1 @@
-"""A laptop stand-in for Databricks: DLT runtime, SQL warehouse, catalog, engine and Postgres. Knows nothing of orders."""
+"""A laptop stand-in for Databricks: DLT runtime, SQL warehouse, catalog, engine, Postgres. Knows no orders."""

@@ -1,0 +1,22 @@
+"""What Unity Catalog knows on Databricks, kept in one SQLite file: names, kinds, comments, tags, constraints, grants.
+
+The columns of a Delta table are not in it: they are read from the table's own log, so they cannot differ from the data.
+"""
+
+from local_workspace.catalog.catalog import Catalog
+from local_workspace.catalog.names import Securable, TableName, quote
+from local_workspace.catalog.records import Column, Constraint, Finding, Grant, SchemaInfo, Table, Volume
+
+__all__ = [
+    "Catalog",
+    "Column",
+    "Constraint",
+    "Finding",
+    "Grant",
+    "SchemaInfo",
+    "Securable",
+    "Table",
+    "TableName",
+    "Volume",
+    "quote",
+]

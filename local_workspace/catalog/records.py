@@ -1,0 +1,134 @@
+"""What the catalog answers with: plain frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from local_workspace.catalog.names import Securable, TableName
+
+TABLE_KINDS = ("TABLE", "VIEW", "STREAMING_TABLE", "MATERIALIZED_VIEW")
+CONSTRAINT_TYPES = ("PRIMARY KEY", "FOREIGN KEY", "CHECK", "NOT NULL")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: In the case that the table has.
+        data_type: As Spark writes it in DDL, lower case, nested types included: `array<struct<order_id:string>>`.
+        nullable: False only if the table itself refuses NULL.
+        comment: The catalog's comment, or else the one in the Delta schema.
+        position: From 0.
+        partition_index: From 0 for a partition column, else None.
+    """
+
+    name: str
+    data_type: str
+    nullable: bool = True
+    comment: str | None = None
+    position: int = 0
+    partition_index: int | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table or view as the catalog knows it.
+
+    Attributes:
+        name: In the case in which it was given.
+        kind: One of `TABLE`, `VIEW`, `STREAMING_TABLE`, `MATERIALIZED_VIEW`.
+        location: The folder of the Delta table; None for a view.
+        managed: The folder belongs to the table and goes when it is dropped.
+        view_sql: The query of a view; for the other kinds what was recorded, if anything.
+        column_comments: By column name in lower case.
+        object_id: Stays the same when the table is renamed or replaced.
+    """
+
+    name: TableName
+    kind: str
+    location: Path | None
+    managed: bool
+    view_sql: str | None
+    comment: str | None
+    owner: str
+    created_at: datetime
+    altered_at: datetime
+    object_id: int
+    properties: dict[str, str] = field(default_factory=dict)
+    column_comments: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_view(self) -> bool:
+        """True for a plain view, which has no data of its own."""
+        return self.kind == "VIEW"
+
+
+@dataclass(frozen=True)
+class SchemaInfo:
+    """A schema, or a catalog where `schema` is None."""
+
+    catalog: str
+    schema: str | None
+    comment: str | None
+    owner: str
+    created_at: datetime
+    altered_at: datetime
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A managed volume and its folder."""
+
+    catalog: str
+    schema: str
+    name: str
+    location: Path
+    comment: str | None
+    owner: str
+    created_at: datetime
+    altered_at: datetime
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A constraint of a table. Whether it is enforced is the writer's business; the catalog records it.
+
+    Attributes:
+        columns: Of this table, for keys and NOT NULL.
+        expression: Of a CHECK.
+        references: The table that a foreign key points to, with the columns in `referenced_columns`.
+    """
+
+    name: str
+    type: str
+    columns: tuple[str, ...] = ()
+    expression: str | None = None
+    references: TableName | None = None
+    referenced_columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One privilege of one principal on one securable."""
+
+    securable: Securable
+    principal: str
+    privilege: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A difference between the catalog and the folders.
+
+    Attributes:
+        problem: `folder without table`, `table without folder`, `volume without folder`, or `leftover of a drop`.
+        subject: The name or the path.
+        next_step: What to do about it.
+    """
+
+    problem: str
+    subject: str
+    next_step: str

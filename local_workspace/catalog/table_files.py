@@ -1,0 +1,159 @@
+"""Folders of tables follow the catalog: a journal makes drop and rename whole under `kill -9`, and `rescan` reports the rest.
+
+The catalog row and the folder cannot change in one step. So a drop first deletes the row and notes the folder in the journal, in one
+transaction; then the folder is moved aside, which is one step again, and deleted at leisure. A rename notes its intention first and
+changes row and folder after. Whoever opens the catalog, looks a name up or writes first settles what a killed process left open,
+so nobody finds a table without its files, or writes into the files of a dropped one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import uuid
+from pathlib import Path
+
+from local_workspace.catalog.records import Finding
+from local_workspace.catalog.store import Store
+from local_workspace.errors import DataFault
+from local_workspace.layout import WorkspaceLayout
+
+TRASH = ".trash"
+
+
+def stored_path(layout: WorkspaceLayout, location: Path) -> str:
+    """Return how a location is recorded: relative to the workspace where it is inside, so that the folder may be moved."""
+    try:
+        return location.relative_to(layout.home).as_posix()
+    except ValueError:
+        return str(location)
+
+
+def note_removal(connection: sqlite3.Connection, stored: str) -> None:
+    """Enter into the journal that a folder is to be removed. The caller deletes the row in the same transaction."""
+    connection.execute("INSERT INTO file_moves (action, source) VALUES ('remove', ?)", (stored,))
+
+
+def note_rename(
+    connection: sqlite3.Connection,
+    table_id: int,
+    parent_id: int,
+    name: str,
+    source: str | None,
+    target: str | None,
+) -> None:
+    """Enter into the journal that a table gets a new name and, if it is managed, a new folder."""
+    connection.execute(
+        "INSERT INTO file_moves (action, source, target, table_id, new_parent_id, new_name) VALUES ('rename', ?, ?, ?, ?, ?)",
+        (source or "", target, table_id, parent_id, name),
+    )
+
+
+def settle(store: Store, layout: WorkspaceLayout) -> None:
+    """Do what the journal says, under the write lock, so that two processes never move the same folder.
+
+    Raises:
+        DataFault: A folder cannot be moved; the journal keeps its entry.
+    """
+    with store.read() as connection:
+        if connection.execute("SELECT 1 FROM file_moves LIMIT 1").fetchone() is None:
+            return
+    with store.write() as connection:
+        for move in connection.execute("SELECT * FROM file_moves ORDER BY id").fetchall():
+            try:
+                if move["action"] == "remove":
+                    _move_to_trash(layout, layout.home / move["source"])
+                else:
+                    _finish_rename(connection, layout, move)
+            except OSError as error:
+                raise DataFault(
+                    "A table's folder cannot be moved",
+                    got=f"{move['source']}: {error.strerror or error}",
+                    consequence="The catalog stays as it is until the folder can be moved",
+                    next_step="Check who owns the folder and whether a program holds it open, then repeat the command",
+                ) from error
+            connection.execute("DELETE FROM file_moves WHERE id = ?", (move["id"],))
+    empty_trash(layout)
+
+
+def _move_to_trash(layout: WorkspaceLayout, folder: Path) -> None:
+    if folder.exists():
+        trash = layout.warehouse / TRASH
+        trash.mkdir(parents=True, exist_ok=True)
+        folder.rename(trash / uuid.uuid4().hex)
+
+
+def _finish_rename(connection: sqlite3.Connection, layout: WorkspaceLayout, move: sqlite3.Row) -> None:
+    if move["target"] is not None:
+        source, target = layout.home / move["source"], layout.home / move["target"]
+        if source.exists() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
+        connection.execute("UPDATE tables SET location = ? WHERE id = ?", (move["target"], move["table_id"]))
+    connection.execute(
+        "UPDATE securables SET parent_id = ?, name = ?, key = ?, altered_at = strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
+        " WHERE id = ?",
+        (move["new_parent_id"], move["new_name"], move["new_name"].lower(), move["table_id"]),
+    )
+
+
+def empty_trash(layout: WorkspaceLayout) -> None:
+    """Delete what drops moved aside. Somebody else may be doing the same; what stays is reported by :func:`rescan`."""
+    trash = layout.warehouse / TRASH
+    if trash.is_dir():
+        for folder in trash.iterdir():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def rescan(store: Store, layout: WorkspaceLayout) -> list[Finding]:
+    """Compare the catalog with the folders and report every difference; nothing is changed."""
+    findings: list[Finding] = []
+    with store.read() as connection:
+        rows = connection.execute(
+            "SELECT c.name || '.' || s.name || '.' || o.name AS name, o.type, coalesce(t.location, '') AS location"
+            " FROM securables o JOIN securables s ON s.id = o.parent_id JOIN securables c ON c.id = s.parent_id"
+            " LEFT JOIN tables t ON t.id = o.id WHERE o.type IN ('TABLE', 'VOLUME') ORDER BY 1"
+        ).fetchall()
+    known: set[Path] = set()
+    for row in rows:
+        if row["type"] == "VOLUME":
+            if not layout.volume_path(*row["name"].split(".")).is_dir():
+                findings.append(
+                    Finding(
+                        "volume without folder",
+                        row["name"],
+                        "Land files again; the folder is made when the volume is used",
+                    )
+                )
+        elif row["location"]:
+            location = layout.home / row["location"]
+            known.add(location)
+            if not (location / "_delta_log").is_dir():
+                findings.append(
+                    Finding(
+                        "table without folder",
+                        row["name"],
+                        "Refresh the table in full, or drop it from the catalog",
+                    )
+                )
+    for log in sorted(layout.warehouse.glob("*/*/*/_delta_log")):
+        if log.parent not in known and log.parents[2].name != TRASH:
+            below = log.parent.relative_to(layout.warehouse)
+            findings.append(
+                Finding(
+                    "folder without table",
+                    below.as_posix(),
+                    "The next update or build of this table takes it over; delete the folder if nothing builds it",
+                )
+            )
+    trash = layout.warehouse / TRASH
+    if trash.is_dir():
+        findings += [
+            Finding(
+                "leftover of a drop",
+                entry.relative_to(layout.home).as_posix(),
+                "Delete the folder; nothing refers to it",
+            )
+            for entry in sorted(trash.iterdir())
+        ]
+    return findings

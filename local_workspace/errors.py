@@ -1,0 +1,126 @@
+"""Errors of the local workspace, one class for each party that has to act.
+
+Every error carries the same five facts, so that a command can print one readable sentence and a program can read the parts.
+"""
+
+from __future__ import annotations
+
+
+class LocalWorkspaceError(Exception):
+    """Base of every error that the local workspace raises on purpose.
+
+    Args:
+        what: What went wrong, as a clause without a full stop.
+        got: The value that was found, if one value is to blame.
+        allowed: What would have been accepted.
+        consequence: What this means for the data or the command.
+        next_step: What the reader can do now.
+
+    Never pass a password or a token in any of the parts: they are printed and logged.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        got: object = None,
+        allowed: object = None,
+        consequence: str | None = None,
+        next_step: str | None = None,
+    ) -> None:
+        self.what = what
+        self.got = None if got is None else str(got)
+        self.allowed = None if allowed is None else str(allowed)
+        self.consequence = consequence
+        self.next_step = next_step
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        facts = []
+        if self.got is not None:
+            facts.append(f"got {self.got}")
+        if self.allowed is not None:
+            facts.append(f"allowed: {self.allowed}")
+        head = self.what.rstrip(".") + (f" ({'; '.join(facts)})" if facts else "") + "."
+        tail = [_sentence(part) for part in (self.consequence, self.next_step) if part]
+        return " ".join([head, *tail])
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Give the class name and the parts, for a state file or a JSON report."""
+        return {
+            "class": type(self).__name__,
+            "what": self.what,
+            "got": self.got,
+            "allowed": self.allowed,
+            "consequence": self.consequence,
+            "next_step": self.next_step,
+        }
+
+    @staticmethod
+    def from_dict(parts: dict[str, str | None]) -> LocalWorkspaceError:
+        """Rebuild the error that another process wrote with :meth:`to_dict`."""
+        kind = next((kind for kind in _KINDS if kind.__name__ == parts.get("class")), LocalWorkspaceError)
+        error = kind.__new__(kind)
+        LocalWorkspaceError.__init__(
+            error,
+            parts.get("what") or "The local workspace failed",
+            got=parts.get("got"),
+            allowed=parts.get("allowed"),
+            consequence=parts.get("consequence"),
+            next_step=parts.get("next_step"),
+        )
+        return error
+
+
+class ConfigurationError(LocalWorkspaceError):
+    """Whoever configures the workspace must act: a setting, a package or a folder is not as it has to be."""
+
+
+class InputError(LocalWorkspaceError):
+    """The caller must act: a name, a path or an argument is not acceptable."""
+
+
+class PipelineCodeError(LocalWorkspaceError):
+    """The author of the pipeline code must act: the code does not define a pipeline that can run."""
+
+
+class NotSupported(LocalWorkspaceError):  # noqa: N818  (reads as what it says: "NotSupported: ...")
+    """The stand-in does not do what Databricks does; it says so rather than doing something else.
+
+    Args:
+        thing: The feature, statement or option, by the name its user wrote.
+        way_out: What to do instead.
+        got: The text or value that asked for it.
+    """
+
+    def __init__(self, thing: str, way_out: str | None = None, *, got: object = None) -> None:
+        self.thing = thing
+        super().__init__(f"{thing} is not supported by the local workspace", got=got, next_step=way_out)
+
+
+class EngineError(LocalWorkspaceError):
+    """The engine process died, cannot be reached or cannot start; the statement may be run again."""
+
+
+class DataFault(LocalWorkspaceError):  # noqa: N818  (names the state of the data, not a failed call)
+    """The data on disk is not as the workspace left it; somebody has to look before more is written."""
+
+
+class WorkspaceBusy(LocalWorkspaceError):  # noqa: N818  (a condition that passes; try again)
+    """Another process holds what this one needs; waiting or stopping the other one helps."""
+
+
+_KINDS: tuple[type[LocalWorkspaceError], ...] = (
+    ConfigurationError,
+    InputError,
+    PipelineCodeError,
+    NotSupported,
+    EngineError,
+    DataFault,
+    WorkspaceBusy,
+)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,0 +1,163 @@
+"""Where everything of one workspace lies: one folder, and the translation of Databricks paths into it."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlparse
+
+from local_workspace.errors import ConfigurationError, InputError
+
+_FORBIDDEN_IN_NAMES = re.compile(r"[./\\\x00-\x20\x7f]")
+
+
+def check_name(name: str, what: str) -> str:
+    """Return `name` if Unity Catalog would take it for a catalog, schema, table or volume.
+
+    The rule (no full stop, space, slash, control character or DEL, at most 255 characters) is in Databricks' documentation,
+    page "Names", section "Object names in Unity Catalog". The backslash is refused as well: it is a separator on some systems.
+
+    Raises:
+        InputError: The name is empty, too long or has a character that is not allowed.
+    """
+    if not name or len(name) > 255 or _FORBIDDEN_IN_NAMES.search(name):
+        raise InputError(
+            f"This is no valid {what} name",
+            got=repr(name),
+            allowed="1 to 255 characters without full stop, space, slash, backslash or control character",
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class WorkspaceLayout:
+    """The folders and files of one workspace; a pure description that creates nothing until :meth:`create`.
+
+    Args:
+        home: The workspace folder. It is made absolute, so that later changes of directory do not move it.
+    """
+
+    home: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "home", Path(os.path.abspath(Path(self.home).expanduser())))  # noqa: PTH100
+
+    @property
+    def warehouse(self) -> Path:
+        """Delta tables, as `<catalog>/<schema>/<table>/`."""
+        return self.home / "warehouse"
+
+    @property
+    def volumes(self) -> Path:
+        """What is `/Volumes` on Databricks, as `<catalog>/<schema>/<volume>/`."""
+        return self.home / "Volumes"
+
+    @property
+    def catalog_file(self) -> Path:
+        """The SQLite file of the catalog."""
+        return self.home / "catalog.sqlite"
+
+    @property
+    def pipelines(self) -> Path:
+        """Bookkeeping of the DLT runtime, one folder a pipeline."""
+        return self.home / "pipelines"
+
+    @property
+    def postgres(self) -> Path:
+        """What the embedded Postgres keeps between two starts."""
+        return self.home / "postgres"
+
+    @property
+    def run(self) -> Path:
+        """State, token, certificate, password and locks of the running processes; only its owner may enter."""
+        return self.home / "run"
+
+    @property
+    def logs(self) -> Path:
+        """What the processes of the workspace write about themselves."""
+        return self.home / "logs"
+
+    def create(self) -> WorkspaceLayout:
+        """Create the folders that are missing.
+
+        Raises:
+            ConfigurationError: The folder cannot be created or written.
+        """
+        try:
+            for folder in (self.home, self.warehouse, self.volumes, self.pipelines, self.logs, self.run):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.run.chmod(0o700)
+        except OSError as error:
+            raise ConfigurationError(
+                "The workspace folder cannot be created or written",
+                got=f"{self.home}: {error.strerror or error}",
+                next_step="Choose another folder, or give yourself the right to write there",
+            ) from error
+        return self
+
+    def table_path(self, catalog: str, schema: str, table: str) -> Path:
+        """Return the folder of a managed table.
+
+        Names are compared without regard to case, so the folder is always lower case: `A.b.C` and `a.B.c` are one table, on a
+        case-sensitive file system too.
+
+        Raises:
+            InputError: One of the names is not valid.
+        """
+        check_name(catalog, "catalog")
+        check_name(schema, "schema")
+        check_name(table, "table")
+        return self.warehouse / catalog.lower() / schema.lower() / table.lower()
+
+    def volume_path(self, catalog: str, schema: str, volume: str) -> Path:
+        """Return the folder of a volume.
+
+        Raises:
+            InputError: One of the names is not valid.
+        """
+        check_name(catalog, "catalog")
+        check_name(schema, "schema")
+        check_name(volume, "volume")
+        return self.volumes / catalog.lower() / schema.lower() / volume.lower()
+
+    def local_path(self, uri: str | os.PathLike[str]) -> Path:
+        """Translate a path as pipeline code writes it into a path on this machine.
+
+        `/Volumes/c/s/v/rest` and `dbfs:/Volumes/c/s/v/rest` lie below the workspace folder; `file:/...` is taken as it is. The three
+        names are lower-cased, the rest keeps its case.
+
+        Raises:
+            InputError: Any other path: pipeline code on Databricks could not read it either, or would read something else.
+        """
+        text = os.fspath(uri)
+        if text.startswith("file:"):
+            return Path(unquote(urlparse(text).path))
+        path = text[len("dbfs:") :] if text.startswith("dbfs:") else text
+        parts = [part for part in PurePosixPath(path).parts if part != "/"]
+        if not path.startswith("/") or not parts or parts[0] != "Volumes" or ".." in parts:
+            raise InputError(
+                "This path is not in a volume",
+                got=repr(text),
+                allowed="/Volumes/<catalog>/<schema>/<volume>/..., the same with dbfs: in front, or file:/...",
+            )
+        names = [part.lower() for part in parts[1:4]]
+        return self.volumes.joinpath(*names, *parts[4:])
+
+    def volume_uri(self, path: str | os.PathLike[str]) -> str:
+        """Translate a path on this machine into the `dbfs:/Volumes/...` URI that Databricks shows for the same file.
+
+        Raises:
+            InputError: The path is not below the workspace's volumes.
+        """
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links out of the volume)
+        try:
+            below = absolute.relative_to(self.volumes)
+        except ValueError:
+            raise InputError(
+                "This file is not in a volume of the workspace",
+                got=absolute,
+                allowed=f"a path below {self.volumes}",
+            ) from None
+        return "dbfs:/" + "/".join(("Volumes", *below.parts))
