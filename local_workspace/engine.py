@@ -1,0 +1,271 @@
+"""The engine: a Sail server (Spark Connect) in a child process, and sessions on it that fail fast when it is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local_workspace.errors import EngineError, InputError
+from local_workspace.layout import WorkspaceLayout, check_name
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+START_SECONDS = 60.0
+_LOG_BYTES = 10_000_000
+# The engine needs none of these, and its log may show its environment.
+_SECRETS = ("POSTGRES_PASSWORD", "PGPASSWORD", "DBT_ACCESS_TOKEN", "DATABRICKS_TOKEN")
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """What the engine is told at its start.
+
+    Args:
+        catalogs: The catalogs it has, all in memory; a statement can only name one of these.
+        default_catalog: One of them; the first if not given.
+        stack_bytes: Stack of a worker thread. Deep plans kill the process with the default of 2 MB.
+        session_timeout_seconds: After so long without use a session forgets its tables and views.
+        extra: More `SAIL_*` variables, by name.
+    """
+
+    catalogs: tuple[str, ...] = ("main",)
+    default_catalog: str | None = None
+    stack_bytes: int = 67_108_864
+    session_timeout_seconds: int = 604_800
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.catalogs:
+            check_name(name, "catalog")
+            if name.lower() == "system" or '"' in name:
+                raise InputError("The engine cannot have a catalog of this name", got=name)
+        if not self.catalogs or self.default not in self.catalogs:
+            raise InputError("The default catalog is not in the list", got=self.default_catalog, allowed=self.catalogs)
+
+    @property
+    def default(self) -> str:
+        """The catalog of a one- or two-level name."""
+        return self.default_catalog or (self.catalogs[0] if self.catalogs else "")
+
+    def environment(self, layout: WorkspaceLayout) -> dict[str, str]:
+        """Return the variables for the child process (Sail documentation, page "Configuration")."""
+        listed = ", ".join(
+            f'{{name="{name}", type="memory", initial_database=["default"]}}' for name in self.catalogs
+        )
+        return {
+            "SAIL_RUNTIME__STACK_SIZE": str(self.stack_bytes),
+            "SAIL_SPARK__SESSION_TIMEOUT_SECS": str(self.session_timeout_seconds),
+            "SAIL_CATALOG__LIST": f"[{listed}]",
+            "SAIL_CATALOG__DEFAULT_CATALOG": self.default,
+            "SAIL_CATALOG__DEFAULT_DATABASE": '["default"]',
+            "SAIL_EXECUTION__CHECKPOINT__PATH": str(layout.run / "checkpoints"),
+            "MIMALLOC_PURGE_DELAY": "0",  # gives memory back after each statement
+            "TZ": "UTC",
+            **self.extra,
+        }
+
+
+class EngineHandle:
+    """A running engine process that this process started."""
+
+    def __init__(self, process: subprocess.Popen[bytes], address_fd: int, log_file: Path) -> None:
+        self._process = process
+        self._address_fd: int | None = address_fd
+        self._address: str | None = None
+        self.log_file = log_file
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def address(self) -> str:
+        """The Spark Connect address, `sc://127.0.0.1:PORT`; waits for it if the engine is still starting.
+
+        Raises:
+            EngineError: The engine ended before it listened, or did not listen in time.
+        """
+        if self._address is None:
+            self._address = self._read_address()
+        return self._address
+
+    def _read_address(self) -> str:
+        descriptor = self._address_fd
+        text = b""
+        deadline = time.monotonic() + START_SECONDS
+        while descriptor is not None and time.monotonic() < deadline:
+            if select.select([descriptor], [], [], 0.2)[0]:
+                piece = os.read(descriptor, 100)
+                text += piece
+                if not piece:
+                    break
+        if descriptor is not None:
+            os.close(descriptor)
+            self._address_fd = None
+        if not text:
+            code = self._process.poll()
+            self.stop()
+            raise EngineError(
+                "The engine (Sail) did not start",
+                got=f"no answer within {START_SECONDS:.0f} s" if code is None else _end_of(code),
+                next_step=f"Look at the end of {self.log_file}, and run `orders doctor`",
+            )
+        return f"sc://{text.decode()}"
+
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def how_it_ended(self) -> str | None:
+        """Say in words how the process ended, or None while it runs."""
+        code = self._process.poll()
+        return None if code is None else _end_of(code)
+
+    def stop(self) -> None:
+        """End the engine. What it has not committed to a Delta log is not visible to anyone, so there is nothing to save."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        if self._address_fd is not None:
+            os.close(self._address_fd)
+            self._address_fd = None
+
+    def __enter__(self) -> EngineHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class SailEngine:
+    """Starts Sail. Another engine that speaks Spark Connect needs no class: its address is enough for :func:`connect`."""
+
+    @staticmethod
+    def start(layout: WorkspaceLayout, settings: EngineSettings | None = None, *, wait: bool = True) -> EngineHandle:
+        """Start a Sail server on a free port of 127.0.0.1 in a child process that ends with this one.
+
+        Args:
+            layout: Its log is `<logs>/sail.log`.
+            settings: Defaults to one catalog `main`.
+            wait: Return when it listens; otherwise at once, and :attr:`EngineHandle.address` waits.
+
+        Raises:
+            EngineError: It did not start.
+        """
+        settings = settings or EngineSettings()
+        layout.create()
+        (layout.run / "checkpoints").mkdir(exist_ok=True)
+        log_file = layout.logs / "sail.log"
+        if log_file.exists() and log_file.stat().st_size > _LOG_BYTES:
+            log_file.replace(log_file.with_name("sail.log.1"))
+        environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+        environment.update(settings.environment(layout))
+        environment["PYTHONPATH"] = os.pathsep.join(
+            [str(Path(__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+        )
+        # The kernel ties a child to the thread that started it, so the stronger of the two watches is for the main thread only.
+        parent = os.getpid() if threading.current_thread() is threading.main_thread() else 0
+        read_end, write_end = os.pipe()
+        with log_file.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "local_workspace.sail_server", str(write_end), str(parent)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                pass_fds=(write_end,),
+                cwd=layout.home,
+                start_new_session=True,
+            )
+        os.close(write_end)
+        handle = EngineHandle(process, read_end, log_file)
+        if wait:
+            handle.address  # noqa: B018  (reading it waits, and raises when the engine did not start)
+        return handle
+
+
+def connect(
+    address: str, conf: Mapping[str, str] | None = None, *, log_file: Path | str | None = None
+) -> SparkSession:
+    """Open a new session on an engine: UTC, ANSI, and errors in seconds instead of minutes when the engine is gone.
+
+    Args:
+        address: `sc://HOST:PORT`, with parameters behind it if wanted (Spark Connect's connection string).
+        conf: More Spark settings.
+        log_file: Named in the error text.
+
+    Raises:
+        EngineError: Nobody listens there. The session raises it too, from whichever call, when the engine dies later.
+    """
+    host, port = _host_and_port(address)
+    if not _listens(host, port):
+        raise _gone(address, log_file)
+
+    from pyspark.sql import SparkSession  # noqa: PLC0415  (0.5 s that a process without a session must not pay)
+
+    from local_workspace.engine_retries import FailFastPolicy  # noqa: PLC0415
+
+    session: SparkSession = SparkSession.builder.remote(address).create()
+    session.client.set_retry_policies(
+        [FailFastPolicy(lambda: _listens(host, port), lambda: _gone(address, log_file))]
+    )
+    settings = {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "true",
+        **(conf or {}),
+    }
+    for name, value in settings.items():
+        session.conf.set(name, value)
+    return session
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    body = address.removeprefix("sc://").split("/")[0].split(";")[0]
+    host, _, port = body.rpartition(":")
+    if not address.startswith("sc://") or not host or not port.isdigit():
+        raise InputError("This is no Spark Connect address", got=address, allowed="sc://HOST:PORT")
+    return host, int(port)
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=2.0):
+            return True
+    except OSError:
+        return False
+
+
+def _gone(address: str, log_file: Path | str | None) -> EngineError:
+    return EngineError(
+        "The engine (Sail) is gone: nobody listens at its address any more",
+        got=address,
+        consequence="The statement did not finish; what it had committed before is there, the rest is not",
+        next_step="Run the command again, which starts a new engine; "
+        f"{log_file or 'logs/sail.log in the workspace folder'} says why it died",
+    )
+
+
+def _end_of(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    import signal  # noqa: PLC0415
+
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"killed by {name}"
