@@ -1,0 +1,29 @@
+"""`python -m dlt_ingest.quality --test`: the same as `orders quality test`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Translate the module's options into the command's, and hand over.
+
+    The command line is imported here and not above: it alone knows a local workspace, on whose engine the
+    rules run.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m dlt_ingest.quality", description="The rules on their built-in good and bad rows."
+    )
+    parser.add_argument(
+        "--test", action="store_true", required=True, help="run the check; exit 1 if a row is misjudged"
+    )
+    parser.parse_args(arguments)
+
+    from dlt_ingest.cli.main import main as orders  # noqa: PLC0415
+
+    orders(["quality", "test"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

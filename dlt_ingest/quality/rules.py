@@ -1,0 +1,171 @@
+"""The rules of an order record, once, as data.
+
+A predicate is Spark SQL over the columns of `bronze.orders` and says what a good row looks like. How the
+rules are written:
+
+* A predicate that gives NULL counts as broken (the evaluation makes it FALSE), so that no row passes by being
+  unclear.
+* One fault breaks one rule. Presence has rules of its own, so every other rule lets NULL pass; a line that
+  cannot be read breaks only `record_is_readable`, and a value of the wrong type only
+  `fields_have_declared_types`, though both leave fields empty.
+* Nothing in a predicate can raise an error under ANSI, whatever the row holds (TRY_CAST, no division, no
+  indexing): one bad row must never stop an update.
+* A predicate depends on the row alone, never on the clock of the update: the same row is judged the same in a
+  full refresh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from dlt_ingest.quality.order_statuses import STATUS_RANKS
+
+# A row that breaks a rule leaves the stream: it is in quarantine instead of Silver. There is no second action
+# on purpose. A rule that only watches is a dbt test with severity warn; a rule that stops the update would
+# let one row hold up all others.
+DROP = "drop"
+
+MAX_PRICE = Decimal("100000.00")
+MAX_ITEMS_ORDERED = 10_000
+FIRST_DATE_ORDERED = "1990-01-01"
+CLOCK_TOLERANCE = "INTERVAL 5 MINUTES"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of the order record.
+
+    Attributes:
+        name: Name of the expectation, of the entry in `failed_rules` and of the metric. Never renamed
+            lightly.
+        predicate: SQL condition that a good row fulfils.
+        meaning: The rule in words, and what would go wrong without it.
+        action: What happens to a row that breaks it; always `drop` (to quarantine).
+    """
+
+    name: str
+    predicate: str
+    meaning: str
+    action: str = DROP
+
+
+# True where a missing value is explained by another rule already: the whole line is unreadable, or the field
+# was there with another type (Auto Loader then puts it into _rescued_data under the field's name).
+def _lost_elsewhere(field: str) -> str:
+    return f"_corrupt_record IS NOT NULL OR get_json_object(_rescued_data, '$.{field}') IS NOT NULL"
+
+
+def _is_present(field: str) -> str:
+    return f"{field} IS NOT NULL OR {_lost_elsewhere(field)}"
+
+
+def _has_text(field: str) -> str:
+    return f"COALESCE(TRIM({field}), '') <> '' OR {_lost_elsewhere(field)}"
+
+
+_IN_CENTS = "TRY_CAST(price AS DECIMAL(18,2))"
+_STATUSES = ", ".join(f"'{status}'" for status in STATUS_RANKS)
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "record_is_readable",
+        "_corrupt_record IS NULL",
+        "The line is one JSON object. What is not, is kept as it came.",
+    ),
+    Rule(
+        "fields_have_declared_types",
+        "_rescued_data IS NULL",
+        "Every field has its declared name and type. What did not fit stands in _rescued_data.",
+    ),
+    Rule(
+        "order_id_present", _has_text("order_id"), "Without an order id, events cannot be joined to an order."
+    ),
+    Rule(
+        "customer_id_present",
+        _has_text("customer_id"),
+        "Without a customer, the order is in no customer mart.",
+    ),
+    Rule("order_item_present", _has_text("order_item"), "Without an item, the order is in no product mart."),
+    Rule("price_present", _is_present("price"), "Without a price, the order has no value."),
+    Rule(
+        "price_positive",
+        "price IS NULL OR price > 0",
+        "Nothing is sold for nothing or less: 0.00 is a gap in the source, not a gift.",
+    ),
+    Rule(
+        "price_in_cents",
+        f"price IS NULL OR {_IN_CENTS} IS NULL OR price = {_IN_CENTS}",
+        "Money has two decimals. A price of 4.999 would be rounded, and revenue not reconcile.",
+    ),
+    Rule(
+        "price_plausible",
+        f"price IS NULL OR price <= {MAX_PRICE}",
+        f"No single item costs more than {MAX_PRICE:,} dollars; a slip of the decimal point does.",
+    ),
+    Rule(
+        "items_ordered_present",
+        _is_present("items_ordered"),
+        "Without a number of items, the order has no value.",
+    ),
+    Rule(
+        "items_ordered_positive",
+        "items_ordered IS NULL OR items_ordered > 0",
+        "An order is for one item at least.",
+    ),
+    Rule(
+        "items_ordered_plausible",
+        f"items_ordered IS NULL OR items_ordered <= {MAX_ITEMS_ORDERED}",
+        f"No order is for more than {MAX_ITEMS_ORDERED:,} items of a kind.",
+    ),
+    Rule(
+        "status_known",
+        f"COALESCE(status, '') IN ({_STATUSES}) OR {_lost_elsewhere('status')}",
+        "The status is one of the order's life; any other has no meaning for revenue.",
+    ),
+    Rule(
+        "date_ordered_present", _is_present("date_ordered"), "Without its day, the order is in no daily mart."
+    ),
+    Rule(
+        "date_ordered_plausible",
+        f"date_ordered IS NULL OR date_ordered >= DATE'{FIRST_DATE_ORDERED}'",
+        f"No order is older than {FIRST_DATE_ORDERED}; 1970-01-01 is a default of some program.",
+    ),
+    Rule(
+        "order_timestamp_present",
+        _is_present("order_timestamp"),
+        "Without its moment, the event cannot be put in order with the others.",
+    ),
+    Rule(
+        "ordered_before_event",
+        "date_ordered IS NULL OR order_timestamp IS NULL OR date_ordered <= TO_DATE(order_timestamp)",
+        "Nothing happens to an order before it is placed.",
+    ),
+    Rule(
+        "not_from_the_future",
+        f"order_timestamp IS NULL OR order_timestamp <= ingested_at + {CLOCK_TOLERANCE}",
+        "No event is later than its ingestion (but for 5 minutes, as clocks differ): else it would stay its "
+        "order's current state until that day comes.",
+    ),
+)
+
+RULE_NAMES: tuple[str, ...] = tuple(rule.name for rule in RULES)
+
+
+def failed_rules_sql() -> str:
+    """Give the SQL expression for the names of all rules that a row of Bronze breaks, as ARRAY<STRING>."""
+    broken = ", ".join(
+        f"CASE WHEN COALESCE(({rule.predicate}), FALSE) THEN CAST(NULL AS STRING) ELSE '{rule.name}' END"
+        for rule in RULES
+    )
+    return f"ARRAY_COMPACT(ARRAY({broken}))"
+
+
+def expectations() -> dict[str, str]:
+    """Give the expectations of a dataset with a column `failed_rules`: rule name -> condition.
+
+    The predicates are evaluated once, in `failed_rules_sql`; expectations and quarantine both read the
+    outcome. So the two can never disagree about a row, and `bronze = silver + quarantine` holds for any rule
+    set.
+    """
+    return {rule.name: f"NOT array_contains(failed_rules, '{rule.name}')" for rule in RULES}

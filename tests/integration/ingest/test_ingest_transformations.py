@@ -1,0 +1,138 @@
+"""Guards the DLT datasets: what each pure function makes of rows, and what the files declare to DLT."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+from pyspark.sql.types import StructType
+
+from dlt_ingest.quality.check import CHECK_ROWS, GOOD_RECORD
+from dlt_ingest.quality.inline_rows import inline_rows_sql
+from dlt_ingest.quality.order_record import BRONZE_COLUMNS
+from dlt_ingest.quality.rules import RULE_NAMES
+
+
+def bronze(spark, *rows):
+    return spark.sql(inline_rows_sql([(str(n), row) for n, row in enumerate(rows)])).drop("row_name")
+
+
+def columns_of(ddl):
+    return [(f.name, f.dataType.simpleString()) for f in StructType.fromDDL(ddl)]
+
+
+@pytest.fixture(scope="module")
+def silver_orders(declared):
+    return declared.modules["silver_orders"]
+
+
+@pytest.fixture(scope="module")
+def customers(declared):
+    return declared.modules["silver_customers"]
+
+
+def test_datasets_and_expectations_are_declared(declared):
+    """Guards the contract with the pipeline: names of two levels, descriptions, all expectations."""
+    assert set(declared.tables) == {
+        "bronze.orders",
+        "silver.orders",
+        "silver.orders_quarantine",
+        "silver.customers",
+    }
+    assert all(table["comment"] for table in declared.tables.values())
+    assert tuple(declared.expectations["silver.orders"]) == RULE_NAMES
+
+
+def test_declared_schemas_are_what_the_functions_give(spark, declared, silver_orders, customers):
+    """Guards against a refused update on Databricks, where a declared schema must match the query's."""
+    rows = bronze(spark, GOOD_RECORD)
+    quarantine = declared.modules["silver_orders_quarantine"]
+    events = silver_orders.order_events(rows)
+    for frame, module in (
+        (events, silver_orders),
+        (quarantine.quarantined(rows, "u1"), quarantine),
+        (customers.customers_with_history(events), customers),
+    ):
+        assert [(f.name, f.dataType.simpleString()) for f in frame.schema] == columns_of(module.SCHEMA)
+
+
+def test_each_row_of_bronze_is_in_silver_or_in_quarantine(spark, declared, silver_orders):
+    """Guards `bronze = silver + quarantine` on all built-in rows; no bad row may raise an error."""
+    rows = bronze(spark, *(row.row for row in CHECK_ROWS))
+    events = silver_orders.order_events(rows)
+    for condition in declared.expectations["silver.orders"].values():
+        events = events.where(condition)
+    quarantined = declared.modules["silver_orders_quarantine"].quarantined(rows, None).collect()
+    kept = events.collect()
+    assert len(kept) == sum(not row.breaks for row in CHECK_ROWS)
+    assert len(kept) + len(quarantined) == len(CHECK_ROWS)
+    assert all(row.failed_rules == [] for row in kept)
+    assert all(row.failed_rules for row in quarantined)
+    assert {row.update_id for row in quarantined} == {None}
+    assert len({row.quarantine_id for row in quarantined}) == len(quarantined)
+
+
+def test_order_event_derives_value_and_date_parts(spark, silver_orders):
+    """Guards the derived columns, money to the cent included; 2026-03-01 is a Sunday."""
+    row = silver_orders.order_events(bronze(spark, {**GOOD_RECORD, "order_id": " O-1 "})).collect()[0]
+    assert (row.order_id, row.price, row.order_value) == ("O-1", Decimal("249.90"), Decimal("499.80"))
+    assert (row.order_year, row.order_month, row.order_day_of_week, row.order_hour) == (2026, 3, 1, 9)
+
+
+def test_event_id_is_of_the_record_and_not_of_its_delivery(spark, silver_orders):
+    """Guards deduplication: a second delivery has the same id, any other value another."""
+    again = {"source_file": "dbfs:/other.json", "batch_id": "other", "ingested_at": "2026-05-01 00:00:00"}
+    differing = [
+        {"order_id": "O-2"},
+        {"order_item": "Kettle"},
+        {"price": "249.91"},
+        {"items_ordered": "3"},
+        {"status": "pending"},
+        {"date_ordered": "2026-02-28"},
+        {"customer_id": "C-2"},
+        {"order_timestamp": "2026-03-01 09:30:00.000001"},
+        {"order_id": "O-1C", "customer_id": "-1"},
+    ]
+    changes = [{}, again, *differing]
+    rows = silver_orders.order_events(
+        bronze(spark, *({**GOOD_RECORD, **change} for change in changes))
+    ).collect()
+    ids = [row.order_event_id for row in rows]
+    assert ids[0] == ids[1]
+    assert len(set(ids[1:])) == len(ids) - 1
+
+
+def test_current_state_never_depends_on_the_order_of_arrival(spark, silver_orders, customers):
+    """Guards the current state: latest event wins, then the status further on, whatever came first."""
+    late = {"order_timestamp": "2026-03-01 12:00:00"}
+    events = [
+        {**GOOD_RECORD, "status": "pending"},
+        {**GOOD_RECORD, **late, "status": "approved"},
+        {**GOOD_RECORD, **late, "status": "fulfilled"},
+        {**GOOD_RECORD, **late, "status": "fulfilled"},
+        {**GOOD_RECORD, "order_id": "O-2", "status": "cancelled", "date_ordered": "2026-02-01"},
+    ]
+    for arrival in (events, events[::-1]):
+        row = customers.customers_with_history(silver_orders.order_events(bronze(spark, *arrival))).collect()[
+            0
+        ]
+        assert (row.customer_id, row.orders) == ("C-1", 2)
+        assert (row.first_order_date, row.last_order_date) == (date(2026, 2, 1), date(2026, 3, 1))
+        assert [(o.order_id, o.status, o.order_value) for o in row.order_history] == [
+            ("O-2", "cancelled", Decimal("499.80")),
+            ("O-1", "fulfilled", Decimal("499.80")),
+        ]
+
+
+def test_quarantine_keeps_the_row_as_it_came(spark, declared):
+    """Guards the evidence: every column of Bronze is there unchanged, a price below a cent included."""
+    row = {**GOOD_RECORD, "price": "4.999", "order_id": " O-1 ", "replay_of": "a" * 64}
+    found = (
+        declared.modules["silver_orders_quarantine"].quarantined(bronze(spark, row), "update-1").collect()[0]
+    )
+    assert found.price == Decimal("4.999")
+    assert (found.order_id, found.replay_of, found.update_id) == (" O-1 ", "a" * 64, "update-1")
+    assert found.failed_rules == ["price_in_cents"]
+    assert found.quarantined_at == found.ingested_at == datetime(2026, 3, 2)  # noqa: DTZ001  # Spark gives naive UTC
+    assert {column.name for column in BRONZE_COLUMNS} <= set(found.asDict())
