@@ -100,8 +100,8 @@ class WorkspaceLayout:
     def table_path(self, catalog: str, schema: str, table: str) -> Path:
         """Return the folder of a managed table.
 
-        Names are compared without regard to case, so the folder is always lower case: `A.b.C` and `a.B.c` are one table, on a
-        case-sensitive file system too.
+        Names are compared without regard to case, so the folder is always lower case: `A.b.C` and `a.B.c`
+        are one table, on a case-sensitive file system too.
 
         Raises:
             InputError: One of the names is not valid.
@@ -125,11 +125,12 @@ class WorkspaceLayout:
     def local_path(self, uri: str | os.PathLike[str]) -> Path:
         """Translate a path as pipeline code writes it into a path on this machine.
 
-        `/Volumes/c/s/v/rest` and `dbfs:/Volumes/c/s/v/rest` lie below the workspace folder; `file:/...` is taken as it is. The three
-        names are lower-cased, the rest keeps its case.
+        `/Volumes/c/s/v/rest` and `dbfs:/Volumes/c/s/v/rest` lie below the workspace folder; `file:/...` is
+        taken as it is. The three names are lower-cased, the rest keeps its case.
 
         Raises:
-            InputError: Any other path: pipeline code on Databricks could not read it either, or would read something else.
+            InputError: Any other path: pipeline code on Databricks could not read it either, or would read
+            something else.
         """
         text = os.fspath(uri)
         if text.startswith("file:"):

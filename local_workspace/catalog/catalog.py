@@ -38,8 +38,8 @@ _TABLES = (
 class Catalog(Governance):
     """The catalog of one workspace; open it with :meth:`open`.
 
-    Any number of processes and threads may use one workspace's catalog at the same time. Names are compared without regard to case
-    and keep the case in which they were first given.
+    Any number of processes and threads may use one workspace's catalog at the same time. Names are
+    compared without regard to case and keep the case in which they were first given.
     """
 
     @classmethod
@@ -84,7 +84,8 @@ class Catalog(Governance):
         """Create a schema in a catalog that exists.
 
         Raises:
-            InputError: The catalog is missing, or the name is not valid, reserved, or taken and `if_not_exists` is false.
+            InputError: The catalog is missing, or the name is not valid, reserved, or taken and
+            `if_not_exists` is false.
         """
         self._create(Securable("SCHEMA", (catalog, schema)), if_not_exists, comment)
 
@@ -100,7 +101,8 @@ class Catalog(Governance):
         """Create a managed volume and return its folder.
 
         Raises:
-            InputError: The schema is missing, or the name is not valid, or taken and `if_not_exists` is false.
+            InputError: The schema is missing, or the name is not valid, or taken and `if_not_exists` is
+            false.
         """
         folder = self.layout.volume_path(catalog, schema, volume)
         self._create(Securable("VOLUME", (catalog, schema, volume)), if_not_exists, comment)
@@ -268,17 +270,20 @@ class Catalog(Governance):
         Args:
             name: Its schema must exist.
             kind: `TABLE`, `VIEW`, `STREAMING_TABLE` or `MATERIALIZED_VIEW`.
-            location: The folder of the Delta table; None for a view. The table is managed, so that its files go with it, if this is
+            location: The folder of the Delta table; None for a view. The table is managed, so that its
+            files go with it, if this is
                 :meth:`WorkspaceLayout.table_path` of its name.
             view_sql: The query of a view.
             columns: The columns of a view, which has no log to read them from. Ignored for the other kinds.
             comment: The comment; an empty text removes it.
             properties: Merged into those recorded; None as a value removes one.
             column_comments: As `properties`.
-            replace_existing: Forget comment, column comments, properties and constraints first, as CREATE OR REPLACE does.
+            replace_existing: Forget comment, column comments, properties and constraints first, as CREATE
+            OR REPLACE does.
 
         Raises:
-            InputError: The kind is unknown, the schema is missing, the location does not fit the kind, or the name belongs to a table
+            InputError: The kind is unknown, the schema is missing, the location does not fit the kind, or
+            the name belongs to a table
                 where a view is put, or to a view where a table is put.
         """
         if kind not in TABLE_KINDS:
@@ -373,7 +378,8 @@ class Catalog(Governance):
         """Rename a table or view within its catalog, into another schema if wanted; a managed table's folder follows.
 
         Raises:
-            InputError: It is missing, the new name is taken, its schema is missing, or it is in another catalog.
+            InputError: It is missing, the new name is taken, its schema is missing, or it is in another
+            catalog.
         """
         if name.key[0] != new_name.key[0]:
             raise InputError("A table cannot be renamed into another catalog", got=f"{name} to {new_name}")

@@ -14,7 +14,8 @@ from deltalake.exceptions import DeltaError
 from local_workspace.catalog.records import Column
 from local_workspace.errors import DataFault
 
-# The Delta protocol ("Schema Serialization Format") names the primitive types; these three differ from Spark's DDL.
+# The Delta protocol ("Schema Serialization Format") names the primitive types; these three differ from
+# Spark's DDL.
 _DDL_NAMES = {"byte": "tinyint", "short": "smallint", "long": "bigint", "integer": "int"}
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+")
 

@@ -34,8 +34,8 @@ def timestamp() -> str:
 class Governance:
     """The part of the catalog that annotates securables; :class:`~local_workspace.catalog.Catalog` adds the rest.
 
-    Every method takes a :class:`TableName` or, for anything else than a table or view, a :class:`Securable`, and raises
-    :class:`InputError` if there is no such securable.
+    Every method takes a :class:`TableName` or, for anything else than a table or view, a
+    :class:`Securable`, and raises :class:`InputError` if there is no such securable.
     """
 
     def __init__(self, store: Store, layout: WorkspaceLayout) -> None:
@@ -155,7 +155,8 @@ class Governance:
         """Record a constraint of a table.
 
         Raises:
-            InputError: The kind is unknown, the name is taken, there is a primary key already, or the referenced table is missing.
+            InputError: The kind is unknown, the name is taken, there is a primary key already, or the
+            referenced table is missing.
         """
         if constraint.type not in CONSTRAINT_TYPES:
             raise InputError(

@@ -18,7 +18,8 @@ class Column:
 
     Attributes:
         name: In the case that the table has.
-        data_type: As Spark writes it in DDL, lower case, nested types included: `array<struct<order_id:string>>`.
+        data_type: As Spark writes it in DDL, lower case, nested types included:
+        `array<struct<order_id:string>>`.
         nullable: False only if the table itself refuses NULL.
         comment: The catalog's comment, or else the one in the Delta schema.
         position: From 0.
@@ -124,7 +125,8 @@ class Finding:
     """A difference between the catalog and the folders.
 
     Attributes:
-        problem: `folder without table`, `table without folder`, `volume without folder`, or `leftover of a drop`.
+        problem: `folder without table`, `table without folder`, `volume without folder`, or `leftover of a
+        drop`.
         subject: The name or the path.
         next_step: What to do about it.
     """

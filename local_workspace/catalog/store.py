@@ -145,7 +145,8 @@ class Store:
 
     def _connect(self) -> sqlite3.Connection:
         try:
-            # Each connection is used by its own thread only; the check is off so that close() may close them all.
+            # Each connection is used by its own thread only; the check is off so that close() may close
+            # them all.
             connection = sqlite3.connect(
                 self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -222,7 +223,8 @@ class Store:
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    # Switching needs the file for itself and does not honour the busy timeout, so two first openers may collide.
+    # Switching needs the file for itself and does not honour the busy timeout, so two first openers may
+    # collide.
     deadline = time.monotonic() + BUSY_SECONDS
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:

@@ -17,11 +17,11 @@ _LOST = (
 )
 
 
-class FailFastPolicy(DefaultPolicy):  # type: ignore[misc]
+class FailFastPolicy(DefaultPolicy):
     """Spark Connect's own policy with an end to it: retry while the engine listens, raise EngineError when it does not.
 
-    The default policy retries an unreachable server for ten minutes. Whether to retry is the one question that the client asks
-    about every failed call, so this is also where the failure gets its name.
+    The default policy retries an unreachable server for ten minutes. Whether to retry is the one question
+    that the client asks about every failed call, so this is also where the failure gets its name.
 
     Args:
         listens: Tells whether the engine's port takes connections.

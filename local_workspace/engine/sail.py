@@ -1,11 +1,10 @@
-"""The engine: a Sail server (Spark Connect) in a child process, and sessions on it that fail fast when it is gone."""
+"""A Sail server (Spark Connect) in a child process."""
 
 from __future__ import annotations
 
-import json
 import os
 import select
-import socket
+import signal
 import subprocess
 import sys
 import threading
@@ -13,13 +12,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local_workspace.errors import EngineError, InputError
 from local_workspace.layout import WorkspaceLayout, check_name
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 START_SECONDS = 60.0
 _LOG_BYTES = 10_000_000
@@ -51,7 +46,9 @@ class EngineSettings:
             if name.lower() == "system" or '"' in name:
                 raise InputError("The engine cannot have a catalog of this name", got=name)
         if not self.catalogs or self.default not in self.catalogs:
-            raise InputError("The default catalog is not in the list", got=self.default_catalog, allowed=self.catalogs)
+            raise InputError(
+                "The default catalog is not in the list", got=self.default_catalog, allowed=self.catalogs
+            )
 
     @property
     def default(self) -> str:
@@ -152,10 +149,12 @@ class EngineHandle:
 
 
 class SailEngine:
-    """Starts Sail. Another engine that speaks Spark Connect needs no class: its address is enough for :func:`connect`."""
+    """Starts Sail. Another engine that speaks Spark Connect needs no class: its address is enough for :func:`~local_workspace.engine.connect`."""
 
     @staticmethod
-    def start(layout: WorkspaceLayout, settings: EngineSettings | None = None, *, wait: bool = True) -> EngineHandle:
+    def start(
+        layout: WorkspaceLayout, settings: EngineSettings | None = None, *, wait: bool = True
+    ) -> EngineHandle:
         """Start a Sail server on a free port of 127.0.0.1 in a child process that ends with this one.
 
         Args:
@@ -175,14 +174,15 @@ class SailEngine:
         environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
         environment.update(settings.environment(layout))
         environment["PYTHONPATH"] = os.pathsep.join(
-            [str(Path(__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+            [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
         )
-        # The kernel ties a child to the thread that started it, so the stronger of the two watches is for the main thread only.
+        # The kernel ties a child to the thread that started it, so the stronger of the two watches is for
+        # the main thread only.
         parent = os.getpid() if threading.current_thread() is threading.main_thread() else 0
         read_end, write_end = os.pipe()
         with log_file.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "local_workspace.sail_server", str(write_end), str(parent)],
+                [sys.executable, "-m", "local_workspace.engine.sail_server", str(write_end), str(parent)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -198,72 +198,9 @@ class SailEngine:
         return handle
 
 
-def connect(
-    address: str, conf: Mapping[str, str] | None = None, *, log_file: Path | str | None = None
-) -> SparkSession:
-    """Open a new session on an engine: UTC, ANSI, and errors in seconds instead of minutes when the engine is gone.
-
-    Args:
-        address: `sc://HOST:PORT`, with parameters behind it if wanted (Spark Connect's connection string).
-        conf: More Spark settings.
-        log_file: Named in the error text.
-
-    Raises:
-        EngineError: Nobody listens there. The session raises it too, from whichever call, when the engine dies later.
-    """
-    host, port = _host_and_port(address)
-    if not _listens(host, port):
-        raise _gone(address, log_file)
-
-    from pyspark.sql import SparkSession  # noqa: PLC0415  (0.5 s that a process without a session must not pay)
-
-    from local_workspace.engine_retries import FailFastPolicy  # noqa: PLC0415
-
-    session: SparkSession = SparkSession.builder.remote(address).create()
-    session.client.set_retry_policies(
-        [FailFastPolicy(lambda: _listens(host, port), lambda: _gone(address, log_file))]
-    )
-    settings = {
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.ansi.enabled": "true",
-        **(conf or {}),
-    }
-    for name, value in settings.items():
-        session.conf.set(name, value)
-    return session
-
-
-def _host_and_port(address: str) -> tuple[str, int]:
-    body = address.removeprefix("sc://").split("/")[0].split(";")[0]
-    host, _, port = body.rpartition(":")
-    if not address.startswith("sc://") or not host or not port.isdigit():
-        raise InputError("This is no Spark Connect address", got=address, allowed="sc://HOST:PORT")
-    return host, int(port)
-
-
-def _listens(host: str, port: int) -> bool:
-    try:
-        with socket.create_connection((host, port), timeout=2.0):
-            return True
-    except OSError:
-        return False
-
-
-def _gone(address: str, log_file: Path | str | None) -> EngineError:
-    return EngineError(
-        "The engine (Sail) is gone: nobody listens at its address any more",
-        got=address,
-        consequence="The statement did not finish; what it had committed before is there, the rest is not",
-        next_step="Run the command again, which starts a new engine; "
-        f"{log_file or 'logs/sail.log in the workspace folder'} says why it died",
-    )
-
-
 def _end_of(code: int) -> str:
     if code >= 0:
         return f"exit code {code}"
-    import signal  # noqa: PLC0415
-
     try:
         name = signal.Signals(-code).name
     except ValueError:

@@ -1,7 +1,8 @@
 """The program of the engine's child process: one Sail server, which ends with the process that started it.
 
-Run as `python -m local_workspace.sail_server ADDRESS_FD PARENT_PID`; the address goes to the file descriptor as `host:port`, and
-standard input is the pipe whose closing ends the server. Settings come in `SAIL_*` environment variables.
+Run as `python -m local_workspace.engine.sail_server ADDRESS_FD PARENT_PID`; the address goes to the file
+descriptor as `host:port`, and standard input is the pipe whose closing ends the server. Settings come in
+`SAIL_*` environment variables.
 """
 
 from __future__ import annotations

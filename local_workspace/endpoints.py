@@ -1,0 +1,103 @@
+"""Where the servers of a workspace are reached. Passwords and tokens are in no `repr`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from local_workspace.errors import ConfigurationError
+from local_workspace.ports import LOOPBACK
+
+
+@dataclass(frozen=True)
+class PostgresEndpoint:
+    """A Postgres database and the account for it.
+
+    Attributes:
+        sslmode: As libpq takes it; the embedded server has no TLS and listens on loopback only.
+        embedded: Whether it is the workspace's own server.
+    """
+
+    host: str
+    port: int
+    database: str
+    user: str
+    password: str = field(repr=False)
+    sslmode: str = "disable"
+    embedded: bool = True
+
+    def uri(self) -> str:
+        """Return the libpq URI, with the password in it: for the user's eyes and for pipes, never for a log."""
+        account = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (
+            f"postgresql://{account}@{host}:{self.port}/{quote(self.database, safe='')}"
+            f"?sslmode={quote(self.sslmode, safe='')}"
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables from which an export reads its target."""
+        return {
+            "POSTGRES_HOST": self.host,
+            "POSTGRES_PORT": str(self.port),
+            "POSTGRES_DATABASE": self.database,
+            "POSTGRES_USER": self.user,
+            "POSTGRES_PASSWORD": self.password,
+            "POSTGRES_SSLMODE": self.sslmode,
+        }
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], *, database: str) -> PostgresEndpoint | None:
+        """Read the server that `POSTGRES_HOST` and its companions name; None if `POSTGRES_HOST` is not set.
+
+        Args:
+            environment: The variables.
+            database: If `POSTGRES_DATABASE` is not set.
+
+        Raises:
+            ConfigurationError: The port is no number.
+        """
+        host = environment.get("POSTGRES_HOST", "").strip()
+        if not host:
+            return None
+        port = environment.get("POSTGRES_PORT", "").strip() or "5432"
+        if not port.isdigit() or not 0 < int(port) < 65536:
+            raise ConfigurationError("POSTGRES_PORT is no port number", got=port, allowed="1 to 65535")
+        return cls(
+            host=host,
+            port=int(port),
+            database=environment.get("POSTGRES_DATABASE", "").strip() or database,
+            user=environment.get("POSTGRES_USER", "").strip() or "postgres",
+            password=environment.get("POSTGRES_PASSWORD", ""),
+            sslmode=environment.get("POSTGRES_SSLMODE", "").strip()
+            or ("prefer" if host in LOOPBACK else "require"),
+            embedded=False,
+        )
+
+
+@dataclass(frozen=True)
+class WarehouseEndpoint:
+    """The SQL warehouse of a workspace.
+
+    Attributes:
+        http_path: As in a Databricks connection: `/sql/1.0/warehouses/local`.
+        ca_file: The certificate (PEM) that the server shows; nothing else trusts it.
+    """
+
+    host: str
+    port: int
+    http_path: str
+    token: str = field(repr=False)
+    ca_file: Path
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that profiles.yml and the SQL client read."""
+        return {
+            "DBT_HOST": f"{self.host}:{self.port}",
+            "DBT_HTTP_PATH": self.http_path,
+            "DBT_ACCESS_TOKEN": self.token,
+            "ORDERS_WAREHOUSE_URI": f"https://{self.host}:{self.port}{self.http_path}",
+            "ORDERS_WAREHOUSE_CA": str(self.ca_file),
+        }

