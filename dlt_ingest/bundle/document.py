@@ -143,13 +143,18 @@ def _node(
 ) -> Node:
     construct = yaml.SafeLoader("")
     if isinstance(source, yaml.MappingNode):
+        # Before `<<` is merged in: a key may well be set again after it came from there.
+        seen: set[str] = set()
+        for key_node, _ in source.value:
+            if key_node.value in seen:
+                place = Position(position.file, key_node.start_mark.line + 1)
+                duplicates.append(((*path, key_node.value), place))
+            seen.add(key_node.value)
         construct.flatten_mapping(source)
         values: dict[Any, Node] = {}
         for key_node, value_node in source.value:
             key = construct.construct_object(key_node, deep=True)
             place = Position(position.file, key_node.start_mark.line + 1)
-            if key in values:
-                duplicates.append(((*path, key), place))
             values[key] = _node(value_node, (*path, key), place, duplicates)
         return Node(values, position)
     if isinstance(source, yaml.SequenceNode):

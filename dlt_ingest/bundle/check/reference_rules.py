@@ -1,0 +1,72 @@
+"""Every `${...}` and `{{...}}` leads somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from dlt_ingest.bundle.check.findings import Finding, finding
+from dlt_ingest.bundle.check.subject import Subject
+
+_JOB_VALUE = re.compile(r"\{\{([^{}]*)\}\}")
+# Source: "Supported value references", Databricks jobs documentation. Task values and parameters have free
+# last parts.
+_KNOWN_JOB_VALUE = re.compile(
+    r"job\.(id|name|run_id|repair_count|start_time\.[\w.]+|trigger\.[\w.]+|parameters\.\w+)"
+    r"|task\.(name|run_id|execution_count|notebook_path)"
+    r"|tasks\.[\w-]+\.(run_id|result_state|error_code|execution_count|values\.\w+|output\..+)"
+    r"|workspace\.(id|url)|backfill\.iso_\w+|input(\.\w+)?"
+    r"|secrets/[\w.@-]+/[\w.@-]+"
+)
+
+
+def check_references(subject: Subject) -> Iterator[Finding]:
+    """Finds references to nothing, unclosed references and unknown dynamic values of a job."""
+    for dangling in subject.dangling:
+        yield finding(
+            dangling.position,
+            dangling.path,
+            f"${{{dangling.reference}}}: {dangling.reason}",
+            allowed="a declared variable, a key of the bundle, or a resource that is defined",
+            remedy="Correct the reference, or define what it means.",
+        )
+    declared = subject.tree.find("variables")
+    for path, node in subject.composition.tree.walk():
+        if not isinstance(node.value, str):
+            continue
+        if node.value.count("${") != len(re.findall(r"\$\{[^{}]*\}", node.value)):
+            yield finding(
+                node,
+                path,
+                f"a reference is not closed in {node.value!r}",
+                allowed="${name.of.something}",
+                remedy="Close it with }.",
+            )
+        if path[:1] == ("targets",):
+            continue
+        resolved = subject.tree.find(*path)
+        for match in _JOB_VALUE.finditer(str(resolved.value if resolved is not None else node.value)):
+            text = match.group(1).strip()
+            if "${" not in text and not _KNOWN_JOB_VALUE.fullmatch(text):
+                yield finding(
+                    node,
+                    path,
+                    f"{{{{{text}}}}} is no dynamic value of a job and no secret",
+                    allowed="e.g. {{job.run_id}}, {{tasks.NAME.values.KEY}}, {{secrets/SCOPE/KEY}}",
+                    remedy="Correct it; it would reach the task as it is written.",
+                )
+    used = {
+        name
+        for _, node in subject.composition.tree.walk()
+        if isinstance(node.value, str)
+        for name in re.findall(r"\$\{var\.([A-Za-z_]\w*)", node.value)
+    }
+    for name, node in declared.items() if declared is not None else []:
+        if name not in used:
+            yield finding(
+                node,
+                ("variables", name),
+                "no value of the bundle uses this variable",
+                allowed="variables that are used",
+                remedy=f"Use ${{var.{name}}}, or remove it.",
+            )
