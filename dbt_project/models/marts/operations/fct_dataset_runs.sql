@@ -1,0 +1,69 @@
+-- Grain: one row per pipeline update and dataset that the update refreshed, or tried to.
+-- Rows and bytes add up over updates; rates and durations do not, since datasets of one update refresh side by side.
+
+with
+
+dataset_updates as (
+
+    select * from {{ ref('int_operations__dataset_updates_classified') }}
+
+),
+
+updates as (
+
+    select * from {{ ref('int_operations__updates_summarised') }}
+
+),
+
+joined as (
+
+    select
+        dataset_updates.*,
+        updates.pipeline_name,
+        updates.run_id,
+        updates.is_full_refresh,
+        {{ elapsed_seconds('dataset_updates.started_at', 'dataset_updates.ended_at') }} as duration_seconds
+    from dataset_updates
+    inner join updates
+        on dataset_updates.update_id = updates.update_id
+
+),
+
+fct_dataset_runs as (
+
+    select
+        sha2(concat_ws('|', update_id, dataset), 256) as dataset_run_id,
+        update_id,
+        run_id,
+        pipeline_name,
+        dataset,
+        flow_status,
+        case
+            when is_full_refresh then 'full_refresh'
+            else coalesce(refresh_technique, 'incremental')
+        end as refresh_kind,
+        cast(rows_written + rows_dropped as bigint) as rows_in,
+        cast(rows_written as bigint) as rows_written,
+        cast(rows_deleted as bigint) as rows_deleted,
+        cast(rows_dropped as bigint) as rows_dropped,
+        case
+            when is_checked and rows_written + rows_dropped > 0
+                then cast(rows_written / cast(rows_written + rows_dropped as double) as decimal(9, 6))
+        end as quality_rate,
+        cast(bytes_written as bigint) as bytes_written,
+        cast(backlog_files as bigint) as backlog_files,
+        cast(backlog_bytes as bigint) as backlog_bytes,
+        duration_seconds,
+        case
+            when duration_seconds > 0
+                then cast((rows_written + rows_dropped) / cast(duration_seconds as double) as decimal(18, 3))
+        end as rows_per_second,
+        is_ingestion,
+        is_checked,
+        started_at,
+        ended_at
+    from joined
+
+)
+
+select * from fct_dataset_runs

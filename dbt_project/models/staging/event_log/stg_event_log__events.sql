@@ -1,0 +1,51 @@
+-- One row per event of the pipelines' event log, with the fields that describe the update as a whole.
+-- Deliberately absent: details of flows, expectations and plans, each of which has its own staging model and grain.
+
+with
+
+source as (
+
+    select
+        id,
+        origin,
+        timestamp,
+        message,
+        level,
+        error,
+        event_type,
+        from_json(
+            details,
+            'create_update STRUCT<
+                cause: STRING,
+                full_refresh: BOOLEAN,
+                config: STRUCT<configuration: MAP<STRING, STRING>>
+            >,
+            update_progress STRUCT<state: STRING>'
+        ) as details
+    from {{ source('ops', 'event_log') }}
+
+),
+
+stg_event_log__events as (
+
+    select
+        id as event_id,
+        origin.pipeline_id as pipeline_id,
+        origin.pipeline_name as pipeline_name,
+        origin.update_id as update_id,
+        event_type,
+        level,
+        message,
+        details.update_progress.state as update_state,
+        details.create_update.cause as trigger_cause,
+        nullif(details.create_update.config.configuration['orders.run_id'], '') as run_id,
+        case
+            when level = 'ERROR' then left(concat_ws(' ', message, cast(error as string)), 1000)
+        end as error_message,
+        details.create_update.full_refresh as is_full_refresh,
+        timestamp as event_at
+    from source
+
+)
+
+select * from stg_event_log__events
