@@ -91,7 +91,7 @@ class PostgresServer:
             port = self._launch(programs, data, account)
             write_private(self._folder / "port", str(port))
             endpoint = self.endpoint()
-            _create_database(endpoint)
+            ensure_database(endpoint)
         except BaseException:
             self.stop()
             raise
@@ -331,7 +331,8 @@ def external_endpoint(
     return None if own is not None and secrets.compare_digest(own.password, named.password) else named
 
 
-def _create_database(endpoint: PostgresEndpoint) -> None:
+def ensure_database(endpoint: PostgresEndpoint) -> None:
+    """Make the endpoint's database if it is not there."""
     connection = psycopg2.connect(
         host=endpoint.host,
         port=endpoint.port,

@@ -1,0 +1,4 @@
+"""The workspace daemon: one process a workspace folder, which owns the engine, the SQL warehouse and Postgres.
+
+It runs as `python -m local_workspace.daemon HOME`; :mod:`local_workspace.daemon.client` starts, finds and stops it.
+"""

@@ -1,0 +1,135 @@
+"""What runs in a workspace and what it holds, without starting or changing anything."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from local_workspace.catalog import Catalog, Finding
+from local_workspace.daemon import requests
+from local_workspace.daemon.locks import DAEMON, is_held
+from local_workspace.daemon.state import DaemonState
+from local_workspace.layout import WorkspaceLayout
+from local_workspace.postgres.process import memory_bytes
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """One server of the workspace.
+
+    Attributes:
+        pid: None if it does not run.
+        address: Where it is reached, without any secret.
+        memory_bytes: Resident memory; None where it is part of the daemon's.
+    """
+
+    name: str
+    pid: int | None
+    address: str | None
+    memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class WorkspaceStatus:
+    """The state of a workspace at one moment.
+
+    Attributes:
+        running: Whether its daemon runs.
+        persistent: Whether it is kept up without users.
+        since: When the daemon started, in ISO format, UTC.
+        phase: `stopped`, or what the daemon says of itself: `starting`, `ready`, `ending`, `failed`.
+        engine_restarts: How often the engine died and was started again.
+        tables: Number of tables and views by `catalog.schema`.
+        findings: Differences between the catalog and the folders.
+    """
+
+    home: Path
+    running: bool
+    persistent: bool
+    phase: str
+    since: str | None = None
+    engine_restarts: int = 0
+    servers: tuple[ServerStatus, ...] = ()
+    tables: dict[str, int] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the status as plain values for JSON."""
+        return {**asdict(self), "home": str(self.home)}
+
+    def render(self) -> str:
+        """Return the status as lines of text."""
+        kept = "kept up until `orders down`" if self.persistent else "ends with the last command that uses it"
+        lines = [f"Workspace {self.home}: {self.phase}" + (f", {kept}" if self.running else "")]
+        if self.since and self.running:
+            restarts = f"; the engine died {self.engine_restarts} times" if self.engine_restarts else ""
+            lines.append(f"Running since {self.since}{restarts}")
+        for server in self.servers:
+            memory = f"{server.memory_bytes / 1_000_000:,.0f} MB" if server.memory_bytes is not None else ""
+            process = f"process {server.pid}" if server.pid is not None else "not running"
+            lines.append(f"  {server.name:<14} {process:<16} {server.address or '':<44} {memory}".rstrip())
+        if self.tables:
+            lines.append("Tables and views")
+            lines += [f"  {schema:<30} {count:>4}" for schema, count in self.tables.items()]
+        if self.findings:
+            lines.append("To look at")
+            lines += [f"  {found.problem}: {found.subject}. {found.next_step}." for found in self.findings]
+        return "\n".join(lines)
+
+
+def read_status(layout: WorkspaceLayout) -> WorkspaceStatus:
+    """Read the status of a workspace, which may not even exist yet."""
+    running = is_held(layout.run / DAEMON)
+    state = DaemonState.read(layout) if running else None
+    tables: dict[str, int] = {}
+    findings: list[Finding] = []
+    if layout.catalog_file.exists():
+        catalog = Catalog.open(layout)
+        try:
+            for info in catalog.catalogs():
+                for schema in catalog.schemas(info.catalog):
+                    count = len(catalog.tables(info.catalog, schema.schema))
+                    tables[f"{schema.catalog}.{schema.schema}"] = count
+            findings = catalog.rescan()
+        finally:
+            catalog.close()
+    return WorkspaceStatus(
+        home=layout.home,
+        running=running,
+        persistent=requests.is_persistent(layout),
+        phase=state.phase if state is not None else "stopped",
+        since=state.started_at if state is not None else None,
+        engine_restarts=max(0, state.engine_starts - 1) if state is not None else 0,
+        servers=tuple(_servers(state)) if state is not None else (),
+        tables=tables,
+        findings=tuple(findings),
+    )
+
+
+def _servers(state: DaemonState) -> list[ServerStatus]:
+    warehouse = state.warehouse_endpoint
+    warehouse_address = (
+        f"https://{warehouse.host}:{warehouse.port}{warehouse.http_path}" if warehouse is not None else None
+    )
+    postgres = f"127.0.0.1:{state.postgres_port}" if state.postgres_port is not None else None
+    return [
+        ServerStatus("daemon", state.pid, None, _resident(state.pid)),
+        ServerStatus("engine (Sail)", state.engine_pid, state.engine_address, _resident(state.engine_pid)),
+        ServerStatus("SQL warehouse", state.pid if warehouse is not None else None, warehouse_address, None),
+        ServerStatus(
+            "Postgres",
+            state.postgres_pid,
+            postgres,
+            memory_bytes(state.postgres_pid) if state.postgres_pid is not None else None,
+        ),
+    ]
+
+
+def _resident(pid: int | None) -> int | None:
+    try:
+        return int(psutil.Process(pid).memory_info().rss) if pid is not None else None
+    except psutil.Error:
+        return None

@@ -1,0 +1,184 @@
+"""A workspace as its users see it: attach to it, and everything it offers is running."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from local_workspace.catalog import Catalog
+from local_workspace.daemon import client, requests
+from local_workspace.daemon.locks import FileLock
+from local_workspace.daemon.state import DaemonState
+from local_workspace.daemon.supervisor import prepare_catalog
+from local_workspace.endpoints import PostgresEndpoint, WarehouseEndpoint
+from local_workspace.engine import connect
+from local_workspace.errors import EngineError, NotSupported
+from local_workspace.layout import WorkspaceLayout
+from local_workspace.options import WorkspaceOptions
+from local_workspace.postgres import ensure_database, external_endpoint, read_endpoint
+from local_workspace.status import WorkspaceStatus, read_status
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+__all__ = ["PostgresEndpoint", "WarehouseEndpoint", "Workspace", "WorkspaceOptions", "WorkspaceStatus"]
+
+
+class Workspace:
+    """One process's hold on a running workspace; get it from :meth:`attach`, and use it as a context manager.
+
+    While anyone holds it the servers stay. They end a moment after the last one lets go or is killed, unless the workspace was
+    put up with :meth:`up`.
+    """
+
+    def __init__(self, layout: WorkspaceLayout, options: WorkspaceOptions, lease: FileLock) -> None:
+        self.layout = layout
+        self.options = options
+        self._lease = lease
+        self._external = external_endpoint(layout, os.environ, database=options.postgres_database)
+
+    # -- attaching ---------------------------------------------------------------------------------
+
+    @classmethod
+    def attach(cls, layout: WorkspaceLayout, options: WorkspaceOptions) -> Workspace:
+        """Attach to the workspace, starting its daemon if there is none, and make what `options` names.
+
+        Raises:
+            LocalWorkspaceError: What hindered the start, in one sentence, by the class that says who must act.
+        """
+        layout.create()
+        workspace = cls(layout, options, client.take_lease(layout))
+        try:
+            workspace._begin()
+        except BaseException:
+            workspace.close()
+            raise
+        return workspace
+
+    def _begin(self) -> None:
+        embedded = self.options.start_postgres and self._external is None
+        client.ensure_running(self.layout, self.options, postgres=embedded)
+        prepare_catalog(self.catalog, self.options)
+        if embedded and self.postgres is not None:
+            ensure_database(self.postgres)
+
+    def close(self) -> None:
+        """Let go of the workspace."""
+        if "catalog" in self.__dict__:
+            self.catalog.close()
+        self._lease.release()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- what it offers ----------------------------------------------------------------------------
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The catalog."""
+        return Catalog.open(self.layout)
+
+    @property
+    def _state(self) -> DaemonState:
+        state = DaemonState.read(self.layout)
+        if state is None:
+            raise EngineError(
+                "The workspace was stopped or deleted while this command used it",
+                got=self.layout.home,
+                next_step="Run the command again",
+            )
+        return state
+
+    @property
+    def engine_address(self) -> str:
+        """The engine's Spark Connect address, of now: an engine that died and was started again has another.
+
+        Raises:
+            EngineError: There is none at the moment.
+        """
+        address = self._state.engine_address
+        if address is None:
+            raise EngineError(
+                "The engine (Sail) has died and is being started again",
+                next_step=f"Run the command again; {self.engine_log} says why it died",
+            )
+        return address
+
+    @property
+    def engine_log(self) -> str:
+        """The engine's log file."""
+        return str(self.layout.logs / "sail.log")
+
+    def connect(self, conf: Mapping[str, str] | None = None) -> SparkSession:
+        """Open a new session on the engine; see :func:`local_workspace.engine.connect`."""
+        return connect(self.engine_address, conf, log_file=self.engine_log)
+
+    @property
+    def warehouse(self) -> WarehouseEndpoint:
+        """The SQL warehouse.
+
+        Raises:
+            NotSupported: The daemon was started without one.
+        """
+        endpoint = self._state.warehouse_endpoint
+        if endpoint is None:
+            raise NotSupported("The SQL warehouse of this workspace", "Use the engine's address")
+        return endpoint
+
+    @property
+    def postgres(self) -> PostgresEndpoint | None:
+        """The server that `POSTGRES_HOST` names, else the embedded one, else None if the options want none."""
+        if self._external is not None:
+            return self._external
+        if not self.options.start_postgres:
+            return None
+        return read_endpoint(
+            self.layout, database=self.options.postgres_database, user=self.options.postgres_user
+        )
+
+    @property
+    def persistent(self) -> bool:
+        """Whether the workspace stays when the last user lets go."""
+        return requests.is_persistent(self.layout)
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which other programs reach this workspace: secrets included, so for a shell only."""
+        variables = {"ORDERS_HOME": str(self.layout.home), **self.warehouse.environment()}
+        if self.postgres is not None:
+            variables.update(self.postgres.environment())
+        return variables
+
+    # -- the workspace as a whole ------------------------------------------------------------------
+
+    @classmethod
+    def up(cls, layout: WorkspaceLayout, options: WorkspaceOptions) -> None:
+        """Start the workspace and keep it up until :meth:`down`.
+
+        Raises:
+            LocalWorkspaceError: As :meth:`attach`.
+        """
+        with cls.attach(layout, options):
+            requests.set_persistent(layout, True)
+
+    @classmethod
+    def down(cls, layout: WorkspaceLayout, *, force: bool = False) -> bool:
+        """Stop the workspace, and what a killed one left behind; return whether it ran. The data stays.
+
+        Args:
+            layout: The workspace.
+            force: Stop it under the commands that use it, too.
+
+        Raises:
+            WorkspaceBusy: A command uses it, and `force` is false. It then stops when that command ends.
+        """
+        return client.stop(layout, force=force)
+
+    @classmethod
+    def status(cls, layout: WorkspaceLayout) -> WorkspaceStatus:
+        """Say what runs and what the workspace holds, starting nothing."""
+        return read_status(layout)
