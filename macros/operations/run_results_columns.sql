@@ -30,9 +30,3 @@
         {'name': 'recorded_at', 'type': 'timestamp', 'comment': 'When the row was written.'},
     ]) }}
 {%- endmacro %}
-
-
-{# The dbt commands that execute nodes. compile, docs generate and the like run hooks too, but there is nothing to record. #}
-{% macro run_results_commands() -%}
-    {{ return(['build', 'run', 'test', 'seed', 'snapshot', 'retry']) }}
-{%- endmacro %}
