@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -35,6 +35,7 @@ class WarehouseConnection:
         uri: Full address, for a warehouse that is not on port 443 (the local workspace); else None.
         ca_file: Certificate authority to trust, for the local workspace's own certificate; else None.
         catalog: Catalog that unqualified names resolve in; else the warehouse's default.
+        schema: Schema that unqualified names resolve in; else the warehouse's default.
     """
 
     host: str
@@ -43,10 +44,15 @@ class WarehouseConnection:
     uri: str | None = None
     ca_file: str | None = None
     catalog: str | None = None
+    schema: str | None = None
 
     @classmethod
     def from_environment(
-        cls, environ: Mapping[str, str] | None = None, *, catalog: str | None = None
+        cls,
+        environ: Mapping[str, str] | None = None,
+        *,
+        catalog: str | None = None,
+        schema: str | None = None,
     ) -> WarehouseConnection:
         """Read the variables that the dbt profile reads, so that both always mean the same warehouse.
 
@@ -70,7 +76,54 @@ class WarehouseConnection:
             uri=environ.get("ORDERS_WAREHOUSE_URI") or None,
             ca_file=environ.get("ORDERS_WAREHOUSE_CA") or None,
             catalog=catalog,
+            schema=schema,
         )
+
+
+class Queries(Protocol):
+    """What health check, reconciliation and dashboards need of a warehouse: statements in, rows out."""
+
+    def query(self, statement: str) -> list[dict[str, Any]]:
+        """Run one statement and return its rows."""
+        ...
+
+    def query_arrow(self, statement: str) -> pa.Table:
+        """Run one statement and return its rows as an Arrow table."""
+        ...
+
+
+class SparkQueries:
+    """The same over the Spark session of a Databricks job, which needs neither address nor token.
+
+    Args:
+        catalog: Catalog that unqualified names resolve in.
+        schema: Schema that unqualified names resolve in; else the session's.
+    """
+
+    def __init__(self, catalog: str, schema: str | None = None) -> None:
+        from pyspark.sql import SparkSession  # noqa: PLC0415  # present on Databricks, and only needed there
+
+        self._spark = SparkSession.builder.getOrCreate()
+        self._spark.catalog.setCurrentCatalog(catalog)
+        if schema:
+            self._spark.catalog.setCurrentDatabase(schema)
+
+    def query(self, statement: str) -> list[dict[str, Any]]:
+        """Run one statement and return all its rows.
+
+        Raises:
+            QueryFailedError: With Spark's own message.
+        """
+        return self.query_arrow(statement).to_pylist()
+
+    def query_arrow(self, statement: str) -> pa.Table:
+        """Run one statement and return its result as an Arrow table."""
+        from pyspark.errors import PySparkException  # noqa: PLC0415  # as above
+
+        try:
+            return self._spark.sql(statement).toArrow()
+        except PySparkException as error:
+            raise refused(error) from None
 
 
 class SqlClient:
@@ -89,13 +142,15 @@ class SqlClient:
             extra["_tls_trusted_ca_file"] = connection.ca_file
         if connection.catalog:
             extra["catalog"] = connection.catalog
+        if connection.schema:
+            extra["schema"] = connection.schema
         self._errors = sql.exc.Error
         try:
             self._connection = sql.connect(
                 server_hostname=connection.host,
                 http_path=connection.http_path,
                 access_token=connection.token,
-                use_cloud_fetch=False if connection.uri else True,
+                use_cloud_fetch=connection.uri is None,
                 enable_telemetry=False,
                 _retry_stop_after_attempts_count=3,
                 **extra,
@@ -110,9 +165,9 @@ class SqlClient:
             ) from None
 
     @classmethod
-    def from_environment(cls, *, catalog: str | None = None) -> SqlClient:
+    def from_environment(cls, *, catalog: str | None = None, schema: str | None = None) -> SqlClient:
         """Connect to the warehouse that the environment names; see `WarehouseConnection.from_environment`."""
-        return cls(WarehouseConnection.from_environment(catalog=catalog))
+        return cls(WarehouseConnection.from_environment(catalog=catalog, schema=schema))
 
     def query(self, statement: str) -> list[dict[str, Any]]:
         """Run one statement and return all its rows; an empty list for a statement without a result.
@@ -151,16 +206,11 @@ class SqlClient:
         with self._connection.cursor() as cursor:
             self._run(cursor, statement)
 
-    def _run(self, cursor: Any, statement: str) -> None:  # noqa: ANN401  # the connector publishes no cursor protocol
+    def _run(self, cursor: Any, statement: str) -> None:  # the connector publishes no cursor protocol
         try:
             cursor.execute(statement)
         except self._errors as error:
-            raise QueryFailedError(
-                "The warehouse refused the statement",
-                got=first_line(error),
-                consequence="nothing of this statement took effect",
-                next_step="mend the statement; the warehouse's message names the place",
-            ) from None
+            raise refused(error) from None
 
     def close(self) -> None:
         """Close the session on the warehouse."""
@@ -173,6 +223,16 @@ class SqlClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def refused(error: BaseException) -> QueryFailedError:
+    """The error that a refused statement becomes."""
+    return QueryFailedError(
+        "The warehouse refused the statement",
+        got=first_line(error),
+        consequence="nothing of this statement took effect",
+        next_step="mend the statement; the warehouse's message names the place",
+    )
 
 
 def first_line(error: BaseException) -> str:

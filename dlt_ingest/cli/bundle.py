@@ -1,0 +1,34 @@
+"""`orders bundle`: the deployment, proven offline."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from dlt_ingest.cli.console import console
+from dlt_ingest.cli.project import Project
+
+
+@click.group()
+def bundle() -> None:
+    """Look after databricks.yml and resources/."""
+
+
+@bundle.command()
+@click.option(
+    "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+def check(output_format: str) -> None:
+    """Check the bundle without a workspace: keys, references, paths, tasks, SQL. Exit code 1 for any mistake."""
+    from dlt_ingest.bundle.check import check_bundle
+
+    findings = check_bundle(Project.find().root)
+    if output_format == "json":
+        click.echo(json.dumps([finding.to_dict() for finding in findings]))
+    else:
+        for finding in findings:
+            console.print(str(finding), markup=False)
+        console.print(f"The bundle has {len(findings)} mistakes." if findings else "The bundle is sound.")
+    if findings:
+        raise SystemExit(1)

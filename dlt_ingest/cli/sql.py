@@ -1,0 +1,23 @@
+"""`orders sql`: one statement on the workspace."""
+
+from __future__ import annotations
+
+import click
+
+from dlt_ingest.cli.console import format_option, print_rows
+from dlt_ingest.cli.project import Project
+
+
+@click.command()
+@click.argument("query")
+@format_option
+def sql(query: str, output_format: str) -> None:
+    """Run one SQL statement and print its rows; `-` reads it from standard input.
+
+    Example: orders sql "select count(*) from gold.fct_orders" --format json
+    """
+    statement = click.get_text_stream("stdin").read() if query == "-" else query
+    with Project.find().sql_client() as client:
+        table = client.query_arrow(statement.strip().rstrip(";"))
+    if table.num_columns:
+        print_rows(table.to_pylist(), output_format, table.column_names)

@@ -1,0 +1,1 @@
+"""The AI/BI dashboards of the bundle as one web page: the same files, drawn without a workspace."""

@@ -1,0 +1,100 @@
+"""Drawing dashboards to one self-contained web page.
+
+The page carries the rows of every dataset and aggregates them in the browser, so that its filters work without a server.
+Nothing in it names an outside address: the plotting library (plotly.js, MIT) comes out of the plotly package.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from dlt_ingest.dashboards.definition import Dashboard
+
+
+def render(
+    dashboards: Sequence[Dashboard],
+    query: Callable[[str], pa.Table],
+    *,
+    source: str,
+    now: datetime | None = None,
+) -> str:
+    """Run the datasets' SQL and return the page.
+
+    Args:
+        dashboards: What to show, one tab each.
+        query: Runs one SQL statement in the catalog and schema of the marts and returns its rows.
+        source: Where the data is from, shown to the reader, for example `ecommerce_local`.
+        now: Time shown as the time of the data, UTC; the present when None.
+
+    Returns:
+        HTML text of about 5 MB plus the data, most of it the plotting library.
+    """
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415  # 1 s of imports; only this function needs it
+
+    content = {
+        "source": source,
+        "drawn_at": (now or datetime.now(timezone.utc)).strftime("%Y-%m-%d %H:%M UTC"),
+        "dashboards": [_content(dashboard, query) for dashboard in dashboards],
+    }
+    part = resources.files("dlt_ingest.dashboards") / "page"
+    template = (part / "page.html").read_text(encoding="utf-8")
+    return (
+        template.replace("/*STYLE*/", (part / "page.css").read_text(encoding="utf-8"))
+        .replace("/*PLOTLY*/", get_plotlyjs())
+        .replace("/*CONTENT*/", _script_safe(json.dumps(content, ensure_ascii=False, separators=(",", ":"))))
+        .replace("/*SCRIPT*/", (part / "page.js").read_text(encoding="utf-8"))
+    )
+
+
+def write(page: str, folder: Path) -> Path:
+    """Write the page to `index.html` in a folder, whole or not at all, and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "index.html"
+    aside = folder / ".index.html.new"
+    aside.write_text(page, encoding="utf-8")
+    aside.replace(path)
+    return path
+
+
+def _content(dashboard: Dashboard, query: Callable[[str], pa.Table]) -> dict[str, Any]:
+    datasets = {}
+    for name, sql in dashboard.datasets.items():
+        table = query(sql)
+        datasets[name] = {
+            "columns": table.column_names,
+            "rows": [[_plain(v) for v in row.values()] for row in table.to_pylist()],
+        }
+    return {
+        "name": dashboard.name,
+        "title": dashboard.name.replace("_", " ").capitalize(),
+        "pages": [asdict(page) for page in dashboard.pages],
+        "datasets": datasets,
+    }
+
+
+def _plain(value: object) -> object:
+    """A value as the page's JSON carries it.
+
+    Decimals become JSON numbers: the browser adds them as doubles, exact to the cent below 10^13.
+    """
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+def _script_safe(text: str) -> str:
+    """JSON that cannot end the script element it stands in, whatever a customer wrote into a field."""
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
