@@ -29,7 +29,7 @@ class PostgresEndpoint:
     embedded: bool = True
 
     def uri(self) -> str:
-        """Return the libpq URI, with the password in it: for the user's eyes and for pipes, never for a log."""
+        """Return the libpq URI, with the password in it: for the user and for pipes, never for a log."""
         account = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (

@@ -16,8 +16,9 @@ _FORBIDDEN_IN_NAMES = re.compile(r"[./\\\x00-\x20\x7f]")
 def check_name(name: str, what: str) -> str:
     """Return `name` if Unity Catalog would take it for a catalog, schema, table or volume.
 
-    The rule (no full stop, space, slash, control character or DEL, at most 255 characters) is in Databricks' documentation,
-    page "Names", section "Object names in Unity Catalog". The backslash is refused as well: it is a separator on some systems.
+    The rule (no full stop, space, slash, control character or DEL, at most 255 characters) is in Databricks'
+    documentation, page "Names", section "Object names in Unity Catalog". The backslash is refused as well: it
+    is a separator on some systems.
 
     Raises:
         InputError: The name is empty, too long or has a character that is not allowed.
@@ -71,7 +72,7 @@ class WorkspaceLayout:
 
     @property
     def run(self) -> Path:
-        """State, token, certificate, password and locks of the running processes; only its owner may enter."""
+        """State, token, certificate and locks of the running processes; only its owner may enter."""
         return self.home / "run"
 
     @property
@@ -141,13 +142,13 @@ class WorkspaceLayout:
             raise InputError(
                 "This path is not in a volume",
                 got=repr(text),
-                allowed="/Volumes/<catalog>/<schema>/<volume>/..., the same with dbfs: in front, or file:/...",
+                allowed="/Volumes/<catalog>/<schema>/<volume>/..., with or without dbfs:, or file:/...",
             )
         names = [part.lower() for part in parts[1:4]]
         return self.volumes.joinpath(*names, *parts[4:])
 
     def volume_uri(self, path: str | os.PathLike[str]) -> str:
-        """Translate a path on this machine into the `dbfs:/Volumes/...` URI that Databricks shows for the same file.
+        """Translate a path on this machine into the `dbfs:/Volumes/...` URI that Databricks shows for it.
 
         Raises:
             InputError: The path is not below the workspace's volumes.

@@ -17,7 +17,8 @@ class WorkspaceOptions:
         catalogs: Made if missing. The first is the default.
         schemas: Made in each of the catalogs.
         volumes: Catalog, schema and volume names, made if missing.
-        start_postgres: Whether a Postgres server is wanted. None is started where `POSTGRES_HOST` names another.
+        start_postgres: Whether a Postgres server is wanted. None is started where `POSTGRES_HOST` names
+        another.
         postgres_database: Made if missing.
         postgres_user: Owns the embedded server; chosen when its data folder is made.
         linger_seconds: How long a workspace that is not kept up stays for the next command.

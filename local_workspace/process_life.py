@@ -31,7 +31,7 @@ def die_with_parent(parent_pid: int, signal_number: int = signal.SIGKILL) -> Non
 
 
 def die_with_pipe(descriptor: int) -> None:
-    """End this process as soon as the other end of a pipe is closed, which the kernel does when its holder ends.
+    """End this process when the other end of a pipe is closed, which the kernel does when its holder ends.
 
     Works on every system and for any thread of the parent, but needs this process to run Python.
     """

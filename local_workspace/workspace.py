@@ -29,8 +29,8 @@ __all__ = ["PostgresEndpoint", "WarehouseEndpoint", "Workspace", "WorkspaceOptio
 class Workspace:
     """One process's hold on a running workspace; get it from :meth:`attach`, and use it as a context manager.
 
-    While anyone holds it the servers stay. They end a moment after the last one lets go or is killed, unless the workspace was
-    put up with :meth:`up`.
+    While anyone holds it the servers stay. They end a moment after the last one lets go or is killed,
+    unless the workspace was put up with :meth:`up`.
     """
 
     def __init__(self, layout: WorkspaceLayout, options: WorkspaceOptions, lease: FileLock) -> None:
@@ -46,7 +46,8 @@ class Workspace:
         """Attach to the workspace, starting its daemon if there is none, and make what `options` names.
 
         Raises:
-            LocalWorkspaceError: What hindered the start, in one sentence, by the class that says who must act.
+            LocalWorkspaceError: What hindered the start, in one sentence, by the class that says who must
+            act.
         """
         layout.create()
         workspace = cls(layout, options, client.take_lease(layout))
@@ -132,7 +133,7 @@ class Workspace:
 
     @property
     def postgres(self) -> PostgresEndpoint | None:
-        """The server that `POSTGRES_HOST` names, else the embedded one, else None if the options want none."""
+        """The server that `POSTGRES_HOST` names, else the embedded one; None if the options want none."""
         if self._external is not None:
             return self._external
         if not self.options.start_postgres:
@@ -147,7 +148,7 @@ class Workspace:
         return requests.is_persistent(self.layout)
 
     def environment(self) -> dict[str, str]:
-        """Return the variables with which other programs reach this workspace: secrets included, so for a shell only."""
+        """Return the variables with which other programs reach this workspace, secrets included."""
         variables = {"ORDERS_HOME": str(self.layout.home), **self.warehouse.environment()}
         if self.postgres is not None:
             variables.update(self.postgres.environment())

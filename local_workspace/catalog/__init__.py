@@ -1,4 +1,4 @@
-"""What Unity Catalog knows on Databricks, kept in one SQLite file: names, kinds, comments, tags, constraints, grants.
+"""What Unity Catalog knows on Databricks, in one SQLite file: names, comments, tags, constraints, grants.
 
 The columns of a Delta table are not in it: they are read from the table's own log, so they cannot differ
 from the data.

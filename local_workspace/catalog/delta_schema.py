@@ -24,7 +24,7 @@ _cache_guard = threading.Lock()
 
 
 def render_type(data_type: str | dict[str, Any]) -> str:
-    """Render a type of the Delta protocol's JSON schema as Spark's simple string, such as `map<string,array<bigint>>`."""
+    """Render a type of the Delta protocol's JSON schema in Spark's DDL, such as `map<string,array<int>>`."""
     if isinstance(data_type, str):
         return _DDL_NAMES.get(data_type, data_type)
     kind = data_type["type"]

@@ -19,9 +19,9 @@ from local_workspace.layout import WorkspaceLayout
 # Databricks documentation, page "Unity Catalog privileges and securable objects".
 PRIVILEGES = frozenset(
     {
-        "ALL PRIVILEGES", "APPLY TAG", "BROWSE", "CREATE FUNCTION", "CREATE MATERIALIZED VIEW", "CREATE MODEL", "CREATE SCHEMA",
-        "CREATE TABLE", "CREATE VOLUME", "EXECUTE", "EXTERNAL USE SCHEMA", "MANAGE", "MODIFY", "READ VOLUME", "REFRESH", "SELECT",
-        "USE CATALOG", "USE SCHEMA", "WRITE VOLUME",
+        "ALL PRIVILEGES", "APPLY TAG", "BROWSE", "CREATE FUNCTION", "CREATE MATERIALIZED VIEW", "CREATE MODEL",
+        "CREATE SCHEMA", "CREATE TABLE", "CREATE VOLUME", "EXECUTE", "EXTERNAL USE SCHEMA", "MANAGE", "MODIFY",
+        "READ VOLUME", "REFRESH", "SELECT", "USE CATALOG", "USE SCHEMA", "WRITE VOLUME",
     }
 )  # fmt: skip
 
@@ -32,7 +32,7 @@ def timestamp() -> str:
 
 
 class Governance:
-    """The part of the catalog that annotates securables; :class:`~local_workspace.catalog.Catalog` adds the rest.
+    """The part of the catalog that annotates securables; :class:`Catalog` adds the rest.
 
     Every method takes a :class:`TableName` or, for anything else than a table or view, a
     :class:`Securable`, and raises :class:`InputError` if there is no such securable.
@@ -204,13 +204,17 @@ class Governance:
                 raise InputError(f"The table {name} has no constraint {constraint}")
 
     def constraints(self, name: TableName) -> list[Constraint]:
-        """Return the constraints of a table, primary key first, then by name. A dropped table's foreign keys are gone with it."""
+        """Return the constraints of a table, primary key first, then by name.
+
+        A foreign key goes with the table it points to.
+        """
         with self._store.read() as connection:
             key = self._require(connection, name)
             rows = connection.execute(
-                "SELECT k.*, c.name AS ref_catalog, s.name AS ref_schema, t.name AS ref_table FROM constraints k"
-                " LEFT JOIN securables t ON t.id = k.referenced_id LEFT JOIN securables s ON s.id = t.parent_id"
-                " LEFT JOIN securables c ON c.id = s.parent_id WHERE k.id = ? ORDER BY k.type <> 'PRIMARY KEY', k.key",
+                "SELECT k.*, c.name AS ref_catalog, s.name AS ref_schema, t.name AS ref_table"
+                " FROM constraints k LEFT JOIN securables t ON t.id = k.referenced_id"
+                " LEFT JOIN securables s ON s.id = t.parent_id LEFT JOIN securables c ON c.id = s.parent_id"
+                " WHERE k.id = ? ORDER BY k.type <> 'PRIMARY KEY', k.key",
                 (key,),
             ).fetchall()
         return [
@@ -230,7 +234,7 @@ class Governance:
     # -- grants ------------------------------------------------------------------------------------
 
     def grant(self, name: Securable | TableName, principal: str, privileges: Iterable[str]) -> None:
-        """Record privileges of a principal. They are recorded only: the local workspace has one user, who may do everything.
+        """Record privileges of a principal; only recorded, as the one user here may do everything.
 
         Raises:
             InputError: A privilege is not one of Unity Catalog's.

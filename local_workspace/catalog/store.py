@@ -165,7 +165,7 @@ class Store:
                 "The catalog file is damaged",
                 got=f"{self.file}: {error}",
                 consequence="No table can be found by its name; the Delta folders are not affected",
-                next_step="Restore the file from a copy, or delete the workspace folder and load the data again",
+                next_step="Restore the file from a copy, or delete the workspace folder and load again",
             ) from error
         return connection
 
@@ -186,9 +186,9 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection inside a transaction that holds the write lock and bumps the revision when it commits.
+        """Give a connection inside a transaction that holds the write lock.
 
-        A `write` inside a `write` joins it.
+        The commit bumps the revision. A `write` inside a `write` joins it.
         """
         connection = self._connection()
         if self._local.mode == "write":
@@ -229,7 +229,7 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError:  # noqa: PERF203  (a retry is a loop around a try)
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)

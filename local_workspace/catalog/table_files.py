@@ -1,4 +1,4 @@
-"""Folders of tables follow the catalog: a journal makes drop and rename whole under `kill -9`, and `rescan` reports the rest.
+"""Folders of tables follow the catalog: a journal makes drop and rename whole under `kill -9`.
 
 The catalog row and the folder cannot change in one step. So a drop first deletes the row and notes the
 folder in the journal, in one transaction; then the folder is moved aside, which is one step again, and
@@ -25,7 +25,7 @@ TRASH = ".trash"
 
 
 def stored_path(layout: WorkspaceLayout, location: Path) -> str:
-    """Return how a location is recorded: relative to the workspace where it is inside, so that the folder may be moved."""
+    """Return how a location is recorded: relative if inside the workspace, which may then be moved."""
     try:
         return location.relative_to(layout.home).as_posix()
     except ValueError:
@@ -33,21 +33,23 @@ def stored_path(layout: WorkspaceLayout, location: Path) -> str:
 
 
 def note_removal(connection: sqlite3.Connection, stored: str) -> None:
-    """Enter into the journal that a folder is to be removed. The caller deletes the row in the same transaction."""
+    """Note in the journal that a folder is to be removed. Its row is deleted in the same transaction."""
     connection.execute("INSERT INTO file_moves (action, source) VALUES ('remove', ?)", (stored,))
 
 
 def note_rename(
     connection: sqlite3.Connection,
+    *,
     table_id: int,
     parent_id: int,
     name: str,
     source: str | None,
     target: str | None,
 ) -> None:
-    """Enter into the journal that a table gets a new name and, if it is managed, a new folder."""
+    """Note in the journal that a table gets a new name and, if it is managed, a new folder."""
     connection.execute(
-        "INSERT INTO file_moves (action, source, target, table_id, new_parent_id, new_name) VALUES ('rename', ?, ?, ?, ?, ?)",
+        "INSERT INTO file_moves (action, source, target, table_id, new_parent_id, new_name)"
+        " VALUES ('rename', ?, ?, ?, ?, ?)",
         (source or "", target, table_id, parent_id, name),
     )
 
@@ -73,7 +75,7 @@ def settle(store: Store, layout: WorkspaceLayout) -> None:
                     "A table's folder cannot be moved",
                     got=f"{move['source']}: {error.strerror or error}",
                     consequence="The catalog stays as it is until the folder can be moved",
-                    next_step="Check who owns the folder and whether a program holds it open, then repeat the command",
+                    next_step="Check who owns the folder and whether a program holds it open, then repeat",
                 ) from error
             connection.execute("DELETE FROM file_moves WHERE id = ?", (move["id"],))
     empty_trash(layout)
@@ -94,14 +96,14 @@ def _finish_rename(connection: sqlite3.Connection, layout: WorkspaceLayout, move
             source.rename(target)
         connection.execute("UPDATE tables SET location = ? WHERE id = ?", (move["target"], move["table_id"]))
     connection.execute(
-        "UPDATE securables SET parent_id = ?, name = ?, key = ?, altered_at = strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
-        " WHERE id = ?",
+        "UPDATE securables SET parent_id = ?, name = ?, key = ?,"
+        " altered_at = strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now') WHERE id = ?",
         (move["new_parent_id"], move["new_name"], move["new_name"].lower(), move["table_id"]),
     )
 
 
 def empty_trash(layout: WorkspaceLayout) -> None:
-    """Delete what drops moved aside. Somebody else may be doing the same; what stays is reported by :func:`rescan`."""
+    """Delete what drops moved aside, perhaps beside another process; :func:`rescan` reports what stays."""
     trash = layout.warehouse / TRASH
     if trash.is_dir():
         for folder in trash.iterdir():
@@ -113,8 +115,9 @@ def rescan(store: Store, layout: WorkspaceLayout) -> list[Finding]:
     findings: list[Finding] = []
     with store.read() as connection:
         rows = connection.execute(
-            "SELECT c.name || '.' || s.name || '.' || o.name AS name, o.type, coalesce(t.location, '') AS location"
-            " FROM securables o JOIN securables s ON s.id = o.parent_id JOIN securables c ON c.id = s.parent_id"
+            "SELECT c.name || '.' || s.name || '.' || o.name AS name, o.type,"
+            " coalesce(t.location, '') AS location FROM securables o"
+            " JOIN securables s ON s.id = o.parent_id JOIN securables c ON c.id = s.parent_id"
             " LEFT JOIN tables t ON t.id = o.id WHERE o.type IN ('TABLE', 'VOLUME') ORDER BY 1"
         ).fetchall()
     known: set[Path] = set()
@@ -146,7 +149,7 @@ def rescan(store: Store, layout: WorkspaceLayout) -> list[Finding]:
                 Finding(
                     "folder without table",
                     below.as_posix(),
-                    "The next update or build of this table takes it over; delete the folder if nothing builds it",
+                    "The next update or build of it takes it over; delete the folder if nothing builds it",
                 )
             )
     trash = layout.warehouse / TRASH

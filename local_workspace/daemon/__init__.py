@@ -1,4 +1,5 @@
-"""The workspace daemon: one process a workspace folder, which owns the engine, the SQL warehouse and Postgres.
+"""The workspace daemon: one process a folder, which owns the engine, the SQL warehouse and Postgres.
 
-It runs as `python -m local_workspace.daemon HOME`; :mod:`local_workspace.daemon.client` starts, finds and stops it.
+It runs as `python -m local_workspace.daemon HOME`; :mod:`local_workspace.daemon.client` starts, finds and
+stops it.
 """

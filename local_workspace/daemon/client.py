@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -58,7 +59,8 @@ def ensure_running(layout: WorkspaceLayout, options: WorkspaceOptions, *, postgr
 
     Raises:
         LocalWorkspaceError: What the daemon said when it could not start.
-        WorkspaceBusy: Another process has been starting it for too long, or it runs without a catalog that is wanted.
+        WorkspaceBusy: Another process has been starting it for too long, or it runs without a catalog that
+        is wanted.
     """
     start = FileLock(layout.run / START)
     if not start.take(seconds=START_SECONDS):
@@ -151,7 +153,7 @@ def _wait_ready(
 
 
 def _answers(state: DaemonState) -> bool:
-    """Whether each server takes connections; one that just died does not, and the daemon is about to start it again."""
+    """Whether each server takes connections: one that just died is about to be started again."""
     addresses = []
     if state.engine_address is not None:
         engine = urlparse(state.engine_address)
@@ -180,7 +182,8 @@ def stop(layout: WorkspaceLayout, *, force: bool = False) -> bool:
         force: Stop it under the commands that use it, too.
 
     Raises:
-        WorkspaceBusy: A command uses the workspace. It is not kept up any longer, and so ends with that command.
+        WorkspaceBusy: A command uses the workspace. It is not kept up any longer, and so ends with that
+        command.
     """
     if not layout.run.is_dir():
         return False
@@ -207,16 +210,15 @@ def stop(layout: WorkspaceLayout, *, force: bool = False) -> bool:
 
 
 def _terminate(layout: WorkspaceLayout, state: DaemonState | None) -> None:
-    try:
-        process = psutil.Process(state.pid if state is not None else -1)
-        if "local_workspace.daemon" not in process.cmdline():
-            raise psutil.NoSuchProcess(process.pid)
-        process.send_signal(signal.SIGTERM)
-        if not _wait_gone(layout):
-            process.kill()
-            _wait_gone(layout)
-    except (psutil.NoSuchProcess, ValueError):
-        if not _wait_gone(layout):
-            raise WorkspaceBusy(
-                "The workspace is in use by a process that cannot be found", got=layout.home
-            ) from None
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(state.pid) if state is not None else None
+            if process is not None and "local_workspace.daemon" in process.cmdline():
+                process.send_signal(number)
+        if _wait_gone(layout):
+            return
+    raise WorkspaceBusy(
+        "The workspace daemon does not end",
+        got=layout.home,
+        next_step=f"Find the process that holds {layout.run / DAEMON} and end it",
+    )

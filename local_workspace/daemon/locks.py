@@ -1,10 +1,11 @@
-"""The three locks that make starting, using and ending a daemon free of races, whoever is killed at any moment.
+"""The three locks that make starting, using and ending a daemon free of races, whoever is killed.
 
 All are `flock` locks on files in the run folder, which the kernel releases when their holder ends:
 
 - `daemon.lock`: held by the daemon while it lives. It alone says whether there is one.
 - `start.lock`: held while a client looks for the daemon and starts one, or stops it: one at a time.
-- `lease`: shared by all clients that use the daemon. The daemon takes it for itself before it ends, so it never ends under a client,
+- `lease`: shared by all clients that use the daemon. The daemon takes it for itself before it ends, so it
+never ends under a client,
   and a client that comes too late waits for the end and starts a new one.
 """
 
@@ -36,7 +37,7 @@ class FileLock:
         while True:
             try:
                 fcntl.flock(descriptor, operation)
-            except OSError as error:
+            except OSError as error:  # noqa: PERF203  (waiting is a loop around a try)
                 if error.errno not in {errno.EAGAIN, errno.EACCES}:
                     os.close(descriptor)
                     raise

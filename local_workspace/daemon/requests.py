@@ -1,4 +1,4 @@
-"""What clients ask of a running daemon: two small files in the run folder, which the daemon looks at several times a second."""
+"""What clients ask of a running daemon, as small files in the run folder; it looks several times a second."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POSTGRES = "postgres-wanted"
 
 
 def set_persistent(layout: WorkspaceLayout, persistent: bool) -> None:
-    """Ask the daemon to stay without clients, or to go with the last one. Outlives the daemon: a new one obeys it, too."""
+    """Ask the daemon to stay without clients, or to go with the last one. A later daemon obeys it, too."""
     if persistent:
         write_private(layout.run / PERSISTENT, "")
     else:

@@ -23,7 +23,8 @@ class DaemonState:
     Attributes:
         pid: Of the daemon.
         started_at: When it started, in ISO format, UTC.
-        phase: `starting` (also while the engine is started again), `ready`, `ending`, or `failed` with `error`.
+        phase: `starting` (also while the engine is started again), `ready`, `ending`, or `failed` with
+        `error`.
         catalogs: The catalogs that the engine has.
         engine_starts: How often the engine was started; more than once means that it died.
         postgres_port: Of the embedded server; None while none is wanted.
@@ -59,7 +60,7 @@ class DaemonState:
 
     @staticmethod
     def set_aside(layout: WorkspaceLayout) -> None:
-        """Make room before a new daemon is started, so that the old state is never taken for the new one's."""
+        """Make room before a new daemon starts, so that the old state is never taken for the new one's."""
         with contextlib.suppress(FileNotFoundError):
             (layout.run / FILE).replace(layout.run / PREVIOUS)
 

@@ -1,4 +1,4 @@
-"""The daemon's work: start the servers of a workspace, watch them, start again what dies, and end all of them with itself."""
+"""The daemon's work: start the servers of a workspace, start again what dies, end all of them with itself."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ class Supervisor:
                 f"The engine (Sail) died {DEATHS} times within {DEATH_SECONDS:.0f} s",
                 got=ended,
                 consequence="The workspace is stopped",
-                next_step=f"Look at the end of {self._engine.log_file}; run `orders doctor`, then the command again",
+                next_step=f"Look at the end of {self._engine.log_file}; run `orders doctor`, then try again",
             )
         self._state.phase, self._state.engine_address = STARTING, None
         self._publish()
@@ -235,7 +235,8 @@ def prepare_catalog(catalog: Catalog, options: WorkspaceOptions) -> None:
 def stop_forgotten_engine(previous: DaemonState | None) -> int | None:
     """End the engine of a daemon that was killed, if it is still there, and return its process id.
 
-    Linux ends it with the daemon; elsewhere it notices by itself a moment later. It is only touched if that process is an engine.
+    Linux ends it with the daemon; elsewhere it notices by itself a moment later. It is only touched if
+    that process is an engine.
     """
     if previous is None or previous.engine_pid is None:
         return None

@@ -18,7 +18,7 @@ _LOST = (
 
 
 class FailFastPolicy(DefaultPolicy):
-    """Spark Connect's own policy with an end to it: retry while the engine listens, raise EngineError when it does not.
+    """Spark Connect's own policy with an end to it: retry while the engine listens, else raise EngineError.
 
     The default policy retries an unreachable server for ten minutes. Whether to retry is the one question
     that the client asks about every failed call, so this is also where the failure gets its name.

@@ -131,7 +131,7 @@ class EngineHandle:
         return None if code is None else _end_of(code)
 
     def stop(self) -> None:
-        """End the engine. What it has not committed to a Delta log is not visible to anyone, so there is nothing to save."""
+        """End the engine. What is not in a Delta log is visible to nobody, so there is nothing to save."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
@@ -149,7 +149,7 @@ class EngineHandle:
 
 
 class SailEngine:
-    """Starts Sail. Another engine that speaks Spark Connect needs no class: its address is enough for :func:`~local_workspace.engine.connect`."""
+    """Starts Sail. Another engine that speaks Spark Connect needs no class: `connect` takes its address."""
 
     @staticmethod
     def start(

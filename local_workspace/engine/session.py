@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def connect(
     address: str, conf: Mapping[str, str] | None = None, *, log_file: Path | str | None = None
 ) -> SparkSession:
-    """Open a new session on an engine: UTC, ANSI, and errors in seconds instead of minutes when the engine is gone.
+    """Open a new session on an engine: UTC, ANSI, and errors within seconds when the engine is gone.
 
     Args:
         address: `sc://HOST:PORT`, with parameters behind it if wanted (Spark Connect's connection string).

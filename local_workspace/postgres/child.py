@@ -1,4 +1,4 @@
-"""The program that becomes the Postgres server: gives up root, ties itself to its parent, and runs `postgres` in its own place.
+"""The program that becomes the Postgres server, after giving up root and tying itself to its parent.
 
 Run as `python -m local_workspace.postgres.child UID GID PARENT_PID PROGRAM ARGUMENT...`; a UID of -1 keeps
 the account, a PARENT_PID of 0 leaves the tie out.

