@@ -1,0 +1,83 @@
+-- Grain: one row per customer with at least one order. The segment is the first rule of seed customer_segments, by priority,
+-- that holds; an empty bound in the seed is no bound.
+with customers as (
+
+    select * from {{ ref('int_customers__orders_aggregated') }}
+    where orders > 0
+
+),
+
+scores as (
+
+    select * from {{ ref('int_customers__rfm_scored') }}
+
+),
+
+rules as (
+
+    select * from {{ ref('customer_segments') }}
+
+),
+
+scored as (
+
+    select
+        customers.customer_id,
+        customers.revenue_orders,
+        scores.recency_score,
+        scores.frequency_score,
+        scores.monetary_score
+    from customers
+    left join scores on customers.customer_id = scores.customer_id
+
+),
+
+-- Rules are joined to the few combinations of scores that occur, not to every customer.
+combinations as (
+
+    select distinct
+        coalesce(recency_score, 0) as recency_score,
+        coalesce(frequency_score, 0) as frequency_score,
+        least(revenue_orders, 1000) as revenue_orders
+    from scored
+
+),
+
+matches as (
+
+    select
+        combinations.recency_score,
+        combinations.frequency_score,
+        combinations.revenue_orders,
+        min_by(rules.segment, rules.priority) as segment
+    from combinations
+    inner join rules
+        on
+            combinations.recency_score >= coalesce(rules.min_recency_score, 0)
+            and combinations.recency_score <= coalesce(rules.max_recency_score, 5)
+            and combinations.frequency_score >= coalesce(rules.min_frequency_score, 0)
+            and combinations.frequency_score <= coalesce(rules.max_frequency_score, 5)
+            and combinations.revenue_orders >= coalesce(rules.min_revenue_orders, 0)
+            and combinations.revenue_orders <= coalesce(rules.max_revenue_orders, 1000)
+    group by combinations.recency_score, combinations.frequency_score, combinations.revenue_orders
+
+),
+
+int_customers__segmented as (
+
+    select
+        scored.customer_id,
+        matches.segment,
+        scored.recency_score,
+        scored.frequency_score,
+        scored.monetary_score
+    from scored
+    left join matches
+        on
+            coalesce(scored.recency_score, 0) = matches.recency_score
+            and coalesce(scored.frequency_score, 0) = matches.frequency_score
+            and least(scored.revenue_orders, 1000) = matches.revenue_orders
+
+)
+
+select * from int_customers__segmented

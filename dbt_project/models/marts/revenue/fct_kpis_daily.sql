@@ -1,0 +1,22 @@
+-- Grain: one row per day of fct_daily_revenue and KPI. A table over days, rebuilt each time.
+with daily as (
+
+    select
+        *,
+        date_ordered < max(date_ordered) over () as is_complete
+    from {{ ref('fct_daily_revenue') }}
+
+),
+
+fct_kpis_daily as (
+
+    {{ kpi_changes(
+        'daily',
+        'date_ordered',
+        'date_sub(current_period.date_ordered, 1)',
+        ['net_revenue', 'gross_revenue', 'refunded_revenue', 'orders', 'customers', 'new_customers', 'average_order_value'],
+    ) | indent }}
+
+)
+
+select * from fct_kpis_daily

@@ -1,0 +1,13 @@
+{#
+    A share or a rate as DECIMAL(18, 6), 1 meaning all; NULL where the whole is zero or unknown.
+
+    Args:
+        part (required): an expression in BIGINT or DECIMAL.
+        whole (required): likewise.
+    Example: `{{ ratio('active_customers', 'cohort_customers') }} as retention_rate`; 1 of 3 is 0.333333, 1 of 0 is NULL.
+    NB: the sign is that of the quotient; a change against a negative whole turns round, so use it on a whole that is
+    positive or zero.
+#}
+{% macro ratio(part, whole) -%}
+    cast(cast({{ part }} as decimal(30, 10)) / nullif({{ whole }}, 0) as decimal(18, 6))
+{%- endmacro %}
