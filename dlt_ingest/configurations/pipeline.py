@@ -11,8 +11,11 @@ from typing import Any
 
 from dlt_ingest.errors import ConfigurationError
 
+ENVIRONMENT = "orders.environment"
 LANDING_PATH = "orders.landing_path"
-# Set by whoever starts an update, where it is known; it joins the update to its job and its dbt run.
+# Joins an update to its job run, its dbt run and its export.
+RUN_ID = "orders.run_id"
+# Set by whoever runs the update, where it is known.
 UPDATE_ID = "pipelines.update_id"
 
 

@@ -1,0 +1,212 @@
+"""The settings of one environment: what its JSON file may say, and the frozen object that the rest of the code gets.
+
+`{local,dev,staging,prod}.json` in this folder are the single source. The pipeline's configuration and the
+exporter's address come from here; the bundle's variables are tested to agree with it. A secret is never in a
+file, only its name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dlt_ingest.configurations.pipeline import ENVIRONMENT, LANDING_PATH, RUN_ID
+from dlt_ingest.configurations.volume import OrdersVolume
+
+ENVIRONMENTS = ("local", "dev", "staging", "prod")
+CONFIGURATION_FOLDER = Path(__file__).parent
+
+# What a deployment may set beside its file: the address of Postgres, which a laptop and a CI runner choose
+# anew each time.
+OVERRIDABLE = ("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DATABASE", "POSTGRES_USER", "POSTGRES_SSLMODE")
+
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
+Host = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:]+$")
+]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+Dataset = Annotated[str, Field(pattern=r"^(bronze|silver|gold|ops)\.[a-z][a-z0-9_]*$")]
+SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+WarehouseSize = Literal[
+    "2X-Small", "X-Small", "Small", "Medium", "Large", "X-Large", "2X-Large", "3X-Large", "4X-Large"
+]
+
+
+class Settings(BaseModel):
+    """The settings of one environment, validated and frozen; the names are those of the JSON file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, title="Settings of one environment")
+
+    CATALOG_NAME: Identifier = Field(
+        description="Unity Catalog catalog of this environment, with the schemas bronze, silver, gold and ops."
+    )
+    SCHEMA_NAME: Identifier = Field(description="Schema of the volume in which files of orders arrive.")
+    VOLUME_NAME: Identifier = Field(
+        description="Volume in which files of orders arrive, below orders/landing/."
+    )
+
+    POSTGRES_HOST: Host = Field(
+        description="Server of the metrics database: a host name or an address, without a port."
+    )
+    POSTGRES_DATABASE: Identifier = Field(description="Database that the metrics are exported to.")
+    POSTGRES_PORT: int = Field(default=5432, ge=1, le=65535, description="Port of the metrics database.")
+    POSTGRES_USER: Identifier = Field(
+        default="orders_exporter",
+        description="Role that writes the metrics. Its password is never in this file.",
+    )
+    POSTGRES_SSLMODE: SslMode = Field(
+        default="verify-full",
+        description="TLS mode of the connection, as libpq names it; only verify-full keeps a false server out.",
+    )
+    POSTGRES_SCHEMA: Identifier = Field(default="metrics", description="Schema of the exported tables.")
+    SECRET_SCOPE: Identifier = Field(
+        default="orders", description="Secret scope with the keys postgres_user and postgres_password."
+    )
+    EXPORT_POLICY: Literal["fail", "warn"] = Field(
+        default="fail",
+        description="Whether a metrics export that cannot be delivered fails the run, or is only reported and made up later.",
+    )
+
+    QUALITY_RATE_MINIMUM: float = Field(
+        default=0.95, ge=0, le=1, description="Share of the records of an update that must keep all rules."
+    )
+    FRESHNESS_SLA_MINUTES: dict[Dataset, Annotated[int, Field(ge=1)]] = Field(
+        default={"bronze.orders": 1440, "silver.orders": 1440, "gold.fct_orders": 1500},
+        description="For each watched dataset: after how many minutes without a new row it is stale.",
+    )
+    EXPORT_LAG_MINUTES: int = Field(
+        default=120, ge=1, description="How far the metrics in Postgres may be behind the marts, in minutes."
+    )
+    SLOW_UPDATE_FACTOR: float = Field(
+        default=3.0,
+        gt=1,
+        description="An update is slow if it takes this many times the median of those before it.",
+    )
+    REVENUE_ANOMALY_THRESHOLD: float = Field(
+        default=3.5,
+        gt=0,
+        description="How many robust standard deviations from its baseline a day's revenue may be before it is an anomaly.",
+    )
+    LANDING_BACKLOG_FILES: int = Field(
+        default=1000,
+        ge=1,
+        description="How many files may wait in landing before the ingest counts as behind.",
+    )
+
+    NOTIFICATION_EMAILS: tuple[Email, ...] = Field(
+        default=(),
+        description="Who is told of failures and alerts; for staging and prod, the address of a group.",
+    )
+    SLACK_DESTINATION_SECRET: Identifier | None = Field(
+        default=None,
+        description="Key in the secret scope that holds the id of the Slack notification destination; none: no Slack.",
+    )
+    WAREHOUSE_NAME: str = Field(
+        default="Serverless Starter Warehouse",
+        min_length=1,
+        description="SQL warehouse of dbt, dashboards and alerts, by its name in the workspace.",
+    )
+    WAREHOUSE_SIZE: WarehouseSize = Field(
+        default="2X-Small", description="Size that the SQL warehouse is meant to have."
+    )
+    RUN_AS_SERVICE_PRINCIPAL: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        description="Application id of the service principal that runs and owns everything; none: whoever deploys.",
+    )
+
+    @property
+    def catalog(self) -> str:
+        """Catalog of this environment."""
+        return self.CATALOG_NAME
+
+    @property
+    def environment(self) -> str:
+        """Name of the environment: the name of its file."""
+        return self._environment
+
+    _environment: str = "local"
+
+    @property
+    def volume(self) -> OrdersVolume:
+        """The folders of the orders volume."""
+        return OrdersVolume(self.CATALOG_NAME, self.SCHEMA_NAME, self.VOLUME_NAME)
+
+    @property
+    def landing_path(self) -> str:
+        """Folder in which files of orders arrive, as a `/Volumes/...` path."""
+        return self.volume.landing
+
+    @property
+    def generator_path(self) -> str:
+        """Folder of the order generator's state, as a `/Volumes/...` path."""
+        return self.volume.generator
+
+    def pipeline_configuration(self, run_id: str | None = None) -> dict[str, str]:
+        """Give the pipeline's `configuration`: all that the DLT code and its event log get to know of the settings.
+
+        Args:
+            run_id: Id that joins this update to its job run and its dbt run, where there is one.
+        """
+        configuration = {ENVIRONMENT: self.environment, LANDING_PATH: self.landing_path}
+        if run_id:
+            configuration[RUN_ID] = run_id
+        return configuration
+
+    def postgres_environment(self) -> dict[str, str]:
+        """Give the address of the metrics database as POSTGRES_* variables; the password is not among them."""
+        return {name: str(getattr(self, name)) for name in OVERRIDABLE}
+
+
+def load_settings(
+    environment: str, *, folder: Path = CONFIGURATION_FOLDER, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """Read and check the settings of one environment.
+
+    Args:
+        environment: Name of the file without `.json`.
+        folder: Where the files are.
+        environ: Environment variables; those of `OVERRIDABLE` replace what the file says. The deployment that
+            sets them answers for them: they are checked for their type, not for being wise in production.
+
+    Raises:
+        ConfigurationError: With every error of the file by key, or the variable that is not acceptable.
+    """
+    from dlt_ingest.configurations.validation import (  # noqa: PLC0415  # validation reads this module's class
+        check_environment,
+        refuse,
+    )
+
+    document, findings = check_environment(environment, folder)
+    refuse(findings, f"The configuration of {environment} is not usable")
+    environ = os.environ if environ is None else environ
+    overrides = {name: environ[name] for name in OVERRIDABLE if environ.get(name)}
+    return settings_from({**document, **overrides}, environment)
+
+
+def settings_from(document: Mapping[str, Any], environment: str) -> Settings:
+    """Make settings of a checked document, with overrides from the environment in it.
+
+    Raises:
+        ConfigurationError: If an override has the wrong type.
+    """
+    from dlt_ingest.configurations.validation import (  # noqa: PLC0415  # as above
+        refuse,
+        structure_findings,
+    )
+
+    values = dict(document)
+    port = values.get("POSTGRES_PORT")
+    if isinstance(port, str) and port.isdecimal():
+        values["POSTGRES_PORT"] = int(port)
+    refuse(structure_findings(values, "environment variables"), "An environment variable is not acceptable")
+    settings = Settings.model_validate_json(json.dumps(values))
+    settings._environment = (
+        environment  # a private attribute of pydantic, not a field: frozen does not cover it
+    )
+    return settings
