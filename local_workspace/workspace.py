@@ -152,6 +152,11 @@ class Workspace:
         variables = {"ORDERS_HOME": str(self.layout.home), **self.warehouse.environment()}
         if self.postgres is not None:
             variables.update(self.postgres.environment())
+        if any(os.environ.get(name) for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")):
+            # The HTTP clients of the warehouse would ask the proxy for a server on this machine.
+            kept = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+            names = list(dict.fromkeys([*filter(None, kept.split(",")), "localhost", "127.0.0.1"]))
+            variables.update(dict.fromkeys(("NO_PROXY", "no_proxy"), ",".join(names)))
         return variables
 
     # -- the workspace as a whole ------------------------------------------------------------------

@@ -17,7 +17,7 @@ from local_workspace.daemon import requests
 from local_workspace.daemon.locks import DAEMON, LEASE, START, FileLock, is_held, is_used
 from local_workspace.daemon.state import FAILED, READY, DaemonState
 from local_workspace.daemon.supervisor import stop_forgotten_engine
-from local_workspace.errors import EngineError, LocalWorkspaceError, WorkspaceBusy
+from local_workspace.errors import ConfigurationError, EngineError, LocalWorkspaceError, WorkspaceBusy
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.options import WorkspaceOptions
 from local_workspace.ports import listens
@@ -203,7 +203,9 @@ def stop(layout: WorkspaceLayout, *, force: bool = False) -> bool:
                 )
             _terminate(layout, state)
         stop_forgotten_engine(state)
-        stop_stale(data_folder(layout.home, server_account()))
+        if layout.postgres.exists():
+            with contextlib.suppress(ConfigurationError):  # it could not run here, so there is none
+                stop_stale(data_folder(layout.home, server_account()))
         return running
     finally:
         start.release()

@@ -79,11 +79,11 @@ def reachable(path: Path, account: Account) -> bool:
     return True
 
 
-def find_programs(account: Account) -> Path:
-    """Return the folder with `postgres` and `initdb`, as the account can reach it.
+def find_installed() -> Path:
+    """Return the folder with `postgres` and `initdb` as the package installed them.
 
     Raises:
-        ConfigurationError: The package is not installed, or the programs can neither be reached nor copied.
+        ConfigurationError: The package is not installed.
     """
     spec = importlib.util.find_spec(PACKAGE)
     folders = [Path(place) for place in (spec.submodule_search_locations if spec else None) or ()]
@@ -93,7 +93,16 @@ def find_programs(account: Account) -> Path:
             f"The package {PACKAGE}, which brings Postgres, is not installed for this system",
             next_step="Install the project's `local` packages, or name another server with POSTGRES_HOST",
         )
-    programs = max(installed, key=_version).parent
+    return max(installed, key=_version).parent
+
+
+def find_programs(account: Account) -> Path:
+    """Return the folder with the programs as the account can reach it, which may be a copy.
+
+    Raises:
+        ConfigurationError: The package is not installed, or the programs can neither be reached nor copied.
+    """
+    programs = find_installed()
     if reachable(programs / "postgres", account):
         return programs
     return _copy(programs, system_folder(account))
