@@ -16,13 +16,22 @@ _FOLDER = "dlt_ingest/configurations"
 # Configuration key -> variable of the bundle.
 _VARIABLES = {
     "CATALOG_NAME": "catalog",
-    "POSTGRES_HOST": "postgres_host",
+    "EXPORT_LAG_MINUTES": "export_lag_minutes",
+    "EXPORT_POLICY": "export_policy",
     "POSTGRES_DATABASE": "postgres_database",
+    "POSTGRES_HOST": "postgres_host",
+    "POSTGRES_SSLMODE": "postgres_sslmode",
+    "POSTGRES_USER": "postgres_user",
+    "QUALITY_RATE_MINIMUM": "quality_rate_minimum",
+    "RUN_AS_SERVICE_PRINCIPAL": "run_as_service_principal",
+    "SECRET_SCOPE": "secret_scope",
+    "SLOW_UPDATE_FACTOR": "slow_update_factor",
+    "WAREHOUSE_NAME": "warehouse_name",
 }
 
 
 def check_configuration(subject: Subject) -> Iterator[Finding]:
-    """Compares catalog, volume, landing path and Postgres with the environment's JSON file."""
+    """Compares catalog, volume, landing path, limits and Postgres with the environment's JSON file."""
     environment = subject.tree.find("variables", "environment", "value")
     if environment is None or "${" in str(environment.value):
         return
@@ -54,11 +63,26 @@ def check_configuration(subject: Subject) -> Iterator[Finding]:
         yield from _differs(
             node, ("targets", subject.target, "variables", variable), settings.get(key), shown, key
         )
+    email = subject.tree.find("variables", "operations_email", "value")
+    told = settings.get("NOTIFICATION_EMAILS")
+    if told and email is not None and email.value not in told:
+        yield from _differs(
+            email,
+            ("targets", subject.target, "variables", "operations_email"),
+            told[0],
+            shown,
+            "NOTIFICATION_EMAILS",
+        )
     for path, volume in subject.resources("volumes"):
         for key, part in (("SCHEMA_NAME", "schema_name"), ("VOLUME_NAME", "name")):
             yield from _differs(volume.find(part), (*path, part), settings.get(key), shown, key)
     if not all(key in settings for key in ("CATALOG_NAME", "SCHEMA_NAME", "VOLUME_NAME")):
         return
+    yield from _landing(subject, settings, shown)
+
+
+def _landing(subject: Subject, settings: dict[str, Any], shown: str) -> Iterator[Finding]:
+    """The DLT code, the job's trigger and whoever sends files must mean the same folder."""
     landing = OrdersVolume(settings["CATALOG_NAME"], settings["SCHEMA_NAME"], settings["VOLUME_NAME"]).landing
     for path, pipeline in subject.resources("pipelines"):
         where = (*path, "configuration", LANDING_PATH)

@@ -84,7 +84,10 @@ def check_deployed_code(subject: Subject, local_files: Mapping[Path, str] | None
 def _declares_dataset(file: Path) -> bool:
     """Whether a decorator or call of `dlt` in the file declares a table or view."""
     try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        if "dlt." not in text:
+            return False
+        tree = ast.parse(text)
     except (SyntaxError, UnicodeDecodeError):
         return False
     names = {"table", "view", "create_streaming_table", "append_flow"}

@@ -18,6 +18,8 @@ _KNOWN_JOB_VALUE = re.compile(
     r"|workspace\.(id|url)|backfill\.iso_\w+|input(\.\w+)?"
     r"|secrets/[\w.@-]+/[\w.@-]+"
 )
+# Source: "Alert notification templates", Databricks SQL documentation.
+_KNOWN_ALERT_VALUE = re.compile(r"(ALERT_(STATUS|CONDITION|THRESHOLD|NAME|URL)|QUERY_(NAME|URL|RESULT_\w+))")
 
 
 def check_references(subject: Subject) -> Iterator[Finding]:
@@ -47,11 +49,12 @@ def check_references(subject: Subject) -> Iterator[Finding]:
         resolved = subject.tree.find(*path)
         for match in _JOB_VALUE.finditer(str(resolved.value if resolved is not None else node.value)):
             text = match.group(1).strip()
-            if "${" not in text and not _KNOWN_JOB_VALUE.fullmatch(text):
+            known = _KNOWN_ALERT_VALUE if path[:2] == ("resources", "alerts") else _KNOWN_JOB_VALUE
+            if "${" not in text and not known.fullmatch(text):
                 yield finding(
                     node,
                     path,
-                    f"{{{{{text}}}}} is no dynamic value of a job and no secret",
+                    f"{{{{{text}}}}} is no value that the platform fills in here",
                     allowed="e.g. {{job.run_id}}, {{tasks.NAME.values.KEY}}, {{secrets/SCOPE/KEY}}",
                     remedy="Correct it; it would reach the task as it is written.",
                 )
@@ -62,6 +65,14 @@ def check_references(subject: Subject) -> Iterator[Finding]:
         for name in re.findall(r"\$\{var\.([A-Za-z_]\w*)", node.value)
     }
     for name, node in declared.items() if declared is not None else []:
+        if node.find("value") is None and node.find("lookup") is None:
+            yield finding(
+                node,
+                ("variables", name),
+                f"has no value in target {subject.target}; the Databricks CLI refuses every command",
+                allowed="a default, a value in the target, or a lookup",
+                remedy='Give it one; `default: ""` where only other targets use it.',
+            )
         if name not in used:
             yield finding(
                 node,

@@ -44,7 +44,8 @@ def check_bundle(
     try:
         document = read_document(project_root / BUNDLE_FILE, project_root)
         declared = [name for name, _ in (document.root.find("targets") or document.root).items()]
-        for target in targets or declared or [None]:
+        chosen: Sequence[str | None] = targets or declared or [None]
+        for target in chosen:
             composition = compose(project_root, target)
             tree, dangling = resolve(composition.tree)
             found |= set(_check_target(Subject(composition, tree, tuple(dangling)), local_files))

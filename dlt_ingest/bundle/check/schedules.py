@@ -44,7 +44,7 @@ def _schedule(schedule: Node, path: KeyPath, key: str) -> Iterator[Finding]:
             remedy="For every day at 06:30 write 0 30 6 * * ?.",
         )
     zone = schedule.find("timezone_id")
-    if zone is not None and zone.value not in zoneinfo.available_timezones():
+    if zone is not None and not _is_time_zone(str(zone.value)):
         yield finding(
             zone,
             (*path, "timezone_id"),
@@ -52,6 +52,14 @@ def _schedule(schedule: Node, path: KeyPath, key: str) -> Iterator[Finding]:
             allowed="a name of the tz database, e.g. UTC or Europe/Berlin",
             remedy="Use such a name; abbreviations and offsets are not accepted.",
         )
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return name.startswith("${")
+    return True
 
 
 def quartz_problem(expression: str) -> str | None:

@@ -152,7 +152,7 @@ class UnknownRelationError(Exception):
 
 
 @lru_cache(maxsize=256)
-def _parse(query: str) -> exp.Expression:
+def _parse(query: str) -> exp.Expr:
     statements = [statement for statement in sqlglot.parse(query, read=_DIALECT) if statement is not None]
     if len(statements) != 1:
         raise ParseError(f"{len(statements)} statements instead of one")
@@ -171,7 +171,7 @@ def problem_of(
         tree = _parse(query).copy()
         if not isinstance(tree, exp.Query):
             return f"is no query but {tree.key.upper()}", ()
-        schema = _schema_of(tree, relations, default_schema)
+        schema: dict[str, object] | None = _schema_of(tree, relations, default_schema)
         if schema is None:
             return None, tuple(name.lower() for name in tree.named_selects if name != "*")
         tree = qualify(tree, dialect=_DIALECT, schema=schema, db=default_schema, quote_identifiers=False)
@@ -184,9 +184,7 @@ def problem_of(
     return None, tuple(name.lower() for name in tree.named_selects)
 
 
-def _schema_of(
-    tree: exp.Query, relations: Relations, default_schema: str | None
-) -> dict[str, dict[str, dict[str, str]]] | None:
+def _schema_of(tree: exp.Query, relations: Relations, default_schema: str | None) -> dict[str, object] | None:
     """The columns of every relation that a query names, or None where they are not all written down.
 
     Names in the tree become `schema.name`, as sqlglot wants them for the look-up.
@@ -213,4 +211,4 @@ def _schema_of(
         table.set("catalog", None)
         table.set("db", exp.to_identifier(where))
         table.set("this", exp.to_identifier(name))
-    return schema if known else None
+    return dict(schema) if known else None
