@@ -1,16 +1,15 @@
 {#
-    WHERE clause that keeps, in an incremental run, every event of the updates that got events since the last build.
+    Condition that keeps every event of the updates that got events since the last build; for incremental runs.
 
     Args:
         events (required): relation with update_id and event_at, one row per event.
         seen_until (required): column of `this` with the latest event time already summed into a row.
-    Example: `from {{ ref('stg_event_log__events') }} {{ updates_with_new_events(ref('stg_event_log__events'), 'last_event_at') }}`
+    Example: `where {{ updates_with_new_events(ref('stg_event_log__events'), 'last_event_at') }}`
     NB: an update is summed again from all of its events, never added to, so a build that met it half-way, and one that
     ran twice, leave the same row. Events of an update may be published late: `event_log_late_hours` is read again.
 #}
 {% macro updates_with_new_events(events, seen_until) -%}
-    {%- if is_incremental() -%}
-    where update_id in (
+    update_id in (
         select update_id
         from {{ events }}
         where event_at >= (
@@ -19,5 +18,4 @@
             from {{ this }}
         )
     )
-    {%- endif -%}
 {%- endmacro %}

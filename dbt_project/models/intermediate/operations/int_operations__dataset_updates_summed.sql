@@ -15,7 +15,9 @@ with
 flow_progress as (
 
     select * from {{ ref('stg_event_log__flow_progress') }}
-    {{ updates_with_new_events(ref('stg_event_log__flow_progress'), 'last_event_at') }}
+    {% if is_incremental() %}
+    where {{ updates_with_new_events(ref('stg_event_log__flow_progress'), 'last_event_at') }}
+    {% endif %}
 
 ),
 

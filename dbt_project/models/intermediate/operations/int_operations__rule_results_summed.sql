@@ -14,7 +14,9 @@ with
 expectations as (
 
     select * from {{ ref('stg_event_log__expectations') }}
-    {{ updates_with_new_events(ref('stg_event_log__expectations'), 'last_event_at') }}
+    {% if is_incremental() %}
+    where {{ updates_with_new_events(ref('stg_event_log__expectations'), 'last_event_at') }}
+    {% endif %}
 
 ),
 

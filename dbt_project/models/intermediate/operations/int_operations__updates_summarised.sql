@@ -7,7 +7,9 @@ with
 events as (
 
     select * from {{ ref('stg_event_log__events') }}
-    {{ updates_with_new_events(ref('stg_event_log__events'), 'last_event_at') }}
+    {% if is_incremental() %}
+    where {{ updates_with_new_events(ref('stg_event_log__events'), 'last_event_at') }}
+    {% endif %}
 
 ),
 
