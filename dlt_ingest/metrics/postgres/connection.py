@@ -138,7 +138,10 @@ def explained(error: psycopg2.Error, settings: PostgresSettings, *, attempts: in
         return ExportSettingsError(
             f"Postgres at {settings.address} refused the connection as {settings.user}",
             got=text,
-            allowed="a server certificate that POSTGRES_SSLROOTCERT vouches for" if tls else None,
+            # libpq does not say which of these it was.
+            allowed="a certificate of this host, not expired, from an authority in POSTGRES_SSLROOTCERT"
+            if tls
+            else None,
             consequence=undone,
             next_step="Check POSTGRES_SSLMODE and POSTGRES_SSLROOTCERT, or renew the server's certificate"
             if tls

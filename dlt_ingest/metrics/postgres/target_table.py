@@ -178,7 +178,7 @@ def _check_types(spec: ExportSpec, types: Mapping[str, str], existing: Mapping[s
         consequence=f"Nothing was written to {table}",
         next_step="Cast it back in the model, or as the owner run:"
         f' alter table {table} alter column "{column}" type {kind} using "{column}"::{kind}'
-        f" (drop table {table} works too: the next export brings every row again)",
+        " (drop the views on it first, and make them again)",
     )
 
 
