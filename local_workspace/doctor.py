@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -296,15 +297,12 @@ def _leftovers(layout: WorkspaceLayout) -> Check:
         return Check("leftovers", OK, "No forgotten process")
     found = []
     for process in psutil.process_iter():
-        try:
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile, or is another user's
             command = process.cmdline()
-            mark = str(layout.postgres / "data")
-            if mark in command and process.name().startswith("postgres"):
+            if str(layout.postgres / "data") in command and process.name().startswith("postgres"):
                 found.append(f"Postgres (process {process.pid})")
             elif "local_workspace.engine.sail_server" in command and process.cwd() == str(layout.home):
                 found.append(f"engine (process {process.pid})")
-        except psutil.Error:
-            continue
     if found:
         return Check(
             "leftovers", WARN, f"Left behind by a killed workspace: {', '.join(found)}", "orders down"

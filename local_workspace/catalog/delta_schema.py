@@ -58,7 +58,7 @@ def read_columns(location: Path) -> tuple[Column, ...]:
             known = _cache.get(location)
         if known is not None and known[0] == stamp:
             return known[1]
-        table = DeltaTable(location, without_files=True)
+        table = DeltaTable(location)
         fields = json.loads(table.schema().to_json())["fields"]
         partitions = list(table.metadata().partition_columns)
     except (OSError, DeltaError) as error:

@@ -32,8 +32,9 @@ def connect(
     if not listens(host, port):
         raise _gone(address, log_file)
 
+    # Half a second, which a process without a session must not pay.
     from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415
-    from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415  (0.5 s that a process without a session must not pay)
+    from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415
 
     from local_workspace.engine.retries import FailFastPolicy  # noqa: PLC0415
 
