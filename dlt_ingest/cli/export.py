@@ -18,9 +18,9 @@ def export(retry_dead_letters: bool) -> None:
     The same as the post-hook of `dbt build`, for runtimes in which the hook cannot run. It reads what was built last and
     runs no test.
     """
+    from dlt_ingest.metrics.declared_exports import declared_exports
     from dlt_ingest.metrics.postgres import export_model
     from dlt_ingest.metrics.postgres import retry_dead_letters as replay
-    from dlt_ingest.metrics.postgres.declared import declared_exports
 
     project = Project.find()
     with project.sql_client(schema="gold") as client:
