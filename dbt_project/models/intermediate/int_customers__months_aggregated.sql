@@ -1,5 +1,6 @@
--- Grain: one row per customer and month of date_ordered in which the customer has, or once had, an order. A month that lost
--- its last order stays with orders = 0: a merge by key cannot take the row away, so readers leave it out.
+-- Grain: one row per customer and month of date_ordered in which the customer has, or once had, an order. A month
+-- that lost its last order stays with orders = 0: a merge by key cannot take the row away, so readers leave it
+-- out.
 {{
     config(
         materialized='incremental',
@@ -9,17 +10,22 @@
     )
 }}
 
-{%- if is_incremental() %}
-    {%- set changed = ref('int_orders__changed') ~ ' where load_number > ' ~ last_load(this) %}
-{%- endif %}
+with {% if is_incremental() -%}
+changed as (
 
-with orders as (
+    select * from {{ ref('int_orders__changed') }}
+    where load_number > {{ last_load(this) }}
+
+),
+
+{% endif -%}
+orders as (
 
     select * from {{ ref('fct_orders') }}
     {%- if is_incremental() %}
     where
-        order_month in ({{ date_list('select distinct order_month from ' ~ changed) }})
-        and customer_id in (select customer_id from {{ changed }})
+        order_month in ({{ changed_dates('order_month', this) }})
+        and customer_id in (select customer_id from changed)
     {%- endif %}
 
 ),
@@ -31,7 +37,7 @@ keys as (
     select distinct
         customer_id,
         order_month
-    from {{ changed }}
+    from changed
 
 ),
 

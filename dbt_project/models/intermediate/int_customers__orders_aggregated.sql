@@ -1,5 +1,5 @@
--- Grain: one row per customer who has, or once had, an order. A customer whose orders all moved to others stays with
--- orders = 0: a merge by key cannot take the row away, so readers leave it out.
+-- Grain: one row per customer who has, or once had, an order. A customer whose orders all moved to others stays
+-- with orders = 0: a merge by key cannot take the row away, so readers leave it out.
 {{
     config(
         materialized='incremental',
@@ -9,20 +9,26 @@
     )
 }}
 
-{%- if is_incremental() %}
-    {%- set changed = ref('int_orders__changed') ~ ' where load_number > ' ~ last_load(this) %}
-{%- endif %}
+with {% if is_incremental() -%}
+changed as (
 
-with orders as (
+    select * from {{ ref('int_orders__changed') }}
+    where load_number > {{ last_load(this) }}
+
+),
+
+{% endif -%}
+orders as (
 
     select * from {{ ref('fct_orders') }}
     {%- if is_incremental() %}
-    where customer_id in (select customer_id from {{ changed }})
+    where customer_id in (select customer_id from changed)
     {%- endif %}
 
 ),
 
--- Purchases are orders that count as revenue; those of one day are one purchase, as in the literature on repeat buying.
+-- Purchases are orders that count as revenue; those of one day are one purchase, as in the literature on repeat
+-- buying.
 days as (
 
     select
@@ -53,6 +59,14 @@ numbered as (
 
 ),
 
+{% if is_incremental() -%}
+keys as (
+
+    select distinct customer_id from changed
+
+),
+
+{% endif -%}
 aggregated as (
 
     select
@@ -106,7 +120,7 @@ int_customers__orders_aggregated as (
         aggregated.last_purchase_date,
         aggregated.last_ingested_at
     {%- if is_incremental() %}
-    from (select distinct customer_id from {{ changed }}) as keys
+    from keys
     left join aggregated on keys.customer_id = aggregated.customer_id
     {%- else %}
     from aggregated

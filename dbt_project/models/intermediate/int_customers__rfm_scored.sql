@@ -1,6 +1,6 @@
--- Grain: one row per customer with at least one order that counts as revenue.
--- A score is the quintile of the customers who are strictly worse: 1 + floor(5 * customers below / all customers). Equal values
--- therefore have equal scores, at the price of quintiles of unequal size where many customers are equal.
+-- Grain: one row per customer with at least one order that counts as revenue. A score is the quintile of the
+-- customers who are strictly worse: 1 + floor(5 * customers below / all customers). Equal values therefore have
+-- equal scores, at the price of quintiles of unequal size where many customers are equal.
 with customers as (
 
     select * from {{ ref('int_customers__orders_aggregated') }}

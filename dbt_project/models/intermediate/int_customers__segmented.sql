@@ -1,5 +1,5 @@
--- Grain: one row per customer with at least one order. The segment is the first rule of seed customer_segments, by priority,
--- that holds; an empty bound in the seed is no bound.
+-- Grain: one row per customer with at least one order. The segment is the first rule of seed customer_segments, by
+-- priority, that holds; an empty bound in the seed is no bound.
 with customers as (
 
     select * from {{ ref('int_customers__orders_aggregated') }}

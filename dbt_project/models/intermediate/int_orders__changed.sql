@@ -1,8 +1,9 @@
--- Grain: one row per load, order, customer, day and event month: every place that an order with new events is or ever was.
+-- Grain: one row per load, order, customer, day and event month: every place that an order with new events is or
+-- ever was.
 --
--- A mart over days or customers must recompute the day that an order came to and the one that it left. Both are in the
--- order's events, since a state is always one of them; so no earlier state has to be kept. The first build is empty: every
--- reader is then built in full.
+-- A mart over days or customers must recompute the day that an order came to and the one that it left. Both are in
+-- the order's events, since a state is always one of them; so no earlier state has to be kept. The first build is
+-- empty: every reader is then built in full.
 {{
     config(
         materialized='incremental',

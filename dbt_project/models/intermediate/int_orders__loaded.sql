@@ -1,9 +1,9 @@
--- Grain: one row per source file and ingestion: what has reached Silver, numbered in the order in which dbt saw it.
+-- Grain: one row per source file and ingestion: what has reached Silver, numbered as dbt came to see it.
 --
--- This is how the incremental models know what is new. A watermark over ingested_at would lose rows: the time is set
--- when a micro batch starts, so an ingest that commits late brings rows older than those that dbt has read. Here a file
--- is new when it is not in this table, or has another number of rows than this table says, whatever its time. The price is
--- a scan of two columns of silver.orders.
+-- This is how the incremental models know what is new. A watermark over ingested_at would lose rows: the time is
+-- set when a micro batch starts, so an ingest that commits late brings rows older than those that dbt has read.
+-- Here a file is new when it is not in this table, or has another number of rows than this table says, whatever
+-- its time. The price is a scan of two columns of silver.orders.
 {{
     config(
         materialized='incremental',
@@ -30,6 +30,14 @@ arrived as (
 
 ),
 
+{% if is_incremental() -%}
+latest as (
+
+    select max(load_number) as load_number from {{ this }}
+
+),
+
+{% endif -%}
 int_orders__loaded as (
 
     select
@@ -45,7 +53,7 @@ int_orders__loaded as (
     {%- if is_incremental() %}
     left join {{ this }} as known
         on arrived.source_file = known.source_file and arrived.ingested_at = known.ingested_at
-    cross join (select max(load_number) as load_number from {{ this }}) as latest
+    cross join latest
     where known.deliveries is null or known.deliveries <> arrived.deliveries
     {%- endif %}
 

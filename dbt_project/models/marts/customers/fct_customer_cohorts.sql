@@ -1,6 +1,6 @@
--- Grain: one row per cohort (the month of a customer's first order) and month since, 0 being that month itself, up to the month
--- of the last order. Months in which nobody of the cohort ordered are rows of zeros. cumulative_revenue does not add up.
--- A table over customers per month, rebuilt each time; it never reads orders.
+-- Grain: one row per cohort (the month of a customer's first order) and month since, 0 being that month itself, up
+-- to the month of the last order. Months in which nobody of the cohort ordered are rows of zeros.
+-- cumulative_revenue does not add up. A table over customers per month, rebuilt each time; it never reads orders.
 with customer_months as (
 
     select * from {{ ref('int_customers__months_aggregated') }}

@@ -1,7 +1,7 @@
--- Grain: one row per day of date_ordered, from the first to the last day with an order; a day without one is a row of zeros.
--- Customers are distinct within the day: they do not add up over days. new_customers do.
--- An incremental build counts the changed days again and keeps the others; what it does not name is no longer between the
--- first and the last order, and is deleted.
+-- Grain: one row per day of date_ordered, from the first to the last day with an order; a day without one is a row
+-- of zeros. Customers are distinct within the day: they do not add up over days. new_customers do. An incremental
+-- build counts the changed days again and keeps the others; what it does not name is no longer between the first
+-- and the last order, and is deleted.
 {{
     config(
         materialized='incremental',
@@ -12,10 +12,7 @@
     )
 }}
 
-{%- if is_incremental() %}
-    {%- set changed = ref('int_orders__changed') ~ ' where load_number > ' ~ last_load(this) %}
-    {%- set changed_days = date_list('select distinct date_ordered from ' ~ changed) %}
-{%- endif %}
+{%- set changed_days = changed_dates('date_ordered', this) if is_incremental() %}
 
 with days as (
 
@@ -34,7 +31,7 @@ orders as (
     select * from {{ ref('fct_orders') }}
     {%- if is_incremental() %}
     where
-        order_month in ({{ date_list('select distinct order_month from ' ~ changed) }})
+        order_month in ({{ changed_dates('order_month', this) }})
         and date_ordered in ({{ changed_days }})
     {%- endif %}
 

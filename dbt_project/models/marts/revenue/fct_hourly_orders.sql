@@ -1,6 +1,6 @@
--- Grain: one row per day of date_ordered and hour (UTC) in which the order was first seen; 24 rows for every day from the
--- first to the last with an order. The hours of a day add up to its row in fct_daily_revenue, except customers, who are
--- distinct within the hour.
+-- Grain: one row per day of date_ordered and hour (UTC) in which the order was first seen; 24 rows for every day
+-- from the first to the last with an order. The hours of a day add up to its row in fct_daily_revenue, except
+-- customers, who are distinct within the hour.
 {{
     config(
         materialized='incremental',
@@ -11,10 +11,7 @@
     )
 }}
 
-{%- if is_incremental() %}
-    {%- set changed = ref('int_orders__changed') ~ ' where load_number > ' ~ last_load(this) %}
-    {%- set changed_days = date_list('select distinct date_ordered from ' ~ changed) %}
-{%- endif %}
+{%- set changed_days = changed_dates('date_ordered', this) if is_incremental() %}
 
 with days as (
 
@@ -33,9 +30,15 @@ orders as (
     select * from {{ ref('fct_orders') }}
     {%- if is_incremental() %}
     where
-        order_month in ({{ date_list('select distinct order_month from ' ~ changed) }})
+        order_month in ({{ changed_dates('order_month', this) }})
         and date_ordered in ({{ changed_days }})
     {%- endif %}
+
+),
+
+clock as (
+
+    select explode(sequence(0, 23)) as order_hour
 
 ),
 
@@ -45,7 +48,7 @@ hours as (
         days.date_day,
         clock.order_hour
     from days
-    cross join (select cast(explode(sequence(0, 23)) as int) as order_hour) as clock
+    cross join clock
 
 ),
 

@@ -1,4 +1,5 @@
--- Grain: one row per month of date_ordered and KPI. A table over days and over customers per month, rebuilt each time.
+-- Grain: one row per month of date_ordered and KPI. A table over days and over customers per month, rebuilt each
+-- time.
 with daily as (
 
     select * from {{ ref('fct_daily_revenue') }}

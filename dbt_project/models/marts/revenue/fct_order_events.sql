@@ -1,5 +1,5 @@
--- Grain: one row per order event, however often it was delivered.
--- Of an event that is known already only the delivery on record may change: to an older one that turns up late.
+-- Grain: one row per order event, however often it was delivered. Of an event that is known already only the
+-- delivery on record may change: to an older one that turns up late.
 {{
     config(
         materialized='incremental',

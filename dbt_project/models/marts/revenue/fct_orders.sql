@@ -1,6 +1,6 @@
--- Grain: one row per order, in its current state.
--- The current state is the event with the latest event_at; of several at that instant the one furthest in the lifecycle,
--- then the greatest order_event_id. The order of arrival never matters.
+-- Grain: one row per order, in its current state. The current state is the event with the latest event_at; of
+-- several at that instant the one furthest in the lifecycle, then the greatest order_event_id. The order of
+-- arrival never matters.
 {{
     config(
         materialized='incremental',
@@ -11,17 +11,22 @@
     )
 }}
 
-{%- if is_incremental() %}
-    {%- set changed = ref('int_orders__changed') ~ ' where load_number > ' ~ last_load(this) %}
-{%- endif %}
+with {% if is_incremental() -%}
+changed as (
 
-with events as (
+    select * from {{ ref('int_orders__changed') }}
+    where load_number > {{ last_load(this) }}
+
+),
+
+{% endif -%}
+events as (
 
     select * from {{ ref('fct_order_events') }}
     {%- if is_incremental() %}
     where
-        event_month in ({{ date_list('select distinct event_month from ' ~ changed) }})
-        and order_id in (select order_id from {{ changed }})
+        event_month in ({{ changed_dates('event_month', this) }})
+        and order_id in (select order_id from changed)
     {%- endif %}
 
 ),

@@ -1,5 +1,5 @@
--- Grain: one row per item and month of date_ordered in which it was ordered.
--- Customers are distinct within item and month: they add up neither over items nor over months.
+-- Grain: one row per item and month of date_ordered in which it was ordered. Customers are distinct within item
+-- and month: they add up neither over items nor over months.
 {{
     config(
         materialized='incremental',
@@ -10,11 +10,7 @@
     )
 }}
 
-{%- if is_incremental() %}
-    {%- set changed_months = date_list(
-        'select distinct order_month from ' ~ ref('int_orders__changed') ~ ' where load_number > ' ~ last_load(this)
-    ) %}
-{%- endif %}
+{%- set changed_months = changed_dates('order_month', this) if is_incremental() %}
 
 with orders as (
 

@@ -1,7 +1,7 @@
--- Grain: one row per day of fct_daily_revenue, judged against earlier days of the same weekday.
--- A table over days, not over orders: each build judges every day again, which costs one small join.
--- The score is the modified z-score of Iglewicz and Hoaglin (How to Detect and Handle Outliers, 1993): the distance from the
--- median in units of a robust standard deviation. Neither moves much when a baseline day was itself an anomaly.
+-- Grain: one row per day of fct_daily_revenue, judged against earlier days of the same weekday. A table over days,
+-- not over orders: each build judges every day again, which costs one small join. The score is the modified
+-- z-score of Iglewicz and Hoaglin (How to Detect and Handle Outliers, 1993): the distance from the median in units
+-- of a robust standard deviation. Neither moves much when a baseline day was itself an anomaly.
 with daily as (
 
     select * from {{ ref('fct_daily_revenue') }}
@@ -49,8 +49,8 @@ deviations as (
 
 ),
 
--- 1.4826 and 1.2533 turn a median and a mean absolute deviation into a standard deviation of a normal distribution. The
--- floor keeps a baseline of nearly equal days from making every ordinary day an anomaly.
+-- 1.4826 and 1.2533 turn a median and a mean absolute deviation into a standard deviation of a normal
+-- distribution. The floor keeps a baseline of nearly equal days from making every ordinary day an anomaly.
 spreads as (
 
     select
