@@ -46,9 +46,7 @@ EMAIL_NOTIFICATIONS = Record(
     {**{event: ListOf(TEXT) for event in _EVENTS}, "no_alert_for_skipped_runs": FLAG}
 )
 WEBHOOK_NOTIFICATIONS = Record({event: ListOf(Record({"id": TEXT}, ["id"]), most=3) for event in _EVENTS})
-NOTIFICATION_SETTINGS = Record(
-    {"no_alert_for_skipped_runs": FLAG, "no_alert_for_canceled_runs": FLAG, "alert_on_last_attempt": FLAG}
-)
+_NO_ALERTS: dict[str, Shape] = {"no_alert_for_skipped_runs": FLAG, "no_alert_for_canceled_runs": FLAG}
 HEALTH = Record(
     {
         "rules": ListOf(
@@ -179,7 +177,7 @@ TASK = Record(
         "timeout_seconds": WHOLE,
         "email_notifications": EMAIL_NOTIFICATIONS,
         "webhook_notifications": WEBHOOK_NOTIFICATIONS,
-        "notification_settings": NOTIFICATION_SETTINGS,
+        "notification_settings": Record({**_NO_ALERTS, "alert_on_last_attempt": FLAG}),
         "health": HEALTH,
         "disable_auto_optimization": FLAG,
         **TASK_TYPES,
@@ -222,7 +220,7 @@ JOB = Record(
         "health": HEALTH,
         "email_notifications": EMAIL_NOTIFICATIONS,
         "webhook_notifications": WEBHOOK_NOTIFICATIONS,
-        "notification_settings": NOTIFICATION_SETTINGS,
+        "notification_settings": Record(_NO_ALERTS),
         "job_clusters": ListOf(
             Record({"job_cluster_key": TEXT, "new_cluster": CLUSTER}, ["job_cluster_key", "new_cluster"])
         ),

@@ -19,7 +19,7 @@ from dlt_ingest.bundle.check.shapes import (
     choice,
 )
 
-LIFECYCLE = Record({"prevent_destroy": FLAG, "started": FLAG})
+LIFECYCLE = Record({"prevent_destroy": FLAG})
 PRINCIPAL = ("group_name", "service_principal_name", "user_name")
 RUN_AS = Record(dict.fromkeys(PRINCIPAL, TEXT), one_of=[PRINCIPAL])
 
@@ -47,7 +47,7 @@ def grants(*privileges: str) -> Shape:
 
 CLUSTER_KEYS: dict[str, Shape] = {
     "apply_policy_default_values": FLAG,
-    "autoscale": Record({"min_workers": WHOLE, "max_workers": WHOLE, "mode": choice("ENHANCED", "LEGACY")}),
+    "autoscale": Record({"min_workers": WHOLE, "max_workers": WHOLE}, ["min_workers", "max_workers"]),
     "aws_attributes": ANYTHING,
     "azure_attributes": ANYTHING,
     "gcp_attributes": ANYTHING,
@@ -65,6 +65,17 @@ CLUSTER_KEYS: dict[str, Shape] = {
     "spark_env_vars": MapOf(TEXT),
     "ssh_public_keys": ListOf(TEXT),
 }
+
+_PIPELINE_CLUSTER = Record(
+    {
+        **CLUSTER_KEYS,
+        "label": choice("default", "updates", "maintenance"),
+        "autoscale": Record(
+            {"min_workers": WHOLE, "max_workers": WHOLE, "mode": choice("ENHANCED", "LEGACY")},
+            ["min_workers", "max_workers"],
+        ),
+    }
+)
 
 PIPELINE = Record(
     {
@@ -110,7 +121,7 @@ PIPELINE = Record(
                 ["email_recipients", "alerts"],
             )
         ),
-        "clusters": ListOf(Record({"label": choice("default", "updates", "maintenance"), **CLUSTER_KEYS})),
+        "clusters": ListOf(_PIPELINE_CLUSTER),
         "permissions": permissions("CAN_MANAGE", "IS_OWNER", "CAN_RUN", "CAN_VIEW"),
         "run_as": RUN_AS,
         "tags": MapOf(TEXT),
@@ -261,7 +272,7 @@ ALERT = Record(
             required=["quartz_cron_schedule", "timezone_id"],
         ),
         "parameters": ANYTHING,
-        "run_as": RUN_AS,
+        "run_as": Record(dict.fromkeys(PRINCIPAL[1:], TEXT), one_of=[PRINCIPAL[1:]]),
         "run_as_user_name": TEXT,
         "parent_path": TEXT,
         "permissions": permissions("CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"),

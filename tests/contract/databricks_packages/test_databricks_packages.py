@@ -1,0 +1,103 @@
+"""What Databricks' own packages say of our DLT calls and our resources."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlt_ingest.bundle import Bundle
+from dlt_ingest.bundle.check.bundle_shapes import RESOURCE_KINDS
+from dlt_ingest.bundle.check.shapes import ListOf, MapOf, Record, Scalar, Shape
+
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
+Ask = Callable[[str, Any], Any]
+
+
+def _question(files: list[Path]) -> dict[str, Any]:
+    site_packages = {
+        str(distribution("pyspark").locate_file("")),
+        str(distribution("pydantic").locate_file("")),
+    }
+    return {
+        "project_root": str(PROJECT_ROOT),
+        "site_packages": sorted(site_packages),
+        "files": [str(file) for file in files],
+    }
+
+
+@pytest.fixture(scope="module")
+def dataset_files() -> list[Path]:
+    return sorted((PROJECT_ROOT / "dlt_ingest" / "transformations").glob("[!_]*.py"))
+
+
+def test_dlt_calls_bind_to_databricks_signatures(ask: Ask, dataset_files: list[Path]) -> None:
+    """Guards that each decorator we use exists on Databricks and takes the arguments that we give it."""
+    answer = ask("bind_dlt_calls.py", _question(dataset_files))
+    assert answer["errors"] == {}
+    assert answer["calls"].count("table") == len(dataset_files)
+    assert "expect_all_or_drop" in answer["calls"]
+    assert "contract" in answer["origin"] or "site-packages" in answer["origin"]
+
+
+def test_a_misspelt_argument_would_be_seen(ask: Ask, tmp_path: Path) -> None:
+    """Guards the test above against proving nothing: wrong argument, wrong arity, unknown decorator."""
+    for number, text in enumerate(
+        (
+            "import dlt\n@dlt.table(nmae='x')\ndef x(): ...\n",
+            "import dlt\n@dlt.expect('rule')\ndef x(): ...\n",
+            "import dlt\n@dlt.expect_or_quarantine('rule', 'true')\ndef x(): ...\n",
+        )
+    ):
+        (tmp_path / f"wrong_{number}.py").write_text(text, encoding="utf-8")
+    answer = ask("bind_dlt_calls.py", _question(sorted(tmp_path.glob("*.py"))))
+    assert len(answer["errors"]) == 3, answer
+
+
+@pytest.mark.parametrize("target", ["dev", "staging", "prod"])
+def test_resources_are_accepted(ask: Ask, target: str) -> None:
+    """Guards that every resource of every target is what Databricks' classes take."""
+    bundle = Bundle.load(PROJECT_ROOT, target)
+    resources = {kind: bundle.resources(kind) for kind in RESOURCE_KINDS if bundle.resources(kind)}
+    assert {"alerts", "dashboards", "jobs", "pipelines", "schemas", "secret_scopes", "volumes"} == set(
+        resources
+    )
+    answer = ask("accept_resources.py", {"resources": resources, "shapes": {}})
+    assert answer["refused"] == {}
+
+
+def test_a_wrong_resource_would_be_refused(ask: Ask) -> None:
+    """Guards the test above against proving nothing."""
+    jobs = copy.deepcopy(Bundle.load(PROJECT_ROOT, "prod").resources("jobs"))
+    jobs["orders"]["tasks"][0]["pipeline_task"]["pipline_id"] = "x"
+    answer = ask("accept_resources.py", {"resources": {"jobs": jobs}, "shapes": {}})
+    assert "pipline_id" in answer["refused"]["jobs.orders"]
+
+
+def test_our_shapes_know_no_key_that_databricks_does_not(ask: Ask) -> None:
+    """Guards the offline check itself: what it allows is what Databricks' classes have, names and words alike."""
+    shapes = {
+        kind: _as_data(shape.item)
+        for kind, shape in RESOURCE_KINDS.items()
+        if isinstance(shape, MapOf) and kind != "sql_warehouses"
+    }
+    answer = ask("accept_resources.py", {"resources": {}, "shapes": shapes})
+    assert answer["unknown"] == []
+    shapes["jobs"]["keys"]["tasks"]["item"]["keys"]["retries"] = {}
+    shapes["volumes"]["keys"]["volume_type"]["words"].append("SHARED")
+    answer = ask("accept_resources.py", {"resources": {}, "shapes": shapes})
+    assert answer["unknown"] == ["jobs.tasks[].retries", "volumes.volume_type: SHARED"]
+
+
+def _as_data(shape: Shape) -> dict[str, Any]:
+    if isinstance(shape, Record):
+        return {"keys": {key: _as_data(child) for key, child in shape.keys.items()}}
+    if isinstance(shape, ListOf):
+        return {"item": _as_data(shape.item)}
+    if isinstance(shape, Scalar) and shape.words:
+        return {"words": list(shape.words)}
+    return {}
