@@ -69,7 +69,7 @@ class Settings(BaseModel):
     )
     EXPORT_POLICY: Literal["fail", "warn"] = Field(
         default="fail",
-        description="Whether a metrics export that cannot be delivered fails the run, or is only reported and made up later.",
+        description="Whether a metrics export that cannot be delivered fails the run or is only reported.",
     )
 
     QUALITY_RATE_MINIMUM: float = Field(

@@ -115,7 +115,8 @@ def refuse(findings: Iterable[Finding], what: str) -> None:
     if errors:
         raise ConfigurationError(
             what,
-            consequence=" ".join(str(error) for error in errors),
+            got="; ".join(str(error).rstrip(".") for error in errors),
+            consequence="Nothing was done",
             next_step="Run `orders config validate --env all` after the change",
         )
 
