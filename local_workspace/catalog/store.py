@@ -107,7 +107,7 @@ class Store:
     def __init__(self, file: Path) -> None:
         self.file = file
         self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
         self._guard = threading.Lock()
         connection = self._connection()
         version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -140,7 +140,10 @@ class Store:
             self._local.connection = connection
             self._local.mode = None
             with self._guard:
-                self._connections.append(connection)
+                # A server makes a thread for each client; what an ended thread opened is closed here.
+                for thread in [thread for thread in self._connections if not thread.is_alive()]:
+                    self._connections.pop(thread).close()
+                self._connections[threading.current_thread()] = connection
         return connection
 
     def _connect(self) -> sqlite3.Connection:
@@ -216,7 +219,7 @@ class Store:
     def close(self) -> None:
         """Close the connections of all threads; the next use opens a new one."""
         with self._guard:
-            for connection in self._connections:
+            for connection in self._connections.values():
                 connection.close()
             self._connections.clear()
         self._local = threading.local()

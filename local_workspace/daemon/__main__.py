@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from local_workspace.daemon import requests
+from local_workspace.daemon.hosting import host_warehouse
 from local_workspace.daemon.supervisor import Supervisor
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.options import WorkspaceOptions
@@ -23,7 +24,7 @@ def main(arguments: list[str]) -> int:
     logging.Formatter.converter = time.gmtime
     layout = WorkspaceLayout(Path(arguments[0]))
     options = WorkspaceOptions.from_json((layout.run / requests.OPTIONS).read_text(encoding="utf-8"))
-    return Supervisor(layout, options, None).run()
+    return Supervisor(layout, options, host_warehouse).run()
 
 
 if __name__ == "__main__":

