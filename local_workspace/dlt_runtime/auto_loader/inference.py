@@ -1,0 +1,222 @@
+"""The schema of a source: inferred from its files, corrected by hints, kept, and widened when files bring new columns.
+
+Types follow Spark's JSON inference (integers BIGINT, other numbers DOUBLE, mixed ones STRING); without `inferColumnTypes` every column
+is STRING, as Auto Loader does. All new files of a batch are sampled, not only the first thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from local_workspace.dlt_runtime.auto_loader.strict_json import Number, Pairs, Unreadable, parse_members
+
+_NULL = pa.null()
+_LONGEST_INTEGER = 18
+
+
+class KeySurvey:
+    """Collects, over the lines of a batch, which keys there are and which types would hold them.
+
+    Args:
+        types: Whether types are wanted; else only keys are collected, which is cheaper.
+        known: Keys whose type is settled.
+    """
+
+    def __init__(self, *, types: bool, known: Iterable[str] = ()) -> None:
+        self._types = types
+        self._known = set(known)
+        self.found: dict[str, pa.DataType] = {}
+        self._connection = duckdb.connect(config={"threads": 2})
+
+    def close(self) -> None:
+        """Release DuckDB's memory."""
+        self._connection.close()
+
+    def add(self, lines: pa.LargeStringArray) -> None:
+        """Look at the lines of a chunk."""
+        if not len(lines):
+            return
+        self._connection.register("chunk", pa.table({"l": lines}))
+        try:
+            groups = self._connection.execute(
+                "select k, min(n) from (select row_number() over () n, case when json_valid(l) and json_type(l) = 'OBJECT'"
+                " then json_keys(l) end k from chunk) group by k order by 2"
+            ).fetchall()
+            keys = list(
+                dict.fromkeys(key for group, _ in groups if group for key in group if key not in self._known)
+            )
+            if keys:
+                if self._types:
+                    self._add_types(keys)
+                else:
+                    self.found.update({key: pa.string() for key in keys})
+            if any(group is None for group, _ in groups):
+                self._add_exactly(lines)
+        finally:
+            self._connection.unregister("chunk")
+
+    def _add_types(self, keys: list[str]) -> None:
+        pointers = ", ".join("'" + _pointer(key).replace("'", "''") + "'" for key in keys)
+        rows = self._connection.execute(
+            f"select t, any_value(l) from (select json_type(l, [{pointers}]) t, l from chunk"
+            " where json_valid(l) and json_type(l) = 'OBJECT') group by t"
+        ).fetchall()
+        exact = False
+        for types, _line in rows:
+            for key, name in zip(keys, types, strict=True):
+                if name is None:
+                    continue
+                kind = _DUCKDB_TYPES.get(name)
+                exact = exact or kind is None
+                if kind is not None:
+                    self.found[key] = merge(self.found.get(key, _NULL), kind)
+        if exact:
+            # Objects, arrays and integers beyond BIGINT: their type is in the values.
+            nested = [k for i, k in enumerate(keys) if any(t[i] in _NEEDS_VALUES for t, _ in rows)]
+            self._add_values(nested)
+
+    def _add_values(self, keys: list[str]) -> None:
+        for key in keys:
+            pointer = _pointer(key).replace("'", "''")
+            values = self._connection.execute(
+                f"select distinct json_extract(l, '{pointer}')::varchar from chunk"
+                " where json_valid(l) and json_type(l) = 'OBJECT'"
+            ).fetchall()
+            for (value,) in values:
+                if value is not None:
+                    parsed = parse_members('{"v":' + value + "}")[0][0][2]
+                    self.found[key] = merge(self.found.get(key, _NULL), type_of(parsed))
+
+    def _add_exactly(self, lines: pa.LargeStringArray) -> None:
+        """Look at arrays of objects, which DuckDB's key functions pass over."""
+        rows = self._connection.execute(
+            "select l from chunk where json_valid(l) and json_type(l) = 'ARRAY'"
+        ).fetchall()
+        for (line,) in rows:
+            self.add_text(line)
+
+    def add_text(self, text: str) -> None:
+        """Look at one line, or at a whole file, that holds an array of objects or one object."""
+        try:
+            records = parse_members(text)
+        except Unreadable:
+            return
+        for members in records:
+            for key, _raw, value in members:
+                if key not in self._known:
+                    kind = type_of(value) if self._types else pa.string()
+                    self.found[key] = merge(self.found.get(key, _NULL), kind)
+
+    def columns(self) -> dict[str, pa.DataType]:
+        """Give the new columns in order of appearance; one that was always null is STRING."""
+        return {key: settle(kind) for key, kind in self.found.items()}
+
+
+_DUCKDB_TYPES = {
+    "NULL": pa.null(),
+    "VARCHAR": pa.string(),
+    "BOOLEAN": pa.bool_(),
+    "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+}
+_NEEDS_VALUES = frozenset({"OBJECT", "ARRAY", "UBIGINT"})
+
+
+def _pointer(key: str) -> str:
+    return "/" + key.replace("~", "~0").replace("/", "~1")
+
+
+def type_of(value: Any) -> pa.DataType:
+    """Infer the type of one parsed JSON value."""
+    if value is None:
+        return _NULL
+    if isinstance(value, bool):
+        return pa.bool_()
+    if isinstance(value, Number):
+        digits = value.lstrip("-")
+        if not digits.isdigit():
+            return pa.float64()
+        if len(digits) <= _LONGEST_INTEGER or -(2**63) <= int(value) < 2**63:
+            return pa.int64()
+        return pa.decimal128(38, 0) if len(digits) <= 38 else pa.float64()
+    if isinstance(value, Pairs):
+        members: dict[str, pa.DataType] = {}
+        for key, item in value:
+            members[key] = merge(members.get(key, _NULL), type_of(item))
+        return pa.struct(list(members.items())) if members else pa.string()
+    if isinstance(value, list):
+        element = _NULL
+        for item in value:
+            element = merge(element, type_of(item))
+        return pa.list_(element)
+    return pa.string()
+
+
+def merge(a: pa.DataType, b: pa.DataType) -> pa.DataType:
+    """Give the type that holds the values of both."""
+    if a == b or pa.types.is_null(b):
+        return a
+    if pa.types.is_null(a):
+        return b
+    numbers = {"int64": 0, "decimal128(38, 0)": 1, "double": 2}
+    if str(a) in numbers and str(b) in numbers:
+        return max(a, b, key=lambda kind: numbers[str(kind)])
+    if pa.types.is_struct(a) and pa.types.is_struct(b):
+        fields = {f.name: f.type for f in a}
+        for other in b:
+            fields[other.name] = merge(fields.get(other.name, _NULL), other.type)
+        return pa.struct(list(fields.items()))
+    if pa.types.is_list(a) and pa.types.is_list(b):
+        return pa.list_(merge(a.value_type, b.value_type))
+    return pa.string()
+
+
+def settle(kind: pa.DataType) -> pa.DataType:
+    """Make a type that a table can have: what was never seen with a value becomes STRING."""
+    if pa.types.is_null(kind):
+        return pa.string()
+    if pa.types.is_struct(kind):
+        names = [f.name.lower() for f in kind]
+        if len(set(names)) != len(names):
+            return pa.string()
+        return pa.struct([(f.name, settle(f.type)) for f in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(settle(kind.value_type))
+    return kind
+
+
+def apply_hints(
+    columns: Mapping[str, pa.DataType], hints: Mapping[str, pa.DataType]
+) -> dict[str, pa.DataType]:
+    """Give inferred columns the types of the hints; hinted columns that no file has are added at the end."""
+    by_key = {name.lower(): (name, kind) for name, kind in hints.items()}
+    result: dict[str, pa.DataType] = {}
+    for name, kind in columns.items():
+        if name.lower() in by_key and name.lower() not in {r.lower() for r in result}:
+            hinted, wanted = by_key[name.lower()]
+            result[hinted if hinted == name else name] = wanted
+        else:
+            result[name] = kind
+    present = {name.lower() for name in result}
+    result.update({name: kind for name, kind in hints.items() if name.lower() not in present})
+    return result
+
+
+def can_be_column(name: str) -> bool:
+    """Say whether a key can be the name of a Delta column; Delta refuses these characters (no column mapping is used)."""
+    return bool(name) and not any(c in " ,;{}()\n\t=" for c in name) and len(name) <= 255
+
+
+def possible_columns(columns: Mapping[str, pa.DataType], taken: Iterable[str] = ()) -> dict[str, pa.DataType]:
+    """Leave out keys that cannot be columns, or differ from an earlier one in case only; their values are rescued."""
+    seen = {name.lower() for name in taken}
+    result: dict[str, pa.DataType] = {}
+    for name, kind in columns.items():
+        if name.lower() not in seen and can_be_column(name):
+            seen.add(name.lower())
+            result[name] = kind
+    return result

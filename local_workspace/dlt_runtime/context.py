@@ -1,0 +1,90 @@
+"""What the parts of one update share."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local_workspace.catalog import Catalog, TableName
+from local_workspace.dlt_runtime.events import Event, EventFactory
+from local_workspace.dlt_runtime.graph import Dataset, Graph, PlannedFlow
+from local_workspace.dlt_runtime.session import PipelineSession
+from local_workspace.dlt_runtime.spec import DatasetResult, PipelineSpec, SourceFile
+from local_workspace.dlt_runtime.state import PipelineState
+from local_workspace.layout import WorkspaceLayout
+
+
+@dataclass
+class UpdateContext:
+    """One running update.
+
+    Attributes:
+        graph: Set once the pipeline code has been read.
+        done: Keys of datasets that this update has brought up to date.
+        stage: A folder that is emptied at the start and the end of each update.
+    """
+
+    spec: PipelineSpec
+    layout: WorkspaceLayout
+    catalog: Catalog
+    state: PipelineState
+    session: PipelineSession
+    events: EventFactory
+    run_id: str | None
+    on_event: Callable[[Event], None] | None = None
+    verify: bool = False
+    graph: Graph | None = None
+    done: set[str] = field(default_factory=set)
+    results: dict[str, DatasetResult] = field(default_factory=dict)
+    files: list[SourceFile] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """Where the pipeline keeps its bookkeeping."""
+        return self.layout.pipelines / self.spec.folder_name
+
+    @property
+    def stage(self) -> Path:
+        """Where batches are prepared."""
+        return self.folder / "stage"
+
+    def fresh_stage(self, name: str) -> Path:
+        """Give an empty folder in the stage."""
+        folder = self.stage / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def emit(self, *events: Event) -> None:
+        """Keep events for the event log, and show them."""
+        self.state.add_events(events)
+        self.show(*events)
+
+    def show(self, *events: Event) -> None:
+        """Show events that are kept elsewhere."""
+        if self.on_event is not None:
+            for event in events:
+                self.on_event(event)
+
+    def location(self, dataset: Dataset) -> Path:
+        """Give the folder of a dataset's table; a temporary one lies with the bookkeeping and is in no catalog."""
+        assert dataset.name is not None  # noqa: S101  (views have none)
+        if dataset.output.temporary:
+            return self.folder / "tables" / "/".join(dataset.name.key)
+        return self.layout.table_path(*dataset.name.key)
+
+    def table_location(self, name: TableName) -> Path | None:
+        """Give the folder of a table outside the pipeline, None for a view or a table that does not exist."""
+        table = self.catalog.get(name)
+        return None if table is None else table.location
+
+    def flow_id(self, dataset: Dataset, planned: PlannedFlow) -> str:
+        """Give the application id of a flow in Delta's transactions."""
+        return f"{self.spec.name}/{dataset.key}/{planned.flow.name.lower()}"
+
+    def result(self, dataset: Dataset) -> DatasetResult:
+        """Give the result that is being filled for a dataset."""
+        return self.results.setdefault(dataset.key, DatasetResult(dataset.shown, dataset.kind))

@@ -1,0 +1,200 @@
+"""A Delta table as a streaming source: the files that its commits added since a version, and nothing else.
+
+A slice is a throw-away Delta table in the stage whose files are hard links to the new ones. Delta's own reader then does what it
+always does about partition columns and columns that older files lack.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from local_workspace.errors import DataFault, NotSupported, PipelineCodeError
+
+_NO_EFFECT = frozenset(
+    {"maxfilespertrigger", "maxbytespertrigger", "witheventtimeorder", "skipchangecommits"}
+)
+_UNREADABLE_FEATURES = frozenset({"deletionVectors", "columnMapping", "v2Checkpoint"})
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a table stands: its id and version. A new id is another table, even at the same place."""
+
+    table_id: str
+    version: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as it is kept in the bookkeeping."""
+        return {"table_id": self.table_id, "version": self.version}
+
+
+def position(path: Path) -> Position | None:
+    """Return where a table stands now, or None if there is none."""
+    try:
+        table = DeltaTable(str(path), without_files=True)
+    except TableNotFoundError:
+        return None
+    return Position(str(table.metadata().id), table.version())
+
+
+def check_options(options: Mapping[str, str], source: str) -> bool:
+    """Check the options of `spark.readStream.table`; say whether commits that change rows are to be skipped.
+
+    Raises:
+        NotSupported: An option that would change which rows are read.
+        PipelineCodeError: An unknown option.
+    """
+    known = {
+        "startingversion",
+        "startingtimestamp",
+        "readchangefeed",
+        "readchangedata",
+        "ignorechanges",
+        "ignoredeletes",
+        "schematrackinglocation",
+        "failondataloss",
+        "excluderegex",
+    }
+    lowered = {key.lower(): value for key, value in options.items()}
+    for key, value in lowered.items():
+        if key in known:
+            raise NotSupported(
+                f"Option {key} of a streaming read",
+                "Leave it out, or use skipChangeCommits",
+                got=f"{value!r}, {source}",
+            )
+        if key not in _NO_EFFECT:
+            raise PipelineCodeError(
+                f"Unknown option {key} of the streaming read of {source}", got=repr(value)
+            )
+    return lowered.get("skipchangecommits", "false").lower() == "true"
+
+
+def added_files(
+    path: Path, source: str, since: Position, until: Position, *, skip_changes: bool
+) -> list[dict[str, Any]]:
+    """List the `add` actions of the commits after `since` up to `until`.
+
+    Raises:
+        DataFault: A commit changed or removed rows, the table was replaced, or its log no longer reaches back that far. The texts
+            are those of Delta's streaming source.
+    """
+    if since.table_id != until.table_id:
+        raise DataFault(
+            f"[DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE] {source} is another table than the one that was read before",
+            got=f"id {until.table_id}",
+            allowed=f"id {since.table_id}",
+            consequence="Its old rows cannot be told from its new ones",
+            next_step="Do a full refresh of the tables that read it as a stream",
+        )
+    adds: list[dict[str, Any]] = []
+    for version in range(since.version + 1, until.version + 1):
+        commit = path / "_delta_log" / f"{version:020d}.json"
+        try:
+            actions = [
+                json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines() if line.strip()
+            ]
+        except FileNotFoundError:
+            raise DataFault(
+                f"The log of {source} no longer has version {version}",
+                consequence="The rows that came since the last update cannot be found",
+                next_step="Do a full refresh of the tables that read it as a stream",
+            ) from None
+        removed = [a["remove"] for a in actions if "remove" in a and a["remove"].get("dataChange", True)]
+        if removed:
+            if skip_changes:
+                continue
+            raise DataFault(
+                f"[DELTA_SOURCE_TABLE_IGNORE_CHANGES] Detected a data update (for example {_operation(actions)}) in the source table"
+                f" {source} at version {version}. This is currently not supported. If this is going to happen regularly and you are"
+                " okay to skip changes, set the option 'skipChangeCommits' to 'true'. If you would like the data update to be"
+                " reflected, please restart this query with a fresh checkpoint directory or do a full refresh",
+                got=removed[0]["path"],
+            )
+        adds.extend(a["add"] for a in actions if "add" in a and a["add"].get("dataChange", True))
+    return adds
+
+
+def _operation(actions: list[dict[str, Any]]) -> str:
+    info = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+    return str(info.get("operation", "UNKNOWN"))
+
+
+def row_count(adds: list[dict[str, Any]]) -> int | None:
+    """Sum the rows of files by their statistics; None if one has none."""
+    total = 0
+    for add in adds:
+        stats = json.loads(add["stats"]) if add.get("stats") else {}
+        if "numRecords" not in stats:
+            return None
+        total += int(stats["numRecords"])
+    return total
+
+
+def make_slice(path: Path, until: Position, adds: list[dict[str, Any]], folder: Path) -> None:
+    """Write a Delta table into `folder` that has exactly the files of `adds`.
+
+    Raises:
+        NotSupported: The source uses a Delta feature with which files cannot be taken out of their table.
+    """
+    table = DeltaTable(str(path), version=until.version, without_files=True)
+    protocol = table.protocol()
+    features = set(protocol.reader_features or ())
+    if (
+        features & _UNREADABLE_FEATURES
+        or protocol.min_reader_version == 2
+        or any(a.get("deletionVector") for a in adds)
+    ):
+        raise NotSupported(
+            f"Streaming from a Delta table with {', '.join(sorted(features & _UNREADABLE_FEATURES)) or 'column mapping'}",
+            "Read the table with spark.read",
+            got=str(path),
+        )
+    log = folder / "_delta_log"
+    log.mkdir(parents=True)
+    metadata = table.metadata()
+    actions: list[dict[str, Any]] = [
+        {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}
+        if not features
+        else {
+            "protocol": {
+                "minReaderVersion": 3,
+                "minWriterVersion": 7,
+                "readerFeatures": sorted(features),
+                "writerFeatures": sorted(features),
+            }
+        },
+        {
+            "metaData": {
+                "id": str(metadata.id),
+                "format": {"provider": "parquet", "options": {}},
+                "schemaString": table.schema().to_json(),
+                "partitionColumns": list(metadata.partition_columns),
+                "configuration": {},
+                "createdTime": 0,
+            }
+        },
+    ]
+    for at, add in enumerate(adds):
+        name = f"{at:06d}.parquet"
+        _link(path / unquote(add["path"]), folder / name)
+        kept = {k: add[k] for k in ("partitionValues", "size", "modificationTime", "stats") if k in add}
+        actions.append({"add": {"path": name, "dataChange": True, **kept}})
+    (log / f"{0:020d}.json").write_text("\n".join(json.dumps(a) for a in actions) + "\n", encoding="utf-8")
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)  # another file system, or one without hard links

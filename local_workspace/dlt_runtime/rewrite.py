@@ -1,0 +1,280 @@
+"""Rewriting query plans: names become Delta folders, Auto Loader becomes the staged files, `_metadata` becomes a hidden column.
+
+A plan is changed as a protobuf message before the engine sees it. A replaced node keeps its plan id, since `df["x"]` refers to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from google.protobuf.message import Message
+from pyspark.sql.connect.proto import expressions_pb2, relations_pb2
+
+from local_workspace.dlt_runtime import sql_text
+from local_workspace.dlt_runtime.auto_loader.stage import HIDDEN_METADATA
+from local_workspace.dlt_runtime.plans import NamedRead, Relation, walk
+
+_METADATA = re.compile(r"(?i)(?<![\w.`])`?_metadata`?(?=\s*(\.|$|[^\w.`(]))")
+_KEEPS_HIDDEN = frozenset(
+    {
+        "filter",
+        "subquery_alias",
+        "with_columns",
+        "with_columns_renamed",
+        "hint",
+        "repartition",
+        "repartition_by_expression",
+        "with_watermark",
+        "drop",
+        "limit",
+        "sample",
+        "sort",
+    }
+)
+
+
+class SourceResolver(Protocol):
+    """Says what the sources of a plan are replaced by."""
+
+    def table(self, read: NamedRead) -> Relation:
+        """Give the relation that a named table stands for."""
+
+    def cloud_files(self, read: relations_pb2.Read) -> Relation:
+        """Give the staged rows of an Auto Loader source."""
+
+    def view_name(self, read: NamedRead) -> str:
+        """Give the name under which SQL text can read the relation that a named table stands for."""
+
+
+def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:
+    """Return a copy of a plan in which every source is replaced, ready for the engine."""
+    copy = Relation()
+    copy.CopyFrom(plan)
+    if _hide_metadata(copy):
+        _drop_hidden(copy)
+    for message in walk(copy):
+        if isinstance(message, Relation) and message.WhichOneof("rel_type") == "read":
+            _replace_read(message, resolver)
+        elif isinstance(message, relations_pb2.SQL):
+            message.query = _replace_text(message.query, resolver, where)
+        elif isinstance(message, expressions_pb2.Expression.ExpressionString):
+            message.expression = _replace_text(message.expression, resolver, where)
+    balance_unions(copy)
+    return copy
+
+
+def _replace_text(text: str, resolver: SourceResolver, where: str) -> str:
+    return sql_text.replace_tables(text, where, lambda r: resolver.view_name(NamedRead(r.name, r.streaming)))
+
+
+def _replace_read(relation: Relation, resolver: SourceResolver) -> None:
+    read = relation.read
+    if read.HasField("named_table"):
+        replacement = resolver.table(
+            NamedRead(read.named_table.unparsed_identifier, read.is_streaming, dict(read.named_table.options))
+        )
+    elif read.HasField("data_source") and read.data_source.format.lower() == "cloudfiles":
+        replacement = resolver.cloud_files(read)
+    else:
+        return
+    plan_id = relation.common.plan_id if relation.HasField("common") else None
+    relation.CopyFrom(replacement)
+    if plan_id is not None:
+        relation.common.plan_id = plan_id
+
+
+def delta_read(path: Path, version: int) -> Relation:
+    """Read a Delta table at a version."""
+    relation = Relation()
+    relation.read.data_source.format = "delta"
+    relation.read.data_source.paths.append(str(path))
+    relation.read.data_source.options["versionAsOf"] = str(version)
+    return relation
+
+
+def parquet_read(path: Path) -> Relation:
+    """Read a folder of staged parquet."""
+    relation = Relation()
+    relation.read.data_source.format = "parquet"
+    relation.read.data_source.paths.append(str(path))
+    return relation
+
+
+def sql_relation(text: str) -> Relation:
+    """Run SQL text as a relation."""
+    relation = Relation()
+    relation.sql.query = text
+    return relation
+
+
+def drop_columns(relation: Relation, names: Sequence[str]) -> Relation:
+    """Leave columns out."""
+    result = Relation()
+    result.drop.input.CopyFrom(relation)
+    result.drop.column_names.extend(names)
+    return result
+
+
+def filter_true(relation: Relation, conditions: Sequence[str]) -> Relation:
+    """Keep the rows for which every condition is true."""
+    result = Relation()
+    result.filter.input.CopyFrom(relation)
+    result.filter.condition.expression_string.expression = " AND ".join(f"({c})" for c in conditions)
+    return result
+
+
+def _drop_hidden(relation: Relation) -> None:
+    inner = Relation()
+    inner.CopyFrom(relation)
+    relation.CopyFrom(drop_columns(inner, [HIDDEN_METADATA]))
+
+
+def _hide_metadata(relation: Relation) -> bool:
+    """Make `_metadata` mean the hidden column of the staged files; say whether the relation still carries that column.
+
+    On Databricks `_metadata` is a hidden column: any query above the source may ask for it, and a star does not bring it along.
+    Here the hidden column is carried upwards as long as the operators are row-wise, and dropped below any other one.
+    """
+    kind = relation.WhichOneof("rel_type")
+    if kind is None:
+        return False
+    node = getattr(relation, kind)
+    if kind == "read":
+        return bool(node.HasField("data_source") and node.data_source.format.lower() == "cloudfiles")
+    flags = [(child, _hide_metadata(child)) for child in _children(node)]
+    if kind == "project" and flags and flags[0][1]:
+        return _hide_in_project(node)
+    if kind in _KEEPS_HIDDEN and flags and flags[0][1]:
+        _rename_in_expressions(node)
+        if kind == "with_columns" and any("_metadata" in [n.lower() for n in a.name] for a in node.aliases):
+            _drop_hidden(node.input)
+            return False
+        return True
+    for child, hidden in flags:
+        if hidden:
+            _drop_hidden(child)
+    return False
+
+
+def _hide_in_project(node: Any) -> bool:
+    whole = False
+    for expression in node.expressions:
+        kind = expression.WhichOneof("expr_type")
+        if (
+            kind == "unresolved_attribute"
+            and expression.unresolved_attribute.unparsed_identifier.lower() == "_metadata"
+        ):
+            whole = True
+            original = expressions_pb2.Expression()
+            original.CopyFrom(expression)
+            expression.alias.expr.CopyFrom(original)
+            expression.alias.name.append("_metadata")
+        elif kind == "alias" and [n.lower() for n in expression.alias.name] == ["_metadata"]:
+            whole = True
+    star = any(_is_star(e) for e in node.expressions)
+    _rename_in_expressions(node)
+    if whole:
+        # From here on `_metadata` is an ordinary column, so the hidden one ends.
+        if star:
+            inner = Relation()
+            inner.project.CopyFrom(node)
+            node.Clear()
+            node.input.CopyFrom(drop_columns(inner, [HIDDEN_METADATA]))
+            node.expressions.add().unresolved_star.SetInParent()
+        return False
+    if not star:
+        node.expressions.add().unresolved_attribute.unparsed_identifier = HIDDEN_METADATA
+    return True
+
+
+def _is_star(expression: Any) -> bool:
+    kind = expression.WhichOneof("expr_type")
+    if kind == "expression_string":
+        return bool(expression.expression_string.expression.strip() == "*")
+    return bool(kind == "unresolved_star")
+
+
+def _rename_in_expressions(node: Message) -> None:
+    for _descriptor, value in node.ListFields():
+        if isinstance(value, Relation) or isinstance(value, (str, bytes, int, bool, float)):
+            continue
+        for item in [value] if isinstance(value, Message) else value:
+            if isinstance(item, Message) and not isinstance(item, Relation):
+                _rename_metadata(item)
+
+
+def _rename_metadata(expression: Message) -> None:
+    for message in walk(expression):
+        kind = message.DESCRIPTOR.name
+        if kind == "UnresolvedAttribute":
+            name: str = message.unparsed_identifier  # type: ignore[attr-defined]
+            head, dot, tail = name.partition(".")
+            if head.strip("`").lower() == "_metadata":
+                message.unparsed_identifier = HIDDEN_METADATA + dot + tail  # type: ignore[attr-defined]
+        elif kind == "ExpressionString":
+            parts = re.split(r"('(?:[^'\\]|\\.)*')", message.expression)  # type: ignore[attr-defined]
+            parts[::2] = [_METADATA.sub(HIDDEN_METADATA, part) for part in parts[::2]]
+            message.expression = "".join(parts)  # type: ignore[attr-defined]
+
+
+def _children(node: Message) -> list[Relation]:
+    children: list[Relation] = []
+    for descriptor, value in node.ListFields():
+        if isinstance(value, Relation):
+            children.append(value)
+        elif (
+            descriptor.message_type is not None
+            and descriptor.message_type.name == "Relation"
+            and descriptor.is_repeated
+        ):
+            children.extend(value)
+    return children
+
+
+def balance_unions(plan: Relation) -> None:
+    """Turn long chains of UNION ALL into balanced trees: the engine recurses over a plan, and a chain of hundreds kills it."""
+    for message in walk(plan):
+        if not isinstance(message, Relation) or not _is_union(message):
+            continue
+        leaves: list[Relation] = []
+        pending = [message]
+        while pending:
+            current = pending.pop()
+            if _is_union(current) and _same_union(current, message):
+                pending.extend((current.set_op.right_input, current.set_op.left_input))
+            else:
+                leaves.append(current)
+        if len(leaves) > 4:
+            settings = relations_pb2.SetOperation()
+            settings.CopyFrom(message.set_op)
+            settings.ClearField("left_input")
+            settings.ClearField("right_input")
+            message.set_op.CopyFrom(_tree(leaves, settings).set_op)
+
+
+def _is_union(relation: Relation) -> bool:
+    return (
+        relation.WhichOneof("rel_type") == "set_op"
+        and relation.set_op.set_op_type == relations_pb2.SetOperation.SET_OP_TYPE_UNION
+        and relation.set_op.is_all
+    )
+
+
+def _same_union(a: Relation, b: Relation) -> bool:
+    # By name, the columns of the first branch count, so only plain unions may be regrouped freely; by-name ones keep that
+    # property when their order is kept, and do not when missing columns are allowed.
+    return a.set_op.by_name == b.set_op.by_name and not a.set_op.allow_missing_columns
+
+
+def _tree(leaves: Sequence[Relation], settings: relations_pb2.SetOperation) -> Relation:
+    if len(leaves) == 1:
+        return leaves[0]
+    middle = len(leaves) // 2
+    result = Relation()
+    result.set_op.CopyFrom(settings)
+    result.set_op.left_input.CopyFrom(_tree(leaves[:middle], settings))
+    result.set_op.right_input.CopyFrom(_tree(leaves[middle:], settings))
+    return result

@@ -1,0 +1,139 @@
+"""Table names inside SQL text: `spark.sql("...")` and predicates such as `"id IN (SELECT id FROM b)"`.
+
+A query plan of Spark Connect carries such text unparsed, so the names are found with sqlglot and replaced by position: the rest of the
+text reaches the engine exactly as its author wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from local_workspace.errors import PipelineCodeError
+
+_MAY_READ_TABLES = re.compile(r"\b(select|from|table)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class TableReference:
+    """A table name in a SQL text.
+
+    Args:
+        name: As written, without backticks around its parts only where none were needed.
+        start: First character of what is to be replaced; end: the character after it. `STREAM(...)` is part of it.
+        streaming: Whether it stood in `STREAM`.
+    """
+
+    name: str
+    start: int
+    end: int
+    streaming: bool
+
+
+def parse(text: str, where: str) -> exp.Expression:
+    """Parse one statement or expression in Databricks' dialect.
+
+    Raises:
+        PipelineCodeError: The text cannot be parsed.
+    """
+    try:
+        tree = sqlglot.parse_one(text, read="databricks")
+    except (SqlglotError, RecursionError) as error:
+        raise PipelineCodeError(
+            f"The SQL text in {where} cannot be parsed", got=f"{text!r}: {str(error).splitlines()[0]}"
+        ) from error
+    assert isinstance(tree, exp.Expression)  # noqa: S101
+    return tree
+
+
+def table_references(text: str, where: str) -> list[TableReference]:
+    """List the tables that a SQL text reads, names of its own WITH clauses left out, in order of position."""
+    if not _MAY_READ_TABLES.search(text):
+        return []
+    tree = parse(text, where)
+    own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    found: list[TableReference] = []
+    for table in tree.find_all(exp.Table):
+        parts = table.parts
+        if (
+            not parts
+            or not all(isinstance(part, exp.Identifier) for part in parts)
+            or "start" not in parts[0].meta
+        ):
+            continue
+        start, end = parts[0].meta["start"], parts[-1].meta["end"] + 1
+        name = text[start:end]
+        if name.lower() in own or (
+            parts[0].name.lower() in {"delta", "parquet", "json", "csv"} and len(parts) == 2
+        ):
+            continue
+        around = re.compile(r"STREAM\s*(\(\s*)?$", re.IGNORECASE).search(text[:start])
+        streaming = around is not None
+        if around is not None:
+            start = around.start()
+            if around[1]:
+                close = text.find(")", end)
+                end = close + 1 if close >= 0 else end
+        found.append(TableReference(name, start, end, streaming))
+    return sorted(found, key=lambda reference: reference.start)
+
+
+def replace_tables(text: str, where: str, replacement: Callable[[TableReference], str]) -> str:
+    """Return the text with each table name replaced."""
+    for reference in reversed(table_references(text, where)):
+        text = text[: reference.start] + replacement(reference) + text[reference.end :]
+    return text
+
+
+_TIME_AND_CHANCE = (
+    exp.CurrentTimestamp,
+    exp.CurrentDate,
+    exp.CurrentTime,
+    exp.CurrentUser,
+    exp.Rand,
+    exp.Randn,
+    exp.Uuid,
+)
+#: Functions whose result differs between two calls on the same rows, by Spark's names.
+VOLATILE_FUNCTIONS = frozenset(
+    {
+        "now",
+        "current_timestamp",
+        "current_date",
+        "current_time",
+        "localtimestamp",
+        "unix_timestamp",
+        "curdate",
+        "rand",
+        "randn",
+        "random",
+        "uuid",
+        "shuffle",
+        "monotonically_increasing_id",
+        "spark_partition_id",
+        "current_user",
+        "session_user",
+        "user",
+        "input_file_name",
+        "randstr",
+        "uniform",
+    }
+)
+
+
+def is_volatile(text: str, where: str) -> bool:
+    """Say whether a SQL text depends on time, chance or the user."""
+    if not any(name in text.lower() for name in VOLATILE_FUNCTIONS):
+        return False
+    tree = parse(text, where)
+    return any(
+        isinstance(node, _TIME_AND_CHANCE)
+        or (isinstance(node, exp.Anonymous) and str(node.this).lower() in VOLATILE_FUNCTIONS)
+        or (isinstance(node, exp.Func) and node.sql_name().lower() in VOLATILE_FUNCTIONS)
+        for node in tree.walk()
+    )

@@ -1,0 +1,93 @@
+"""The `schema` argument of a dataset, written as DDL: columns, types and comments."""
+
+from __future__ import annotations
+
+import sqlglot
+from pyspark.sql.types import DataType, StructField, StructType
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from local_workspace.errors import NotSupported, PipelineCodeError
+
+
+def parse_table_schema(ddl: str, where: str) -> StructType:
+    """Read `name TYPE [NOT NULL] [COMMENT 'text'], ...`.
+
+    Raises:
+        PipelineCodeError: The text is no list of columns.
+        NotSupported: It has constraints, generated columns or masks.
+    """
+    try:
+        tree = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", read="databricks")
+    except SqlglotError as error:
+        raise PipelineCodeError(
+            f"The schema of {where} cannot be read", got=str(error).splitlines()[0]
+        ) from error
+    definitions = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
+    fields: list[StructField] = []
+    for definition in definitions:
+        if not isinstance(definition, exp.ColumnDef) or definition.kind is None:
+            raise NotSupported(
+                f"{definition.sql('databricks')} in the schema of {where}",
+                "Declare columns, types and comments only",
+            )
+        metadata = {}
+        nullable = True
+        for constraint in definition.constraints:
+            kind = constraint.kind
+            if isinstance(kind, exp.CommentColumnConstraint):
+                metadata["comment"] = kind.this.name
+            elif isinstance(kind, exp.NotNullColumnConstraint):
+                nullable = bool(kind.args.get("allow_null"))
+            else:
+                raise NotSupported(
+                    f"{constraint.sql('databricks')} in the schema of {where}",
+                    "Declare columns, types and comments only",
+                )
+        fields.append(StructField(definition.name, spark_type(definition.kind, where), nullable, metadata))
+    if not fields:
+        raise PipelineCodeError(f"The schema of {where} has no column", got=repr(ddl))
+    return StructType(fields)
+
+
+def spark_type(kind: exp.DataType, where: str) -> DataType:
+    """Turn a parsed type into Spark's.
+
+    Raises:
+        PipelineCodeError: The type is unknown.
+    """
+    from pyspark.sql import types as t
+
+    this = kind.this
+    names = exp.DataType.Type
+    if this == names.STRUCT:
+        return StructType([StructField(d.name, spark_type(d.kind, where), True) for d in kind.expressions])
+    if this == names.ARRAY:
+        return t.ArrayType(spark_type(kind.expressions[0], where), True)
+    if this == names.MAP:
+        return t.MapType(spark_type(kind.expressions[0], where), spark_type(kind.expressions[1], where), True)
+    if this in (names.DECIMAL, names.BIGDECIMAL):
+        numbers = [int(p.name) for p in kind.expressions]
+        return t.DecimalType(*(numbers + [10, 0][len(numbers) :])[:2])
+    simple: dict[exp.DataType.Type, DataType] = {
+        names.TEXT: t.StringType(),
+        names.VARCHAR: t.StringType(),
+        names.CHAR: t.StringType(),
+        names.BOOLEAN: t.BooleanType(),
+        names.TINYINT: t.ByteType(),
+        names.SMALLINT: t.ShortType(),
+        names.INT: t.IntegerType(),
+        names.BIGINT: t.LongType(),
+        names.FLOAT: t.FloatType(),
+        names.DOUBLE: t.DoubleType(),
+        names.DATE: t.DateType(),
+        names.BINARY: t.BinaryType(),
+        names.VARBINARY: t.BinaryType(),
+        names.TIMESTAMP: t.TimestampType(),
+        names.TIMESTAMPTZ: t.TimestampType(),
+        names.TIMESTAMPLTZ: t.TimestampType(),
+        names.TIMESTAMPNTZ: t.TimestampNTZType(),
+    }
+    if this not in simple:
+        raise PipelineCodeError(f"Type {kind.sql('databricks')} in the schema of {where} is not known")
+    return simple[this]
