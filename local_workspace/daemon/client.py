@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -74,7 +75,8 @@ def ensure_running(layout: WorkspaceLayout, options: WorkspaceOptions, *, postgr
         if is_held(layout.run / DAEMON):
             state = _wait_ready(layout, None, postgres=postgres, options=options)
         if state is None:
-            state = _wait_ready(layout, _spawn(layout, options), postgres=postgres, options=options)
+            started = _spawn(layout, replace(options, start_postgres=postgres))
+            state = _wait_ready(layout, started, postgres=postgres, options=options)
     finally:
         start.release()
     if state is None:

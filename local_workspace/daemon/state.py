@@ -68,7 +68,7 @@ class DaemonState:
     def _read(cls, file: Path) -> DaemonState | None:
         try:
             return cls(**json.loads(file.read_text(encoding="utf-8")))
-        except (FileNotFoundError, ValueError, TypeError):
+        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
             return None
 
     @property

@@ -214,6 +214,9 @@ class Supervisor:
         if self._postgres is not None:
             LOG.warning("Postgres ended by itself; starting it again")
             self._postgres.stop()
+            # While it recovers it takes connections only to refuse them, so clients must not take it for ready.
+            self._state.postgres_port = self._state.postgres_pid = None
+            self._publish()
         self._postgres = PostgresServer(self.layout, database=wanted["database"], user=wanted["user"])
         self._state.postgres_port = self._postgres.start().port
         self._state.postgres_pid = self._postgres.pid
