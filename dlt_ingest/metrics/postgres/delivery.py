@@ -121,8 +121,8 @@ class Delivery:
         if not self._empty_before:
             merging.create_stage(cursor, target)
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Copy one prepared batch.
+    def add(self, batch: pa.RecordBatch, encoded: bytes) -> None:
+        """Copy one prepared batch, given with its CSV.
 
         Raises:
             SchemaDriftError: If so many rows are rejected that it is not the rows' fault.
@@ -131,14 +131,14 @@ class Delivery:
         self.batches += 1
         if self._empty_before:
             try:
-                self._straight += self._copy(self._target.name, batch)
+                self._straight += self._copy(self._target.name, batch, encoded)
             except psycopg2.errors.UniqueViolation:
                 self._empty_before, self._straight = False, 0
                 merging.create_stage(self._cursor, self._target)
                 merging.take_back(self._cursor, self._target)
             else:
                 return
-        self._copy(merging.STAGE, batch)
+        self._copy(merging.STAGE, batch, encoded)
 
     def finish(self) -> ExportResult:
         """Merge what was staged and tell the counts."""
@@ -160,7 +160,7 @@ class Delivery:
             columns_added=self._target.added,
         )
 
-    def _copy(self, table: sql.Composable, batch: pa.RecordBatch) -> int:
+    def _copy(self, table: sql.Composable, batch: pa.RecordBatch, encoded: bytes) -> int:
         bad: list[tuple[int, psycopg2.Error]] = []
 
         def note(row: int, error: psycopg2.Error) -> None:
@@ -169,7 +169,7 @@ class Delivery:
 
         self._cursor.execute("savepoint batch")
         try:
-            copied = copy_batch(self._cursor, table, batch, note)
+            copied = copy_batch(self._cursor, table, batch, encoded, note)
         except psycopg2.errors.UniqueViolation:
             # Only an empty table that is written directly has unique indexes: two rows of the model do not go
             # together.

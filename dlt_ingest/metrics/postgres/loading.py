@@ -25,6 +25,7 @@ def copy_batch(
     cursor: Cursor,
     table: sql.Composable,
     batch: pa.RecordBatch,
+    encoded: bytes,
     reject: Callable[[int, psycopg2.Error], None],
 ) -> int:
     """COPY a prepared batch into `table`, leaving out the rows that it rejects.
@@ -33,6 +34,7 @@ def copy_batch(
         cursor: Inside a transaction.
         table: The quoted name.
         batch: Prepared rows; the columns are addressed by name.
+        encoded: The same rows as CSV.
         reject: Told the row's index in the batch and the error, once for every row left out.
 
     Returns:
@@ -53,7 +55,9 @@ def copy_batch(
             continue
         cursor.execute("savepoint part")
         try:
-            cursor.copy_expert(command, io.BytesIO(csv_bytes(batch.slice(start, stop - start))), size=1 << 20)
+            whole = stop - start == batch.num_rows
+            data = encoded if whole else csv_bytes(batch.slice(start, stop - start))
+            cursor.copy_expert(command, io.BytesIO(data), size=1 << 20)
         except psycopg2.errors.UniqueViolation:
             cursor.execute("rollback to savepoint part")
             raise

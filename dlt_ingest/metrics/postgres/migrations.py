@@ -50,13 +50,15 @@ def all_migrations() -> tuple[Migration, ...]:
 def applied_versions(link: Connection) -> set[int]:
     """Give the versions that this database has; none when schema `metrics` is not there or not readable."""
     with link.cursor() as cursor:
-        # `case` and not `and`: has_table_privilege fails on a table that is not there.
+        # By way of pg_class, not to_regclass(): that one answers from a cache, which another exporter that has just
+        # made the table while this one waited for its lock does not reach.
         cursor.execute(
-            "select case when to_regclass('metrics._migrations') is null then false"
-            " else has_schema_privilege('metrics', 'usage')"
-            " and has_table_privilege('metrics._migrations', 'select') end"
+            "select has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')"
+            " from pg_namespace n join pg_class c on c.relnamespace = n.oid"
+            " where n.nspname = 'metrics' and c.relname = '_migrations'"
         )
-        if not cursor.fetchone()[0]:
+        readable = cursor.fetchone()
+        if readable is None or not readable[0]:
             return set()
         cursor.execute("select version from metrics._migrations")
         return {version for (version,) in cursor.fetchall()}

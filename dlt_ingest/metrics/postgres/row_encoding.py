@@ -5,9 +5,9 @@ CSV is written by pyarrow, in C++: it encodes faster than Postgres can parse.
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -19,28 +19,54 @@ _CSV = pyarrow.csv.WriteOptions(include_header=False)
 
 
 def prepared(batches: Iterable[pa.RecordBatch], batch_rows: int) -> Iterator[pa.RecordBatch]:
-    """Cut batches to at most `batch_rows` rows and bring every column into a form that CSV can hold.
+    """Cut batches to at most `batch_rows` rows, with plain values for dictionary-coded ones.
 
-    Timestamps become UTC in microseconds, nested values JSON text, binary values Postgres' hex text. An empty
-    batch
-    passes through: it carries the columns of a model without rows.
+    Types stay, since the table's are made from them. An empty batch passes through: it carries the columns of a
+    model without rows.
     """
     for batch in batches:
-        ready = _ready(batch)
-        for start in range(0, max(ready.num_rows, 1), batch_rows):
-            yield ready.slice(start, batch_rows)
+        plain = pa.RecordBatch.from_arrays(
+            [
+                column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+                for column in batch
+            ],
+            names=batch.schema.names,
+        )
+        for start in range(0, max(plain.num_rows, 1), batch_rows):
+            yield plain.slice(start, batch_rows)
 
 
 def csv_bytes(batch: pa.RecordBatch) -> bytes:
     """Encode prepared rows for `COPY ... (FORMAT csv)`, without a header."""
-    out = io.BytesIO()
-    pyarrow.csv.write_csv(batch, out, _CSV)
-    return out.getvalue()
+    columns = [_writable(column) for column in batch]
+    # Arrow's own stream: writing to a Python file would take the interpreter's lock for every piece.
+    out = pa.BufferOutputStream()
+    pyarrow.csv.write_csv(pa.RecordBatch.from_arrays(columns, names=batch.schema.names), out, _CSV)
+    return out.getvalue().to_pybytes()
+
+
+def encoded_ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, bytes]]:
+    """Give prepared batches with their CSV, the next one being encoded while the caller sends this one.
+
+    Only the encoding runs in another thread: the source may belong to the caller's, as a dbt connection does.
+    """
+    with ThreadPoolExecutor(max_workers=1) as encoder:
+        ready: tuple[pa.RecordBatch, Future[bytes]] | None = None
+        for batch in batches:
+            following = (batch, encoder.submit(csv_bytes, batch))
+            if ready is not None:
+                yield ready[0], ready[1].result()
+            ready = following
+        if ready is not None:
+            yield ready[0], ready[1].result()
 
 
 def row_texts(batch: pa.RecordBatch, row: int) -> dict[str, str | None]:
     """Give one prepared row as texts that Postgres reads back to the same values."""
-    return {name: _text(value) for name, value in batch.slice(row, 1).to_pylist()[0].items()}
+    return {
+        name: _text(_in_utc(batch.column(index).slice(row, 1))[0].as_py(), batch.schema.types[index])
+        for index, name in enumerate(batch.schema.names)
+    }
 
 
 def payload_json(row: dict[str, str | None]) -> str:
@@ -48,39 +74,45 @@ def payload_json(row: dict[str, str | None]) -> str:
     return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
 
 
-def _ready(batch: pa.RecordBatch) -> pa.RecordBatch:
-    columns = [_ready_column(batch.column(index)) for index in range(batch.num_columns)]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-
-
-def _ready_column(column: pa.Array) -> pa.Array:
+def _writable(column: pa.Array) -> pa.Array:
+    """Bring a column into a form that CSV can hold: UTC without a zone, JSON for nested values, hex for bytes."""
     kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _ready_column(column.dictionary_decode())
     if pa.types.is_timestamp(kind):
-        # Same instant, other clock: CSV of a zone other than UTC would depend on the zone's name being known
-        # here.
-        return column.cast(pa.timestamp("us", "UTC" if kind.tz else None), safe=False)
-    if pa.types.is_nested(kind):
-        return pa.array([_json(value) for value in column.to_pylist()], pa.string())
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return pa.array([None if v is None else "\\x" + v.hex() for v in column.to_pylist()], pa.string())
+        # UTC is the session's time zone, and Arrow writes a time with a zone 15 times slower than one without.
+        return _in_utc(column).cast(pa.timestamp("us"))
+    if pa.types.is_nested(kind) or _is_bytes(kind):
+        return pa.array([_text(value, kind) for value in column.to_pylist()], pa.string())
     return column
 
 
-def _json(value: object) -> str | None:
-    return None if value is None else json.dumps(value, ensure_ascii=False, default=_text)
+def _in_utc(column: pa.Array) -> pa.Array:
+    kind = column.type
+    if not pa.types.is_timestamp(kind):
+        return column
+    return column.cast(pa.timestamp("us", "UTC" if kind.tz else None), safe=False)
 
 
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return format(value, "f")
+def _is_bytes(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+
+
+def _text(value: Any, kind: pa.DataType | None = None) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if kind is not None and pa.types.is_nested(kind):
+        nested = dict(value) if pa.types.is_map(kind) else value
+        return json.dumps(nested, ensure_ascii=False, default=_text)
+    for group, write in _WRITERS:
+        if isinstance(value, group):
+            return write(value)
     return str(value)
+
+
+# bool before what it also is (an int), datetime before date.
+_WRITERS: tuple[tuple[type, Callable[[Any], str]], ...] = (
+    (bool, lambda value: "true" if value else "false"),
+    (bytes, lambda value: "\\x" + value.hex()),
+    (datetime, lambda value: value.isoformat(sep=" ")),
+    (date, lambda value: value.isoformat()),
+    (Decimal, lambda value: format(value, "f")),
+)

@@ -33,7 +33,7 @@ from dlt_ingest.metrics.postgres.delivery import Delivery, ExportResult, begin, 
 from dlt_ingest.metrics.postgres.errors import ExportDeclarationError, SchemaDriftError
 from dlt_ingest.metrics.postgres.migrations import migrate
 from dlt_ingest.metrics.postgres.retry import RetryPolicy
-from dlt_ingest.metrics.postgres.row_encoding import prepared
+from dlt_ingest.metrics.postgres.row_encoding import encoded_ahead, prepared
 from dlt_ingest.metrics.postgres.settings import SCHEMA, PostgresSettings
 from dlt_ingest.metrics.postgres.spec import ExportSpec
 from dlt_ingest.metrics.postgres.spool import Spool
@@ -154,8 +154,8 @@ def _deliver(
 ) -> ExportResult:
     with link, link.cursor() as cursor:
         begin(cursor, spec.target, run_id)
-        batches = iter(spool)
-        first = next(batches, None)
+        batches = encoded_ahead(spool)
+        first, encoded = next(batches, (None, b""))
         if first is None:
             raise ExportDeclarationError(
                 f"The source of {spec.target} gave neither rows nor columns",
@@ -165,9 +165,9 @@ def _deliver(
             )
         table = ensure_table(cursor, spec, column_types(first.schema, spec), settings)
         delivery = Delivery(cursor, spec, table)
-        delivery.add(first)
-        for batch in batches:
-            delivery.add(batch)
+        delivery.add(first, encoded)
+        for batch, encoded in batches:
+            delivery.add(batch, encoded)
         result = delivery.finish()
         delivery.rejected.write(cursor, run_id)
         write_state(cursor, result, run_id, delivery.batches)

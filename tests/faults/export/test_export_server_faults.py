@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,7 +159,7 @@ def test_a_full_disk_is_named_and_not_retried(database: Database) -> None:
     server: PostgresUnderTest = database.server
     folder = server.folder / "tiny"
     folder.mkdir()
-    size = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
+    size = [shutil.which("mount") or "mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(size, check=False, capture_output=True).returncode:
         pytest.skip("a file system of 3 MB needs root and the right to mount")
     server.give_to_server(folder)
@@ -177,7 +178,7 @@ def test_a_full_disk_is_named_and_not_retried(database: Database) -> None:
         assert database.export_batches(many(60_000)).inserted == 59_000
         server.sql("drop tablespace tiny")
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+        subprocess.run([shutil.which("umount") or "umount", "-l", str(folder)], check=True)
 
 
 def test_a_read_only_server_is_named_and_not_retried(database: Database) -> None:

@@ -1,0 +1,100 @@
+"""Schema `metrics` from its files: applied once, by whoever comes first, with rights for two roles."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from dataclasses import replace
+
+import psycopg2
+from export_fixtures import Database, business, row
+
+from dlt_ingest.metrics.postgres.connection import connect
+from dlt_ingest.metrics.postgres.migrations import all_migrations, migrate
+
+
+def apply(database: Database) -> list[int]:
+    with closing(connect(database.settings)) as link:
+        return [item.version for item in migrate(link, database.settings)]
+
+
+def test_every_file_is_applied_once(database: Database) -> None:
+    """Guards the second start of every exporter: nothing is made twice, and all versions are on record."""
+    versions = [item.version for item in all_migrations()]
+    assert versions == list(range(1, len(versions) + 1))
+    assert apply(database) == versions
+    assert apply(database) == []
+    assert [
+        version for (version,) in database.sql("select version from metrics._migrations order by 1")
+    ] == versions
+
+
+def test_only_what_is_missing_is_applied(database: Database) -> None:
+    """Guards the upgrade of a database that has metrics: they stay, and the new files come on top."""
+    database.export([row()])
+    database.sql("drop view metrics.export_health, metrics.business_daily")
+    database.sql("delete from metrics._migrations where version = 3")
+    assert apply(database) == [3]
+    assert database.sql("select net_revenue from metrics.business_daily")[0][0] == 1
+    assert len(database.table()) == 1
+
+
+def test_exporters_that_start_together_do_not_collide(database: Database) -> None:
+    """Guards the first `dbt build` of a new database, whose models export from several threads at once."""
+    done: list[list[int]] = []
+    threads = [threading.Thread(target=lambda: done.append(apply(database))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(len, done)) == [0, 0, 0, len(all_migrations())]
+
+
+def test_each_role_may_do_its_own_and_nothing_else(database: Database) -> None:
+    """Guards the rights: the exporter writes metrics, the reader reads them, neither makes or drops anything."""
+    database.export([row()])
+    database.export([row()], replace(business(), target="exp_made_later"))
+
+    def allowed(role: str, statement: str) -> bool:
+        settings = database.settings
+        with closing(connect(settings)) as link, link.cursor() as cursor:
+            cursor.execute(f"set role {role}")
+            try:
+                cursor.execute(statement)
+            except psycopg2.errors.InsufficientPrivilege:
+                return False
+            finally:
+                link.rollback()
+        return True
+
+    for table in ("exp_business_metrics", "exp_made_later"):
+        for statement in (f"update metrics.{table} set unit = 'x'", f"delete from metrics.{table}"):
+            assert allowed("metrics_exporter", statement)
+            assert not allowed("metrics_reader", statement)
+        for role in ("metrics_exporter", "metrics_reader"):
+            assert allowed(role, f"select * from metrics.{table}")
+            assert not allowed(role, f"drop table metrics.{table}")
+            assert not allowed(role, f"alter table metrics.{table} add x text")
+    for role in ("metrics_exporter", "metrics_reader"):
+        assert not allowed(role, "create table metrics.other (id int)")
+        assert not allowed(role, "create schema other")
+        assert not allowed(role, "insert into metrics._migrations values (99, 'x')")
+    assert allowed("metrics_reader", "select * from metrics.business_daily")
+    assert allowed("metrics_reader", "select * from metrics.export_health")
+
+
+def test_the_newest_updates_are_found_by_index(database: Database) -> None:
+    """Guards the index that a year of hourly updates needs: a dashboard of the last day reads that day only."""
+    apply(database)
+    database.sql(
+        "insert into metrics.exp_pipeline_metrics"
+        " (update_id, dataset, rule_name, metric_name, unit, metric_value, started_at)"
+        " select 'u' || hour, '', '', metric, 'rows', hour, timestamptz '2024-01-01' + hour * interval '1 hour'"
+        " from generate_series(1, 2000) hour, unnest(array['rows_in', 'rows_out', 'succeeded', 'errors']) metric"
+    )
+    database.sql("analyze metrics.exp_pipeline_metrics")
+    plan = database.sql(
+        "explain select started_at, metric_value from metrics.exp_pipeline_metrics"
+        " where metric_name = 'rows_in' and started_at > '2024-03-23' order by started_at desc"
+    )
+    assert "exp_pipeline_metrics_by_time" in str(plan)
