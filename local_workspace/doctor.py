@@ -301,7 +301,10 @@ def _leftovers(layout: WorkspaceLayout) -> Check:
             command = process.cmdline()
             if str(layout.postgres / "data") in command and process.name().startswith("postgres"):
                 found.append(f"Postgres (process {process.pid})")
-            elif "local_workspace.engine.sail_server" in command and process.cwd() == str(layout.home):
+            elif (
+                "local_workspace.engine.sail_server" in command
+                and Path(process.cwd()) == layout.home.resolve()
+            ):
                 found.append(f"engine (process {process.pid})")
     if found:
         return Check(

@@ -5,8 +5,7 @@ All are `flock` locks on files in the run folder, which the kernel releases when
 - `daemon.lock`: held by the daemon while it lives. It alone says whether there is one.
 - `start.lock`: held while a client looks for the daemon and starts one, or stops it: one at a time.
 - `lease`: shared by all clients that use the daemon. The daemon takes it for itself before it ends, so it
-never ends under a client,
-  and a client that comes too late waits for the end and starts a new one.
+  never ends under a client, and a client that comes too late waits for the end and starts a new one.
 """
 
 from __future__ import annotations

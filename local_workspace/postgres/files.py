@@ -43,9 +43,17 @@ def server_account() -> Account:
     """Choose the account: one's own, or `nobody` for root.
 
     Raises:
-        ConfigurationError: This is root, and there is no `nobody`.
+        ConfigurationError: This is root, and there is no `nobody`; or this user has no name, which Postgres insists on.
     """
     if os.geteuid() != 0:
+        try:
+            pwd.getpwuid(os.geteuid())
+        except KeyError:
+            raise ConfigurationError(
+                "Postgres does not run for a user without a name, as in some containers",
+                got=f"user id {os.geteuid()}",
+                next_step="Add the id to /etc/passwd, or name another server with POSTGRES_HOST",
+            ) from None
         return Account()
     try:
         nobody = pwd.getpwnam("nobody")
