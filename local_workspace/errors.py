@@ -1,7 +1,7 @@
 """Errors of the local workspace, one class for each party that has to act.
 
-Every error carries the same five facts, so that a command can print one readable sentence and a program
-can read the parts.
+Every error carries the same five facts, so that a command can print one readable sentence and a program can
+read the parts.
 """
 
 from __future__ import annotations

@@ -101,8 +101,8 @@ class WorkspaceLayout:
     def table_path(self, catalog: str, schema: str, table: str) -> Path:
         """Return the folder of a managed table.
 
-        Names are compared without regard to case, so the folder is always lower case: `A.b.C` and `a.B.c`
-        are one table, on a case-sensitive file system too.
+        Names are compared without regard to case, so the folder is always lower case: `A.b.C` and `a.B.c` are
+        one table, on a case-sensitive file system too.
 
         Raises:
             InputError: One of the names is not valid.

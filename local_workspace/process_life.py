@@ -14,9 +14,9 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 def die_with_parent(parent_pid: int, signal_number: int = signal.SIGKILL) -> None:
     """Ask the kernel to signal this process when its parent ends (Linux; elsewhere this does nothing).
 
-    The kernel watches the *thread* that started this process (prctl(2), PR_SET_PDEATHSIG), so the parent
-    must start it from a thread that lives as long as the parent. The setting survives `execve` of an
-    ordinary program.
+    The kernel watches the *thread* that started this process (prctl(2), PR_SET_PDEATHSIG), so the parent must
+    start it from a thread that lives as long as the parent. The setting survives `execve` of an ordinary
+    program.
 
     Args:
         parent_pid: The process that started this one, as it knew itself: if it is gone already, this

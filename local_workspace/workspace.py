@@ -29,8 +29,8 @@ __all__ = ["PostgresEndpoint", "WarehouseEndpoint", "Workspace", "WorkspaceOptio
 class Workspace:
     """One process's hold on a running workspace; get it from :meth:`attach`, and use it as a context manager.
 
-    While anyone holds it the servers stay. They end a moment after the last one lets go or is killed,
-    unless the workspace was put up with :meth:`up`.
+    While anyone holds it the servers stay. They end a moment after the last one lets go or is killed, unless
+    the workspace was put up with :meth:`up`.
     """
 
     def __init__(self, layout: WorkspaceLayout, options: WorkspaceOptions, lease: FileLock) -> None:

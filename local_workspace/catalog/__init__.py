@@ -1,7 +1,7 @@
 """What Unity Catalog knows on Databricks, in one SQLite file: names, comments, tags, constraints, grants.
 
-The columns of a Delta table are not in it: they are read from the table's own log, so they cannot differ
-from the data.
+The columns of a Delta table are not in it: they are read from the table's own log, so they cannot differ from
+the data.
 """
 
 from local_workspace.catalog.catalog import Catalog

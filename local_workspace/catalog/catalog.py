@@ -33,8 +33,8 @@ _TABLES = (
 class Catalog(Namespaces):
     """The catalog of one workspace; open it with :meth:`open`.
 
-    Any number of processes and threads may use one workspace's catalog at the same time. Names are
-    compared without regard to case and keep the case in which they were first given.
+    Any number of processes and threads may use one workspace's catalog at the same time. Names are compared
+    without regard to case and keep the case in which they were first given.
     """
 
     @classmethod

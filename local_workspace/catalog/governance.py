@@ -34,8 +34,8 @@ def timestamp() -> str:
 class Governance:
     """The part of the catalog that annotates securables; :class:`Catalog` adds the rest.
 
-    Every method takes a :class:`TableName` or, for anything else than a table or view, a
-    :class:`Securable`, and raises :class:`InputError` if there is no such securable.
+    Every method takes a :class:`TableName` or, for anything else than a table or view, a :class:`Securable`,
+    and raises :class:`InputError` if there is no such securable.
     """
 
     def __init__(self, store: Store, layout: WorkspaceLayout) -> None:

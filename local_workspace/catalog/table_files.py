@@ -1,12 +1,10 @@
 """Folders of tables follow the catalog: a journal makes drop and rename whole under `kill -9`.
 
-The catalog row and the folder cannot change in one step. So a drop first deletes the row and notes the
-folder in the journal, in one transaction; then the folder is moved aside, which is one step again, and
-deleted at leisure. A rename
-notes its intention first and changes row and folder after. Whoever opens the catalog, looks a name up or
-writes first settles what a
-killed process left open, so nobody finds a table without its files, or writes into the files of a dropped
-one.
+The catalog row and the folder cannot change in one step. So a drop first deletes the row and notes the folder
+in the journal, in one transaction; then the folder is moved aside, which is one step again, and deleted at
+leisure. A rename notes its intention first and changes row and folder after. Whoever opens the catalog, looks
+a name up or writes first settles what a killed process left open, so nobody finds a table without its files,
+or writes into the files of a dropped one.
 """
 
 from __future__ import annotations

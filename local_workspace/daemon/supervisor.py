@@ -238,8 +238,8 @@ def prepare_catalog(catalog: Catalog, options: WorkspaceOptions) -> None:
 def stop_forgotten_engine(previous: DaemonState | None) -> int | None:
     """End the engine of a daemon that was killed, if it is still there, and return its process id.
 
-    Linux ends it with the daemon; elsewhere it notices by itself a moment later. It is only touched if
-    that process is an engine.
+    Linux ends it with the daemon; elsewhere it notices by itself a moment later. It is only touched if that
+    process is an engine.
     """
     if previous is None or previous.engine_pid is None:
         return None

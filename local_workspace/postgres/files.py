@@ -1,9 +1,8 @@
 """Postgres' programs and data folder, and the account that may run it: Postgres refuses to run as root.
 
-As an ordinary user everything is simple. As root the server runs as `nobody`, who must be able to reach
-the programs and the data. Where a folder above them is closed to others (a clone below `/root`), the
-programs are copied and the data
-is kept in a folder of the system, and the folder above stays closed.
+As an ordinary user everything is simple. As root the server runs as `nobody`, who must be able to reach the
+programs and the data. Where a folder above them is closed to others (a clone below `/root`), the programs are
+copied and the data is kept in a folder of the system, and the folder above stays closed.
 """
 
 from __future__ import annotations

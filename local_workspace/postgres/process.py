@@ -35,8 +35,8 @@ class Postmaster:
 def find_stale(data: Path) -> int | None:
     """Return the process id of a Postgres that runs on exactly this data folder, or None.
 
-    The file alone proves nothing, as process ids are used again: the process must be a Postgres, and of
-    this folder.
+    The file alone proves nothing, as process ids are used again: the process must be a Postgres, and of this
+    folder.
     """
     postmaster = Postmaster.read(data)
     if postmaster is None:

