@@ -19,7 +19,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,8 @@ def replay_selection(
             break a rule. Nothing has landed then.
     """
     values = parse_changes(changes)
-    rows = read_rows(query, selection)
+    # A row that is named is looked up even if it has been replayed: it is then passed over, not unknown.
+    rows = read_rows(query, replace(selection, open_only=selection.open_only and not selection.ids))
     for prefix in selection.ids:
         fitting = {row.quarantine_id for row in rows if row.quarantine_id.startswith(prefix)}
         if len(fitting) != 1:

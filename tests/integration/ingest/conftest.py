@@ -1,4 +1,4 @@
-"""A Spark Connect session on Sail, and the DLT files with a module `dlt` that notes what they declare."""
+"""A Spark Connect session on Sail, the DLT files as modules, and the whole pipeline in a workspace of each test's own."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from pysail.spark import SparkConnectServer
 from pyspark.sql import SparkSession
+
+from dlt_ingest.configurations.settings import load_settings
+from local_workspace.catalog import Catalog
+from local_workspace.dlt_runtime.spec import PipelineSpec, UpdateResult
+from local_workspace.dlt_runtime.update import run_update
+from local_workspace.layout import WorkspaceLayout
+
+PROJECT = Path(__file__).resolve().parents[3]
+MODULES = ("bronze_orders", "silver_orders", "silver_orders_quarantine", "silver_customers")
 
 
 @dataclass
@@ -23,17 +33,47 @@ class Declared:
     modules: dict[str, ModuleType] = field(default_factory=dict)
 
 
+@dataclass
+class Pipeline:
+    """The project's DLT files over a landing folder, run by the local runtime.
+
+    Its tables are in Sail's session catalog, too, by their two-level names, so that plain SQL reads them.
+    """
+
+    spec: PipelineSpec
+    layout: WorkspaceLayout
+    catalog: Catalog
+    landing: Path
+    address: str
+    spark: Any
+
+    def ingest(self) -> UpdateResult:
+        result = run_update(self.spec, layout=self.layout, catalog=self.catalog, engine_address=self.address)
+        assert result.ok, result.error
+        for name in ("bronze.orders", "silver.orders", "silver.orders_quarantine", "silver.customers"):
+            path = self.layout.table_path(self.spec.catalog, *name.split("."))
+            self.spark.sql(f"CREATE DATABASE IF NOT EXISTS {name.split('.')[0]}")
+            self.spark.sql(f"DROP TABLE IF EXISTS {name}")
+            self.spark.sql(f"CREATE TABLE {name} USING DELTA LOCATION '{path}'")
+        return result
+
+
 @pytest.fixture(scope="session")
-def spark() -> Iterator[Any]:
+def engine_address() -> Iterator[str]:
     server = SparkConnectServer(ip="127.0.0.1", port=0)
     server.start(background=True)
     host, port = server.listening_address
-    session = SparkSession.builder.remote(f"sc://{host}:{port}").create()
+    yield f"sc://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def spark(engine_address: str) -> Iterator[Any]:
+    session = SparkSession.builder.remote(engine_address).create()
     session.conf.set("spark.sql.ansi.enabled", "true")
     session.conf.set("spark.sql.session.timeZone", "UTC")
     yield session
     session.stop()
-    server.stop()
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +81,31 @@ def query(spark: Any) -> Callable[[str], list[dict[str, Any]]]:
     return lambda statement: [row.asDict() for row in spark.sql(statement).collect()]
 
 
+@pytest.fixture
+def pipeline(spark: Any, engine_address: str, tmp_path: Path) -> Pipeline:
+    settings = load_settings("local", environ={})
+    layout = WorkspaceLayout(tmp_path / "home")
+    catalog = Catalog.open(layout)
+    catalog.create_catalog(settings.catalog)
+    for schema in ("bronze", "silver", "gold", "ops"):
+        catalog.create_schema(settings.catalog, schema)
+    landing = layout.local_path(settings.landing_path)
+    landing.mkdir(parents=True)
+    spec = PipelineSpec(
+        name="orders_ingest",
+        catalog=settings.catalog,
+        schema=settings.SCHEMA_NAME,
+        libraries=[{"glob": {"include": "dlt_ingest/transformations/**"}}],
+        base_path=PROJECT,
+        root_path=Path(),
+        configuration=settings.pipeline_configuration(),
+    )
+    return Pipeline(spec, layout, catalog, landing, engine_address, spark)
+
+
 @pytest.fixture(scope="session")
-def declared(spark: Any) -> Iterator[Declared]:
+def declared(spark: Any) -> Declared:
+    """The DLT files, loaded with a module `dlt` that only notes what they declare."""
     found = Declared()
 
     def table(**arguments: Any) -> Callable[[Any], Any]:
@@ -60,17 +123,14 @@ def declared(spark: Any) -> Iterator[Declared]:
 
         return note
 
-    before = sys.modules.get("dlt")
+    names = [f"dlt_ingest.transformations.{name}" for name in MODULES]
+    before = {name: sys.modules.pop(name, None) for name in ("dlt", *names)}
     sys.modules["dlt"] = SimpleNamespace(table=table, expect_all_or_drop=expect_all_or_drop)  # type: ignore[assignment]
-    names = ("bronze_orders", "silver_orders", "silver_orders_quarantine", "silver_customers")
     try:
-        for name in names:
-            found.modules[name] = importlib.import_module(f"dlt_ingest.transformations.{name}")
-        yield found
+        found.modules = {name.rsplit(".", 1)[1]: importlib.import_module(name) for name in names}
     finally:
-        for name in names:
-            sys.modules.pop(f"dlt_ingest.transformations.{name}", None)
-        if before is None:
-            sys.modules.pop("dlt")
-        else:
-            sys.modules["dlt"] = before
+        for name, module in before.items():
+            sys.modules.pop(name, None)
+            if module is not None:
+                sys.modules[name] = module
+    return found
