@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dlt_ingest.bundle import Bundle, BundleError
+from dlt_ingest.bundle.check import check_bundle
 from dlt_ingest.bundle.check.schedules import quartz_problem
 from dlt_ingest.configurations.settings import load_settings
 
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
 LOCAL = {"catalog": "ecommerce_local", "environment": "local"}
 
 SMALL = """
@@ -201,3 +205,19 @@ def test_quartz_expressions(expression: str, problem: str | None) -> None:
     """Guards the cron check: Quartz' own forms pass, Unix cron and impossible values do not."""
     found = quartz_problem(expression)
     assert (found is None) if problem is None else (found is not None and problem in found)
+
+
+def test_documented_classic_clusters_pass_the_check(bundle_copy: Path) -> None:
+    """Guards the page on classic compute: its YAML, laid over the pipeline, is a sound bundle."""
+    page = (PROJECT_ROOT / "docs" / "operations" / "compute.md").read_text(encoding="utf-8")
+    [fragment] = re.findall(r"```yaml bundle\n(.*?)```", page, re.DOTALL)
+    file = bundle_copy / "resources" / "orders_ingest.pipeline.yml"
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    changes = yaml.safe_load(fragment)["resources"]["pipelines"]["orders_ingest"]
+    content["resources"]["pipelines"]["orders_ingest"].update(changes)
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert [str(finding) for finding in check_bundle(bundle_copy)] == []
+    changes["clusters"][0]["autoscale"]["min_workers"] = 9
+    content["resources"]["pipelines"]["orders_ingest"].update(changes)
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert any("more than max_workers" in finding.what for finding in check_bundle(bundle_copy))
