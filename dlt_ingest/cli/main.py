@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "quality": "quality:quality",
     "bundle": "bundle:bundle",
     "dashboard": "dashboard:dashboard",
+    "notebook": "notebook:notebook",
     "postgres": "postgres:postgres",
     "erase": "erase:erase",
     "doctor": "workspace:doctor",
