@@ -1,0 +1,103 @@
+"""UPDATE, DELETE and MERGE: the engine does them, each in one Delta commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deltalake import DeltaTable
+
+from local_workspace.catalog import Table
+from local_workspace.sql_warehouse.create_table import CHECK_PREFIX, clear_staging
+from local_workspace.sql_warehouse.insert import require_writable
+from local_workspace.sql_warehouse.result import Result
+from local_workspace.sql_warehouse.sql_error import SqlError, not_supported
+from local_workspace.sql_warehouse.sql_text import StatementReader, tokenize
+from local_workspace.sql_warehouse.table_lock import table_lock
+
+if TYPE_CHECKING:
+    from local_workspace.sql_warehouse.session import Session
+
+# What the engine's commits say of the rows they changed, by operation.
+_METRICS = {
+    "UPDATE": ("numUpdatedRows",),
+    "DELETE": ("numDeletedRows",),
+    "MERGE": ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted"),
+}
+
+
+def update(session: Session, reader: StatementReader) -> Result:
+    """UPDATE name [alias] SET .. [WHERE ..]."""
+    reader.expect("UPDATE")
+    return _change(session, session.require_table(reader.dotted_name()), reader.sql)
+
+
+def delete(session: Session, reader: StatementReader) -> Result:
+    """DELETE FROM name [alias] [WHERE ..]."""
+    reader.expect("DELETE", "FROM")
+    table = session.require_table(reader.dotted_name())
+    tokens = tokenize(reader.sql)
+    if any(token.upper == "SELECT" for token in tokens):
+        raise not_supported(
+            "DELETE with a subquery",
+            "Use MERGE INTO t USING (query) s ON t.key = s.key WHEN MATCHED THEN DELETE.",
+        )
+    return _change(session, table, reader.sql)
+
+
+def merge(session: Session, reader: StatementReader) -> Result:
+    """MERGE [WITH SCHEMA EVOLUTION] INTO name [alias] USING source ON .. WHEN .."""
+    reader.expect("MERGE")
+    reader.accept("WITH", "SCHEMA", "EVOLUTION")
+    reader.expect("INTO")
+    return _change(session, session.require_table(reader.dotted_name()), reader.sql)
+
+
+def _change(session: Session, table: Table, sql: str) -> Result:
+    require_writable(table)
+    assert table.location is not None
+    with table_lock(session.warehouse.layout, table.name):
+        clear_staging(table.location)
+        before = DeltaTable(table.location)
+        session.engine.frame(session.engine_sql(sql, statement_names_table=True), tag=session.tag)
+        after = DeltaTable(table.location)
+        if after.version() == before.version():
+            return Result.of_affected(0)
+        _verify_or_undo(session, table, before.version(), after)
+        commit = after.history(1)[0]
+    session.catalog.touch(table.name)
+    return Result.of_affected(_affected(commit))
+
+
+def _affected(commit: dict[str, Any]) -> int | None:
+    names = _METRICS.get(commit.get("operation", ""))
+    metrics = commit.get("operationMetrics") or {}
+    if names is None or not any(name in metrics for name in names):
+        return None
+    return sum(int(metrics.get(name, 0)) for name in names)
+
+
+def _verify_or_undo(session: Session, table: Table, version: int, after: DeltaTable) -> None:
+    """Takes a change back that broke a CHECK.
+
+    The engine verifies NOT NULL in all, but CHECK only in INSERT. So the change is committed for the moment of one count; then the
+    former version is restored by another commit. A reader in between sees the broken rows.
+    """
+    configuration = after.metadata().configuration
+    checks = {k[len(CHECK_PREFIX) :]: v for k, v in configuration.items() if k.startswith(CHECK_PREFIX)}
+    for name, expression in checks.items():
+        target = session.engine.table(table.name, table.location)  # type: ignore[arg-type]
+        count = session.engine.query(
+            f"SELECT count(*) AS n FROM {target} WHERE ({expression}) IS NOT TRUE"
+        ).table()
+        broken = count.column("n")[0].as_py()
+        if broken:
+            after.restore(version)
+            raise SqlError(
+                "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES",
+                f"CHECK constraint {name} ({expression}) violated by {broken} rows of {table.name.quoted}. "
+                "The change was taken back.",
+                "23001",
+            )
+
+
+HANDLERS = {("UPDATE",): update, ("DELETE",): delete, ("MERGE",): merge}

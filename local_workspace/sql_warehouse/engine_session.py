@@ -1,0 +1,218 @@
+"""One session on the engine: runs queries as streams of Arrow batches, and knows Delta folders by name."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import sqlglot
+from pyspark.errors import PySparkException
+
+from local_workspace.catalog import TableName
+from local_workspace.engine import connect
+from local_workspace.sql_warehouse.result import Result
+from local_workspace.sql_warehouse.sql_error import SqlError, from_engine
+from local_workspace.sql_warehouse.sql_text import quote_identifier
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from pyspark.sql.connect.dataframe import DataFrame
+
+_NOT_PARSED = re.compile(
+    r"invalid argument: found |expected something else|unknown function: (iff|nvl2)|not implemented"
+)
+
+
+class EngineSession:
+    """A session on the engine, opened when it is first needed.
+
+    Args:
+        address: The engine's Spark Connect address.
+        log_file: The engine's log, for the text of an error when it has died.
+    """
+
+    def __init__(self, address: str, log_file: Path | None = None) -> None:
+        self._address = address
+        self._log_file = log_file
+        self._lock = threading.Lock()
+        self._spark: SparkSession | None = None
+        self._databases: set[str] = set()
+        self._registered: dict[tuple[str, str], Path] = {}
+        self._names: dict[str, str] = {}
+
+    @property
+    def spark(self) -> SparkSession:
+        """The Spark Connect session.
+
+        Raises:
+            EngineError: The engine is gone.
+        """
+        with self._lock:
+            if self._spark is None:
+                self._spark = connect(self._address, log_file=self._log_file)
+            return self._spark
+
+    def table(self, name: TableName, location: Path) -> str:
+        """Makes a Delta folder known to the engine and returns its name there, quoted.
+
+        The engine reads the columns from the Delta log whenever it plans a statement, so a name stays good when the table is
+        replaced or gets new columns.
+
+        Args:
+            name: The table's name with the last part as it is written in the statement: ``t.column`` refers to it.
+            location: The Delta folder.
+        """
+        database = re.sub(r"[^a-z0-9]", lambda m: f"_{ord(m[0]):x}", name.catalog.lower())
+        database += "__" + re.sub(r"[^a-z0-9]", lambda m: f"_{ord(m[0]):x}", name.schema.lower())
+        quoted = f"{database}.{quote_identifier(name.table)}"
+        spark = self.spark
+        with self._lock:
+            if database not in self._databases:
+                spark.sql(f"CREATE SCHEMA IF NOT EXISTS {database}")
+                self._databases.add(database)
+                self._names[database] = f"{name.catalog}.{name.schema}"
+            known = self._registered.get((database, name.table))
+            if known != location:
+                if known is not None:
+                    spark.sql(f"DROP TABLE IF EXISTS {quoted}")
+                spark.sql(f"CREATE TABLE IF NOT EXISTS {quoted} USING delta LOCATION '{_escaped(location)}'")
+                self._registered[(database, name.table)] = location
+        return quoted
+
+    def query(self, sql: str, *, tag: str | None = None) -> Result:
+        """Runs a query; rows come while they are read.
+
+        Args:
+            sql: SQL with the engine's names.
+            tag: Under which :meth:`interrupt` finds it.
+
+        Raises:
+            SqlError: The engine refused or failed.
+        """
+        frame = self.frame(sql, tag=tag)
+        with self._errors():
+            stream = self._stream(frame, tag)
+            first = next(stream)
+        return Result(first.schema, self._batches(first, stream))
+
+    def _stream(self, frame: DataFrame, tag: str | None) -> Iterator[pa.Table]:
+        client = self.spark.client
+        with self._tagged(tag):
+            items = client.to_table_as_iterator(frame._plan.to_proto(client), {})
+            # The first item starts the execution, under the tag of this thread.
+            first = next((item for item in items if isinstance(item, pa.Table)), None)
+        if first is None:
+            raise SqlError("INTERNAL_ERROR", "The engine gave no schema for the result.")
+        yield first
+        for item in items:
+            if isinstance(item, pa.Table):
+                yield item
+
+    def _batches(self, first: pa.Table, stream: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
+        yield from first.to_batches()
+        with self._errors():
+            for table in stream:
+                yield from table.to_batches()
+
+    def frame(self, sql: str, *, tag: str | None = None) -> DataFrame:
+        """Runs a command, or plans a query.
+
+        A text that the engine cannot parse is translated once from Databricks' dialect to Spark's and tried again: QUALIFY,
+        ``a:b`` and some functions run that way.
+
+        Args:
+            sql: SQL with the engine's names.
+            tag: Under which :meth:`interrupt` finds it.
+
+        Raises:
+            SqlError: The engine refused or failed.
+        """
+        with self._errors():
+            try:
+                with self._tagged(tag):
+                    frame = self.spark.sql(sql)
+                    frame.schema  # noqa: B018  (plans the query, so that what cannot be planned is seen here)
+                    return frame
+            except PySparkException as error:
+                translated = _translated(sql) if _NOT_PARSED.search(str(error)) else None
+                if translated is None:
+                    raise
+                try:
+                    frame = self.spark.sql(translated)
+                    frame.schema  # noqa: B018
+                except PySparkException:
+                    raise error from None
+                return frame
+
+    def view_of_rows(self, name: str, table: pa.Table) -> str:
+        """Makes an Arrow table readable under a name of this session and returns the name, quoted."""
+        self.spark.createDataFrame(table).createOrReplaceTempView(name)
+        return quote_identifier(name)
+
+    def interrupt(self, tag: str) -> None:
+        """Stops what runs under the tag."""
+        if self._spark is not None:
+            self._spark.interruptTag(tag)
+
+    def close(self) -> None:
+        """Ends the session on the engine."""
+        with self._lock:
+            spark, self._spark = self._spark, None
+        if spark is not None:
+            try:
+                spark.client.release_session()
+                spark.client.close()
+            except Exception:  # noqa: BLE001, S110  (the engine may be gone already; there is nothing to keep)
+                pass
+
+    def _tagged(self, tag: str | None) -> _Tag:
+        return _Tag(self.spark, tag)
+
+    def _errors(self) -> _EngineErrors:
+        return _EngineErrors(self._names)
+
+
+class _Tag:
+    def __init__(self, spark: SparkSession, tag: str | None) -> None:
+        self._spark, self._tag = spark, tag
+
+    def __enter__(self) -> None:
+        if self._tag:
+            self._spark.addTag(self._tag)
+
+    def __exit__(self, *_: object) -> None:
+        if self._tag:
+            self._spark.removeTag(self._tag)
+
+
+class _EngineErrors:
+    """Turns the engine's errors into SqlError, with the catalog's names instead of the engine's."""
+
+    def __init__(self, names: dict[str, str]) -> None:
+        self._names = names
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, PySparkException):
+            text = str(error)
+            for engine_name, name in self._names.items():
+                text = text.replace(engine_name, name)
+            raise from_engine(text) from error
+
+
+def _translated(sql: str) -> str | None:
+    try:
+        parsed = sqlglot.transpile(sql, read="databricks", write="spark")
+    except sqlglot.errors.SqlglotError:
+        return None
+    return parsed[0] if len(parsed) == 1 and parsed[0] != sql else None
+
+
+def _escaped(location: Path) -> str:
+    return str(location).replace("\\", "\\\\").replace("'", "\\'")

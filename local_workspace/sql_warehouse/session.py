@@ -1,0 +1,320 @@
+"""One client's session: where it is (catalog and schema), its temporary views, and running its statements."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from local_workspace.catalog import Table, TableName
+from local_workspace.errors import LocalWorkspaceError
+from local_workspace.sql_warehouse import statements
+from local_workspace.sql_warehouse.arrow_types import type_text
+from local_workspace.sql_warehouse.engine_session import EngineSession
+from local_workspace.sql_warehouse.information_schema import INFORMATION_SCHEMA, build_relation
+from local_workspace.sql_warehouse.parameters import Parameter, bind
+from local_workspace.sql_warehouse.references import Source, check_depth, replace_references
+from local_workspace.sql_warehouse.result import Result
+from local_workspace.sql_warehouse.sql_error import (
+    SqlError,
+    catalog_not_found,
+    schema_not_found,
+    table_not_found,
+)
+from local_workspace.sql_warehouse.sql_text import (
+    Token,
+    quote_identifier,
+    quote_string,
+    strip_statement,
+    tokenize,
+)
+from local_workspace.sql_warehouse.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE, TemporaryView
+
+if TYPE_CHECKING:
+    from local_workspace.sql_warehouse.warehouse import Warehouse
+
+_CURRENT = re.compile(
+    r"\bcurrent_(catalog|schema|database|user)\s*\(\s*\)|\bsession_user\s*\(\s*\)", re.IGNORECASE
+)
+
+
+class Session:
+    """A session of one client.
+
+    Args:
+        warehouse: The warehouse, with its catalog and engine.
+        catalog: The current catalog.
+        schema: The current schema.
+        configuration: Settings that the client asked for when it opened the session.
+
+    Attributes:
+        catalog_name: The current catalog.
+        schema_name: The current schema.
+        temporary_views: By name in lower case.
+        settings: What SET has set.
+        last_used: ``time.monotonic()`` of the last statement.
+    """
+
+    def __init__(
+        self, warehouse: Warehouse, catalog: str, schema: str, configuration: Mapping[str, str]
+    ) -> None:
+        self.warehouse = warehouse
+        self.catalog = warehouse.catalog
+        self.catalog_name = catalog
+        self.schema_name = schema
+        self.temporary_views: dict[str, TemporaryView] = {}
+        self.settings: dict[str, str] = dict(configuration)
+        self.engine = EngineSession(warehouse.engine_address, warehouse.layout.logs / "sail.log")
+        self.id = secrets.token_hex(8)
+        self.last_used = time.monotonic()
+        self._local = threading.local()
+
+    def prepare(self, sql: str, parameters: Sequence[Parameter] = ()) -> StatementRun:
+        """A statement that is ready to run, and to be canceled from another thread."""
+        return StatementRun(self, sql, parameters)
+
+    def execute(self, sql: str, parameters: Sequence[Parameter] = ()) -> Result:
+        """Runs one statement.
+
+        Args:
+            sql: The statement.
+            parameters: Values for its markers.
+
+        Raises:
+            SqlError: It failed; nothing was changed unless the text says so.
+        """
+        return self.prepare(sql, parameters)()
+
+    def close(self) -> None:
+        """Ends the session; its temporary views are gone."""
+        self.temporary_views.clear()
+        self.engine.close()
+
+    @property
+    def tag(self) -> str | None:
+        """The engine's tag of the statement that this thread runs."""
+        return getattr(self._local, "tag", None)
+
+    def run_tagged(self, sql: str, tag: str) -> Result:
+        """Runs one bare statement under a tag by which it can be canceled."""
+        self.last_used = time.monotonic()
+        self._local.tag = tag
+        try:
+            return statements.run(self, sql)
+        finally:
+            self._local.tag = None
+            self.last_used = time.monotonic()
+
+    # Names
+
+    def table_name(self, parts: Sequence[str]) -> TableName:
+        """The three-level name that one to three parts mean here.
+
+        Raises:
+            SqlError: There are more than three parts.
+        """
+        if not 1 <= len(parts) <= 3:
+            raise SqlError(
+                "REQUIRES_SINGLE_PART_NAMESPACE", f"{'.'.join(parts)} is not the name of a table.", "42K05"
+            )
+        return TableName(*((self.catalog_name, self.schema_name)[: 3 - len(parts)] + tuple(parts)))  # type: ignore[arg-type]
+
+    def schema_parts(self, parts: Sequence[str]) -> tuple[str, str]:
+        """The catalog and schema that one or two parts mean here."""
+        if not 1 <= len(parts) <= 2:
+            raise SqlError(
+                "REQUIRES_SINGLE_PART_NAMESPACE", f"{'.'.join(parts)} is not the name of a schema.", "42K05"
+            )
+        return (self.catalog_name if len(parts) == 1 else parts[0], parts[-1])
+
+    def require_catalog(self, catalog: str) -> None:
+        """Checks that a catalog exists.
+
+        Raises:
+            SqlError: NO_SUCH_CATALOG_EXCEPTION.
+        """
+        if catalog.lower() not in {c.catalog.lower() for c in self.catalog.catalogs()} | {"system"}:
+            raise catalog_not_found(catalog)
+
+    def require_schema(self, catalog: str, schema: str) -> None:
+        """Checks that a schema exists.
+
+        Raises:
+            SqlError: NO_SUCH_CATALOG_EXCEPTION or SCHEMA_NOT_FOUND.
+        """
+        self.require_catalog(catalog)
+        names = {(s.schema or "").lower() for s in self.catalog.schemas(catalog)} | {INFORMATION_SCHEMA}
+        if schema.lower() not in names:
+            raise schema_not_found(f"{quote_identifier(catalog)}.{quote_identifier(schema)}")
+
+    def require_table(self, parts: Sequence[str]) -> Table:
+        """The table or view of that name.
+
+        Raises:
+            SqlError: TABLE_OR_VIEW_NOT_FOUND.
+        """
+        name = self.table_name(parts)
+        table = self.catalog.get(name)
+        if table is None:
+            raise table_not_found(name.quoted)
+        return table
+
+    def temporary_view(self, parts: Sequence[str]) -> TemporaryView | None:
+        """The session's temporary view of that name, if there is one."""
+        return self.temporary_views.get(parts[0].lower()) if len(parts) == 1 else None
+
+    # Text for the engine
+
+    def engine_sql(self, sql: str, *, statement_names_table: bool = False) -> str:
+        """The statement with names and context functions that the engine understands.
+
+        Args:
+            sql: As the client wrote it.
+            statement_names_table: The statement's own words name a table, as INSERT INTO does.
+        """
+        return self._rewrite(sql, self.catalog_name, self.schema_name, 0, statement_names_table)
+
+    def _rewrite(
+        self, sql: str, catalog: str, schema: str, depth: int, statement_names_table: bool = False
+    ) -> str:
+        if _CURRENT.search(sql):
+            sql = self._replace_context_functions(sql, catalog, schema)
+        return replace_references(
+            sql,
+            lambda parts: self._resolve(parts, catalog, schema, depth),
+            statement_names_table=statement_names_table,
+        )
+
+    def _replace_context_functions(self, sql: str, catalog: str, schema: str) -> str:
+        values = {"catalog": catalog, "schema": schema, "database": schema, "user": self.warehouse.user}
+        tokens = tokenize(sql)
+        for i in range(len(tokens) - 3, -1, -1):
+            word = tokens[i].upper
+            if tokens[i + 1].text != "(" or tokens[i + 2].text != ")" or tokens[i].kind != "word":
+                continue
+            key = "user" if word == "SESSION_USER" else word.lower().removeprefix("current_")
+            if (word.startswith("CURRENT_") or word == "SESSION_USER") and key in values:
+                text = quote_string(values[key])
+                if not _is_aliased(sql, tokens, i):
+                    text += f" AS `{word.lower()}()`"
+                sql = sql[: tokens[i].start] + text + sql[tokens[i + 2].end :]
+        return sql
+
+    def _resolve(self, parts: tuple[str, ...], catalog: str, schema: str, depth: int) -> Source | None:
+        if len(parts) == 1:
+            view = self.temporary_views.get(parts[0].lower())
+            if view is not None:
+                check_depth(depth, view.name)
+                return Source(f"({self._rewrite(view.sql, view.catalog, view.schema, depth + 1)})", True)
+        full = ((catalog, schema)[: 3 - len(parts)]) + parts
+        if full[1].lower() == INFORMATION_SCHEMA:
+            relation = build_relation(self, full[0], full[2])
+            if relation is None:
+                return None
+            if not relation.num_rows:
+                values = ", ".join(
+                    f"CAST(NULL AS {type_text(f.type)}) AS {quote_identifier(f.name)}"
+                    for f in relation.schema
+                )
+                return Source(f"(SELECT {values} WHERE false)", True)
+            name = self.engine.view_of_rows(
+                f"information_schema_{full[2].lower()}_{secrets.token_hex(4)}", relation
+            )
+            return Source(f"(SELECT * FROM {name})", True)
+        try:
+            name = TableName(*full)
+        except LocalWorkspaceError:
+            return None  # Not a name that a table could have: an alias, or a path.
+        table = self.catalog.get(name)
+        if table is None:
+            return None
+        if table.location is None:
+            check_depth(depth, str(table.name))
+            return Source(f"({self._view_sql(table, depth)})", True)
+        return Source(self.engine.table(TableName(full[0], full[1], full[2]), table.location), False)
+
+    def _view_sql(self, table: Table, depth: int) -> str:
+        origin = table.properties.get(VIEW_NAMESPACE, f"{table.name.catalog}.{table.name.schema}")
+        catalog, _, schema = origin.partition(".")
+        query = self._rewrite(table.view_sql or "", catalog, schema, depth + 1)
+        names = table.properties.get(VIEW_COLUMN_NAMES)
+        if names is None:
+            return query
+        return f"SELECT * FROM ({query}) AS v({names})"
+
+
+def _is_aliased(sql: str, tokens: tuple[Token, ...], i: int) -> bool:
+    """Whether a context function stands where an alias would be wrong or is there already."""
+    following = tokens[i + 3] if i + 3 < len(tokens) else None
+    before = tokens[i - 1].upper if i else ""
+    if before not in ("SELECT", ","):
+        return True
+    depth = sum({"(": 1, ")": -1}.get(t.text, 0) for t in tokens[:i] if t.kind == "symbol")
+    if depth:
+        return True
+    return following is not None and following.text not in (",", ";") and following.upper != "FROM"
+
+
+class StatementRun:
+    """One statement, to be run once.
+
+    Args:
+        session: Runs it.
+        sql: As the client sent it.
+        parameters: Values for its markers.
+    """
+
+    def __init__(self, session: Session, sql: str, parameters: Sequence[Parameter]) -> None:
+        self._session = session
+        self._sql = sql
+        self._parameters = parameters
+        self._tag = f"statement-{secrets.token_hex(8)}"
+        self._canceled = False
+
+    def cancel(self) -> None:
+        """Stops the statement; called from any thread."""
+        self._canceled = True
+        self._session.engine.interrupt(self._tag)
+
+    def __call__(self) -> Result:
+        """Runs the statement and logs it.
+
+        Raises:
+            SqlError: It failed.
+        """
+        if self._canceled:
+            raise _canceled()
+        started = time.monotonic()
+        log = self._session.warehouse.statement_log
+        try:
+            sql = strip_statement(bind(self._sql, self._parameters))
+            if not sql:
+                raise SqlError("PARSE_SYNTAX_ERROR", "The statement is empty.", "42601")
+            result = self._session.run_tagged(sql, self._tag)
+        except Exception as error:
+            failure = _canceled() if self._canceled else _as_sql_error(error)
+            log.write(self._session, self._sql, time.monotonic() - started, error=failure)
+            if failure is error:
+                raise
+            raise failure from error
+        log.write(self._session, self._sql, time.monotonic() - started, result=result)
+        return result
+
+
+def _canceled() -> SqlError:
+    return SqlError("OPERATION_CANCELED", "The statement was canceled by its client.", "HY008")
+
+
+def _as_sql_error(error: Exception) -> SqlError:
+    if isinstance(error, SqlError):
+        return error
+    if isinstance(error, LocalWorkspaceError):
+        return SqlError(_workspace_class(error), str(error), "XX000")
+    return SqlError("INTERNAL_ERROR", f"{type(error).__name__}: {error}", "XX000")
+
+
+def _workspace_class(error: LocalWorkspaceError) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).upper()

@@ -1,0 +1,61 @@
+"""NOT NULL and CHECK, verified on rows before they become part of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local_workspace.catalog import TableName
+from local_workspace.sql_warehouse.sql_error import SqlError
+from local_workspace.sql_warehouse.sql_text import quote_identifier
+
+if TYPE_CHECKING:
+    from local_workspace.sql_warehouse.session import Session
+
+
+def verify(
+    session: Session,
+    folder: Path,
+    fields: Sequence[Mapping[str, Any]],
+    checks: Mapping[str, str],
+    table: TableName,
+) -> None:
+    """Counts rows that break a rule; one query for all rules.
+
+    A CHECK holds only where it is true: Delta refuses rows for which it is NULL, too.
+
+    Args:
+        session: Runs the query.
+        folder: A Delta table with the rows.
+        fields: The columns as they are to be; those with ``nullable: false`` are checked.
+        checks: CHECK expressions by constraint name.
+        table: For the error's text.
+
+    Raises:
+        SqlError: A row breaks a rule (DELTA_NOT_NULL_CONSTRAINT_VIOLATED, DELTA_VIOLATE_CONSTRAINT_WITH_VALUES).
+    """
+    required = [field["name"] for field in fields if not field["nullable"]]
+    conditions = [f"{quote_identifier(name)} IS NULL" for name in required]
+    conditions += [f"({expression}) IS NOT TRUE" for expression in checks.values()]
+    if not conditions:
+        return
+    counts = ", ".join(
+        f"count(CASE WHEN {condition} THEN 1 END) AS c{i}" for i, condition in enumerate(conditions)
+    )
+    row = session.engine.query(f"SELECT {counts} FROM delta.`{folder}`").table().to_pylist()[0]
+    for i, name in enumerate(required):
+        if row[f"c{i}"]:
+            raise SqlError(
+                "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
+                f"NOT NULL constraint violated for column: {name}: {row[f'c{i}']} rows for {table.quoted} have no value. "
+                "Nothing was written.",
+                "23502",
+            )
+    for i, (name, expression) in enumerate(checks.items(), start=len(required)):
+        if row[f"c{i}"]:
+            raise SqlError(
+                "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES",
+                f"CHECK constraint {name} ({expression}) violated by {row[f'c{i}']} rows for {table.quoted}. Nothing was written.",
+                "23001",
+            )
