@@ -53,7 +53,7 @@ class Target:
 def open_table(location: Path) -> DeltaTable | None:
     """Open a Delta table without reading its list of files; None if there is none."""
     try:
-        return DeltaTable(str(location), without_files=True)
+        return DeltaTable(str(location))
     except TableNotFoundError:
         return None
 
@@ -210,7 +210,7 @@ def commit(
             next_step="Let nothing but the pipeline write to the table, then run the update again",
         ) from error
     crash_point("data_committed")
-    return DeltaTable(str(target.location), without_files=True).version()
+    return DeltaTable(str(target.location)).version()
 
 
 def remove_leftovers(location: Path, flow: str, batch: int) -> None:

@@ -41,7 +41,7 @@ class Position:
 def position(path: Path) -> Position | None:
     """Return where a table stands now, or None if there is none."""
     try:
-        table = DeltaTable(str(path), without_files=True)
+        table = DeltaTable(str(path))
     except TableNotFoundError:
         return None
     return Position(str(table.metadata().id), table.version())
@@ -147,7 +147,7 @@ def make_slice(path: Path, until: Position, adds: list[dict[str, Any]], folder: 
     Raises:
         NotSupported: The source uses a Delta feature with which files cannot be taken out of their table.
     """
-    table = DeltaTable(str(path), version=until.version, without_files=True)
+    table = DeltaTable(str(path), version=until.version)
     protocol = table.protocol()
     features = set(protocol.reader_features or ())
     if (

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _DATE = r"\d{4}-\d{2}-\d{2}"
-_TIMESTAMP = _DATE + r"[T ]\d{2}:\d{2}:\d{2}(\.\d{1,6})?"
-_ZONE = r"(Z|[+-]\d{2}:\d{2})?"
+_TIMESTAMP = _DATE + r"[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?"
+_ZONE = r"(Z|[+-](0\d|1[0-8]):[0-5]\d)?"
 _INTEGERS = {pa.int8(): "TINYINT", pa.int16(): "SMALLINT", pa.int32(): "INTEGER", pa.int64(): "BIGINT"}
 
 
@@ -82,32 +82,34 @@ class BulkParser:
                 from typed)
             select n, clean, {", ".join(values)} from judged"""
 
-    def parse(self, lines: pa.LargeStringArray) -> tuple[pa.Table, pa.Array]:
+    def parse(self, lines: pa.LargeStringArray) -> tuple[pa.Table, pa.Array, pa.Array]:
         """Parse the lines of a chunk.
 
         Returns:
-            The clean rows as a table whose first column `n` is the line's place in the chunk, and the places of the other lines.
+            The clean rows, the places of their lines in the chunk, and the places of all other lines, in order.
         """
-        schema = pa.schema([pa.field("n", pa.int64()), *(pa.field(n, k) for n, k in self.columns.items())])
+        schema = pa.schema([pa.field(name, kind) for name, kind in self.columns.items()])
         places = pa.array(range(len(lines)), pa.int64())
         if not self.usable:
-            return schema.empty_table(), places
-        chunk = pa.table({"n": places, "l": lines})
-        self._connection.register("chunk", chunk)
+            return schema.empty_table(), places.slice(0, 0), places
+        self._connection.register("chunk", pa.table({"n": places, "l": lines}))
         try:
             result = self._connection.sql(self._sql).to_arrow_table()
         except duckdb.Error:
             # A line that DuckDB's functions refuse as a whole; the exact parser takes the chunk.
-            return schema.empty_table(), places
+            return schema.empty_table(), places.slice(0, 0), places
         finally:
             self._connection.unregister("chunk")
         clean = result.column("clean")
-        rows = result.filter(clean).drop_columns(["clean"])
-        table = pa.Table.from_arrays(
-            [c.cast(f.type) for c, f in zip(rows.columns, schema, strict=True)], schema=schema
+        rows = result.filter(clean)
+        # By position: a column of the file may be called n or clean, or differ from another one in case only.
+        arrays = [rows.column(at + 2).cast(field.type) for at, field in enumerate(schema)]
+        others = result.column("n").filter(pc.invert(clean)).combine_chunks()
+        return (
+            pa.Table.from_arrays(arrays, schema=schema),
+            rows.column("n").combine_chunks(),
+            pc.take(others, pc.sort_indices(others)),
         )
-        others = result.filter(pc.invert(clean)).column("n").combine_chunks()
-        return table, pc.take(others, pc.sort_indices(others))
 
 
 def _column(kind_of: str, text: str, kind: pa.DataType) -> tuple[str, str]:
@@ -127,9 +129,19 @@ def _column(kind_of: str, text: str, kind: pa.DataType) -> tuple[str, str]:
     if pa.types.is_decimal(kind):
         value = f"try_cast({text} as decimal({kind.precision}, {kind.scale}))"
         return f"({is_number} and coalesce({value}::double = try_cast({text} as double), false))", value
+    # DuckDB knows years before 1 and after 9999, which Python and Spark's text form do not.
     if pa.types.is_date(kind):
         value = f"try_cast({text} as date)"
-        return f"({is_string} and regexp_full_match({text}, '{_DATE}') and {value} is not null)", value
-    value = f"try_cast({text} as timestamp)"
-    pattern = _TIMESTAMP + (_ZONE if kind.tz else "")
-    return f"({is_string} and regexp_full_match({text}, '{pattern}') and {value} is not null)", value
+        known = f"coalesce({value} between date '0001-01-01' and date '9999-12-31', false)"
+        return f"({is_string} and regexp_full_match({text}, '{_DATE}') and {known})", value
+    # DuckDB's cast to TIMESTAMP leaves an offset out, and its cast to TIMESTAMPTZ reads text without one in the time zone of this
+    # machine; so a text without offset gets one.
+    pattern, kind_name, value = _TIMESTAMP, "timestamp", f"try_cast({text} as timestamp)"
+    if kind.tz:
+        pattern, kind_name = _TIMESTAMP + _ZONE, "timestamptz"
+        zoned = f"ends_with({text}, 'Z') or substr({text}, -6, 1) in ('+', '-')"
+        value = f"try_cast(case when {zoned} then {text} else {text} || 'Z' end as timestamptz)"
+    zero = "+00" if kind.tz else ""
+    earliest, latest = f"'0001-01-01 00:00:00{zero}'", f"'9999-12-31 23:59:59.999999{zero}'"
+    known = f"coalesce({value} between {kind_name} {earliest} and {kind_name} {latest}, false)"
+    return f"({is_string} and regexp_full_match({text}, '{pattern}') and {known})", value

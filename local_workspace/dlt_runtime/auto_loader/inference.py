@@ -88,8 +88,7 @@ class KeySurvey:
             ).fetchall()
             for (value,) in values:
                 if value is not None:
-                    parsed = parse_members('{"v":' + value + "}")[0][0][2]
-                    self.found[key] = merge(self.found.get(key, _NULL), type_of(parsed))
+                    self.found[key] = merge(self.found.get(key, _NULL), _type_of_text(value))
 
     def _add_exactly(self, lines: pa.LargeStringArray) -> None:
         """Look at arrays of objects, which DuckDB's key functions pass over."""
@@ -114,6 +113,13 @@ class KeySurvey:
     def columns(self) -> dict[str, pa.DataType]:
         """Give the new columns in order of appearance; one that was always null is STRING."""
         return {key: settle(kind) for key, kind in self.found.items()}
+
+
+def _type_of_text(text: str) -> pa.DataType:
+    try:
+        return type_of(parse_members('{"v":' + text + "}")[0][0][2])
+    except (Unreadable, RecursionError):
+        return _NULL  # too deep, or only DuckDB takes it for JSON: the line will be unreadable
 
 
 _DUCKDB_TYPES = {

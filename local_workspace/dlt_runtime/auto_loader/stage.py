@@ -241,7 +241,7 @@ class _RowWriter:
     def rows(self, pending: _Pending, parser: BulkParser) -> tuple[pa.Table, np.ndarray]:
         lines = pa.concat_arrays(pending.lines) if pending.lines else pa.array([], pa.large_string())
         owners = np.concatenate(pending.owners) if pending.owners else np.zeros(0, dtype=np.int32)
-        clean, others = parser.parse(lines)
+        clean, clean_places, others = parser.parse(lines)
         records: list[Record] = []
         record_owners: list[int] = []
         places = others.to_numpy()
@@ -252,7 +252,7 @@ class _RowWriter:
         for owner, text in pending.broken:
             records.append(self._unreadable(text, owner))
             record_owners.append(owner)
-        clean_owners = owners[clean.column("n").to_numpy()] if clean.num_rows else np.zeros(0, dtype=np.int32)
+        clean_owners = owners[clean_places.to_numpy()] if clean.num_rows else np.zeros(0, dtype=np.int32)
         parts = [self._from_clean(clean, clean_owners), self._from_records(records, record_owners)]
         return pa.concat_tables(parts), np.concatenate(
             [clean_owners, np.array(record_owners, dtype=np.int32)]
@@ -300,7 +300,7 @@ class _RowWriter:
         )
 
     def _from_clean(self, clean: pa.Table, owners: np.ndarray) -> pa.Table:
-        columns: dict[str, Any] = {name: clean.column(name) for name in self.fillable}
+        columns: dict[str, Any] = dict(zip(self.fillable, clean.columns, strict=True))
         return self._table(columns, owners, clean.num_rows)
 
     def _from_records(self, records: list[Record], owners: list[int]) -> pa.Table:
