@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,15 +31,17 @@ class EngineSession:
     """A session on the engine, opened when it is first needed.
 
     Args:
-        address: The engine's Spark Connect address.
+        address: Gives the engine's Spark Connect address. When it changes, because the engine died and another one was started, the
+            session goes on with the new one: all it had there were names, which are given again.
         log_file: The engine's log, for the text of an error when it has died.
     """
 
-    def __init__(self, address: str, log_file: Path | None = None) -> None:
+    def __init__(self, address: Callable[[], str], log_file: Path | None = None) -> None:
         self._address = address
         self._log_file = log_file
         self._lock = threading.Lock()
         self._spark: SparkSession | None = None
+        self._connected_to = ""
         self._databases: set[str] = set()
         self._registered: dict[tuple[str, str], Path] = {}
         self._names: dict[str, str] = {}
@@ -52,8 +54,12 @@ class EngineSession:
             EngineError: The engine is gone.
         """
         with self._lock:
-            if self._spark is None:
-                self._spark = connect(self._address, log_file=self._log_file)
+            address = self._address()
+            if self._spark is None or self._connected_to != address:
+                self._spark = connect(address, log_file=self._log_file)
+                self._connected_to = address
+                self._databases.clear()
+                self._registered.clear()
             return self._spark
 
     def table(self, name: TableName, location: Path) -> str:

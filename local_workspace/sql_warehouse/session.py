@@ -67,7 +67,7 @@ class Session:
         self.schema_name = schema
         self.temporary_views: dict[str, TemporaryView] = {}
         self.settings: dict[str, str] = dict(configuration)
-        self.engine = EngineSession(warehouse.engine_address, warehouse.layout.logs / "sail.log")
+        self.engine = EngineSession(lambda: warehouse.engine_address, warehouse.layout.logs / "sail.log")
         self.id = secrets.token_hex(8)
         self.last_used = time.monotonic()
         self._local = threading.local()
