@@ -46,3 +46,8 @@ class OrdersVolume:
     def generator(self) -> str:
         """Folder of the generator's state and manifests; outside landing, so that it is never ingested."""
         return f"{self.root}/generator"
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """All folders of the layout, for whoever prepares the volume."""
+        return (self.landing, self.checkpoints, self.schema_location, self.generator)

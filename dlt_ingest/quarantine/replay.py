@@ -95,7 +95,7 @@ def replay_selection(
     Args:
         query: Runs one statement on the warehouse.
         landing: The landing folder.
-        selection: Which rows. Of a row and its failed correction the later is taken.
+        selection: Which rows; `open_only` makes no difference. Of a row and its failed correction the later is taken.
         changes: New values by field, as text.
 
     Raises:
@@ -103,8 +103,8 @@ def replay_selection(
             break a rule. Nothing has landed then.
     """
     values = parse_changes(changes)
-    # A row that is named is looked up even if it has been replayed: it is then passed over, not unknown.
-    rows = read_rows(query, replace(selection, open_only=selection.open_only and not selection.ids))
+    # Rows that were replayed are looked up, too: the same replay again passes them over, and that is no mistake.
+    rows = read_rows(query, replace(selection, open_only=False))
     for prefix in selection.ids:
         fitting = {row.quarantine_id for row in rows if row.quarantine_id.startswith(prefix)}
         if len(fitting) != 1:
