@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from dlt_ingest.configurations.pipeline import ENVIRONMENT, LANDING_PATH, RUN_ID
 from dlt_ingest.configurations.volume import OrdersVolume
@@ -31,6 +32,16 @@ Host = Annotated[
 ]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 Dataset = Annotated[str, Field(pattern=r"^(bronze|silver|gold|ops)\.[a-z][a-z0-9_]*$")]
+
+
+def _number(value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise ValueError("should be a number")  # noqa: TRY004  # pydantic reports a ValueError by key
+    return Decimal(str(value))
+
+
+# Compared with exact counts, so exact itself: 0.95 as a float is a little less.
+Number = Annotated[Decimal, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 WarehouseSize = Literal[
     "2X-Small", "X-Small", "Small", "Medium", "Large", "X-Large", "2X-Large", "3X-Large", "4X-Large"
@@ -72,8 +83,11 @@ class Settings(BaseModel):
         description="Whether a metrics export that cannot be delivered fails the run or is only reported.",
     )
 
-    QUALITY_RATE_MINIMUM: float = Field(
-        default=0.95, ge=0, le=1, description="Share of the records of an update that must keep all rules."
+    QUALITY_RATE_MINIMUM: Number = Field(
+        default=Decimal("0.95"),
+        ge=0,
+        le=1,
+        description="Share of the records of an update that must keep all rules.",
     )
     FRESHNESS_SLA_MINUTES: dict[Dataset, Annotated[int, Field(ge=1)]] = Field(
         default={"bronze.orders": 1440, "silver.orders": 1440, "gold.fct_orders": 1500},
@@ -82,13 +96,13 @@ class Settings(BaseModel):
     EXPORT_LAG_MINUTES: int = Field(
         default=120, ge=1, description="How far the metrics in Postgres may be behind the marts, in minutes."
     )
-    SLOW_UPDATE_FACTOR: float = Field(
-        default=3.0,
+    SLOW_UPDATE_FACTOR: Number = Field(
+        default=Decimal(3),
         gt=1,
         description="An update is slow if it takes this many times the median of those before it.",
     )
-    REVENUE_ANOMALY_THRESHOLD: float = Field(
-        default=3.5,
+    REVENUE_ANOMALY_THRESHOLD: Number = Field(
+        default=Decimal("3.5"),
         gt=0,
         description="How many robust standard deviations from its baseline a day's revenue may be before it is an anomaly.",
     )

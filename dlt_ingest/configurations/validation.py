@@ -26,6 +26,9 @@ _SECRET_NAME = re.compile(r"passw|token|secret|credential|private|api_?key", re.
 def settings_schema() -> dict[str, Any]:
     """Give the JSON Schema (draft 2020-12) of a configuration file, generated from `Settings`."""
     schema = Settings.model_json_schema()
+    for setting in schema["properties"].values():
+        if setting.get("type") == "number":
+            setting["default"] = float(setting["default"])  # pydantic writes a Decimal as a string
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["properties"] = {
         SCHEMA_KEY: {"type": "string", "description": "This schema, for editors; no setting."},

@@ -47,8 +47,14 @@ class Pipeline:
     address: str
     spark: Any
 
-    def ingest(self) -> UpdateResult:
-        result = run_update(self.spec, layout=self.layout, catalog=self.catalog, engine_address=self.address)
+    def ingest(self, *, full_refresh: bool = False) -> UpdateResult:
+        result = run_update(
+            self.spec,
+            layout=self.layout,
+            catalog=self.catalog,
+            engine_address=self.address,
+            full_refresh=full_refresh,
+        )
         assert result.ok, result.error
         for name in ("bronze.orders", "silver.orders", "silver.orders_quarantine", "silver.customers"):
             path = self.layout.table_path(self.spec.catalog, *name.split("."))

@@ -54,6 +54,8 @@ def test_committed_schema_is_current_and_accepts_the_committed_files():
     for environment in ENVIRONMENTS:
         jsonschema.validate(document(environment), schema)
     assert all(prop.get("description") for prop in schema["properties"].values())
+    defaults = {name: prop["default"] for name, prop in schema["properties"].items() if "default" in prop}
+    jsonschema.validate({**document("local"), **defaults}, schema)
 
 
 def changed(**changes):
@@ -75,6 +77,7 @@ def without(key):
         ("dev", changed(POSTGRES_PORT=True), "POSTGRES_PORT", "integer"),
         ("dev", changed(POSTGRES_PORT=70000), "POSTGRES_PORT", "65535"),
         ("dev", changed(QUALITY_RATE_MINIMUM=95), "QUALITY_RATE_MINIMUM", "less than or equal to 1"),
+        ("dev", changed(QUALITY_RATE_MINIMUM="0.95"), "QUALITY_RATE_MINIMUM", "should be a number"),
         ("dev", changed(SLOW_UPDATE_FACTOR=1), "SLOW_UPDATE_FACTOR", "greater than 1"),
         ("dev", changed(CATALOG_NAME="ecommerce-dev"), "CATALOG_NAME", "pattern"),
         ("dev", changed(POSTGRES_HOST="db.dev.shop.internal:5432"), "POSTGRES_HOST", "pattern"),
