@@ -32,7 +32,11 @@ int_operations__updates_summarised as (
         min_by(error_message, case when error_message is not null then event_at end) as first_error_message,
         cast(count_if(level = 'ERROR') as bigint) as errors,
         cast(count_if(level = 'WARN') as bigint) as warnings,
+        max_by(
+            full_refresh_datasets, case when full_refresh_datasets is not null then event_at end
+        ) as full_refresh_datasets,
         coalesce(bool_or(is_full_refresh), false) as is_full_refresh,
+        coalesce(bool_or(is_validate_only), false) as is_validate_only,
         min(event_at) as started_at,
         min(case when update_state in ('COMPLETED', 'FAILED', 'CANCELED') then event_at end) as ended_at,
         max(event_at) as last_event_at

@@ -21,7 +21,8 @@ joined as (
         dataset_updates.*,
         updates.pipeline_name,
         updates.run_id,
-        updates.is_full_refresh,
+        updates.is_full_refresh
+        or coalesce(array_contains(updates.full_refresh_datasets, dataset_updates.dataset), false) as is_full_refresh,
         {{ elapsed_seconds('dataset_updates.started_at', 'dataset_updates.ended_at') }} as duration_seconds
     from dataset_updates
     inner join updates

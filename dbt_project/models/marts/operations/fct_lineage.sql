@@ -21,7 +21,7 @@ file_edges as (
         update_id,
         cast(null as string) as invocation_id,
         loaded_at as seen_at
-    from {{ ref('int_operations__source_files_listed') }}
+    from {{ ref('int_operations__file_loads_listed') }}
 
 ),
 

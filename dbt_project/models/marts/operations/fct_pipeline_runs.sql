@@ -35,8 +35,9 @@ files as (
 
     select
         update_id,
-        count(*) as files_read
-    from {{ ref('int_operations__source_files_listed') }}
+        count(*) as files_read,
+        sum(file_bytes) as bytes_read
+    from {{ ref('int_operations__file_loads_listed') }}
     group by update_id
 
 ),
@@ -53,6 +54,7 @@ joined as (
         coalesce(datasets.rows_written, 0) as rows_written,
         datasets.bytes_written,
         coalesce(files.files_read, 0) as files_read,
+        files.bytes_read,
         {{ elapsed_seconds('updates.started_at', 'updates.ended_at') }} as duration_seconds
     from updates
     left join datasets
@@ -85,6 +87,7 @@ fct_pipeline_runs as (
         cast(datasets_refreshed as bigint) as datasets_refreshed,
         cast(datasets_failed as bigint) as datasets_failed,
         cast(files_read as bigint) as files_read,
+        cast(bytes_read as bigint) as bytes_read,
         cast(rows_in as bigint) as rows_in,
         cast(rows_out as bigint) as rows_out,
         cast(rows_dropped as bigint) as rows_dropped,
@@ -100,6 +103,7 @@ fct_pipeline_runs as (
                 then cast(rows_in / cast(duration_seconds as double) as decimal(18, 3))
         end as rows_per_second,
         is_full_refresh,
+        is_validate_only,
         started_at,
         ended_at
     from joined

@@ -38,7 +38,7 @@ measured as (
 
     select
         *,
-        passed_records / cast(checked_records as double) as pass_rate,
+        passed_records / cast(nullif(checked_records, 0) as double) as pass_rate,
         row_number() over (
             partition by dataset, rule_name
             order by started_at, update_id
@@ -113,7 +113,8 @@ compared as (
             3 * scatter.pass_rate_scatter,
             -- Three standard errors of a share among so many records.
             3 * sqrt(
-                baselines.baseline_pass_rate * (1 - baselines.baseline_pass_rate) / results.checked_records
+                baselines.baseline_pass_rate * (1 - baselines.baseline_pass_rate)
+                / nullif(results.checked_records, 0)
             ),
             cast({{ minimum_distance }} as double)
         ) as tolerance

@@ -11,13 +11,16 @@ source as (
         timestamp,
         message,
         level,
-        error,
+        get(error.exceptions, 0).message as exception_message,
         event_type,
         from_json(
             details,
             'create_update STRUCT<
                 cause: STRING,
+                run_id: STRING,
                 full_refresh: BOOLEAN,
+                full_refresh_selection: ARRAY<STRING>,
+                validate_only: BOOLEAN,
                 config: STRUCT<configuration: MAP<STRING, STRING>>
             >,
             update_progress STRUCT<state: STRING>'
@@ -38,11 +41,21 @@ stg_event_log__events as (
         message,
         details.update_progress.state as update_state,
         details.create_update.cause as trigger_cause,
-        nullif(details.create_update.config.configuration['orders.run_id'], '') as run_id,
+        -- The local runtime says it itself; on Databricks it is in the configuration that the update ran with.
+        coalesce(
+            nullif(details.create_update.run_id, ''),
+            nullif(details.create_update.config.configuration['orders.run_id'], '')
+        ) as run_id,
         case
-            when level = 'ERROR' then left(concat_ws(' ', message, cast(error as string)), 1000)
+            when level = 'ERROR' and contains(message, exception_message) then left(message, 1000)
+            when level = 'ERROR' then left(concat_ws(' ', message, exception_message), 1000)
         end as error_message,
+        transform(
+            details.create_update.full_refresh_selection,
+            selected -> {{ two_level_name('selected') }}
+        ) as full_refresh_datasets,
         details.create_update.full_refresh as is_full_refresh,
+        details.create_update.validate_only as is_validate_only,
         timestamp as event_at
     from source
 

@@ -1,6 +1,5 @@
 -- One row per source file that reached Bronze, with the update that loaded it.
--- Read from what the rows themselves carry, kept or quarantined: the platform's event log names no files. A file without
--- rows is not here.
+-- Found by what the rows themselves carry, kept or quarantined. A file without rows is not here.
 
 {{
     config(
@@ -17,8 +16,7 @@ new_rows as (
 
     select
         source_file,
-        ingested_at,
-        0 as is_quarantined
+        ingested_at
     from {{ ref('stg_orders__order_events') }}
     {% if is_incremental() %}
     where ingested_at >= (
@@ -32,8 +30,7 @@ new_rows as (
 
     select
         source_file,
-        ingested_at,
-        1 as is_quarantined
+        ingested_at
     from {{ ref('stg_orders__quarantined_orders') }}
     {% if is_incremental() %}
     where ingested_at >= (
@@ -50,7 +47,6 @@ files as (
     select
         source_file,
         count(*) as file_rows,
-        sum(is_quarantined) as file_rows_quarantined,
         min(ingested_at) as loaded_at
     from new_rows
     group by source_file
@@ -90,7 +86,7 @@ attributed as (
 
 ),
 
-int_operations__source_files_listed as (
+int_operations__source_files_found as (
 
     select
         files.source_file,
@@ -98,7 +94,6 @@ int_operations__source_files_listed as (
         'bronze.orders' as dataset,
         attributed.update_id,
         cast(files.file_rows as bigint) as file_rows,
-        cast(files.file_rows_quarantined as bigint) as file_rows_quarantined,
         files.loaded_at
     from files
     inner join attributed
@@ -106,4 +101,4 @@ int_operations__source_files_listed as (
 
 )
 
-select * from int_operations__source_files_listed
+select * from int_operations__source_files_found
