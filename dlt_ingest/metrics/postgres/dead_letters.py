@@ -98,6 +98,9 @@ class ReplayResult:
         """All letters that were open."""
         return self.delivered + self.rejected
 
+    def __str__(self) -> str:
+        return f"metrics.{self.target}: {self.delivered:,} dead letters delivered, {self.rejected:,} rejected again"
+
 
 def reason_of(sqlstate: str) -> str:
     """Name the kind of a rejection, for counting: the value itself, a constraint, or something special."""

@@ -15,6 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
+from dlt_ingest.metrics.postgres.errors import ExportDeclarationError
+
 _CSV = pyarrow.csv.WriteOptions(include_header=False)
 
 
@@ -23,8 +25,21 @@ def prepared(batches: Iterable[pa.RecordBatch], batch_rows: int) -> Iterator[pa.
 
     Types stay, since the table's are made from them. An empty batch passes through: it carries the columns of a
     model without rows.
+
+    Raises:
+        ExportDeclarationError: If a batch has other columns than the first one.
     """
+    columns: pa.Schema | None = None
     for batch in batches:
+        columns = columns or batch.schema
+        if not batch.schema.equals(columns):
+            raise ExportDeclarationError(
+                "The source changed to other columns after its first batch",
+                got=", ".join(f"{field.name} {field.type}" for field in batch.schema),
+                allowed=", ".join(f"{field.name} {field.type}" for field in columns),
+                consequence="Nothing of this model was exported",
+                next_step="Read the model with one statement",
+            )
         plain = pa.RecordBatch.from_arrays(
             [
                 column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
