@@ -15,7 +15,6 @@ often: the file written aside is there only as long as the batch is not in landi
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from dlt_ingest.errors import BusyError, DataFault
+from dlt_ingest.generators.exclusive import exclusive
 from dlt_ingest.generators.landing import publish, sync_folder
 
 
@@ -46,11 +46,10 @@ class Ledger:
         Raises:
             BusyError: If another process is generating.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.landing.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as lock:
+        with contextlib.ExitStack() as held:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.enter_context(exclusive(self.folder, wait=False))
             except BlockingIOError:
                 raise BusyError(
                     "Another generator is writing batches",

@@ -13,18 +13,16 @@ may be corrected again.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from dlt_ingest.errors import InputError
+from dlt_ingest.generators.exclusive import exclusive
 from dlt_ingest.generators.landing import land_bytes
 from dlt_ingest.generators.records import encode_lines, encode_record
 from dlt_ingest.quality.inline_rows import Query, judge, sql_text
@@ -129,7 +127,8 @@ def replay_selection(
 def _send(
     query: Query, landing: Path, rows: Sequence[tuple[QuarantinedRow, Mapping[str, Any]]]
 ) -> ReplayOutcome:
-    with _one_at_a_time(landing):
+    # One replay looks at landing and writes into it before the next one looks.
+    with exclusive(landing, wait=True):
         in_silver = _in_silver(query, [row.origin for row, _ in rows])
         waiting = _waiting(query, landing, [row.origin for row, _ in rows])
         ready = [(row, record) for row, record in rows if row.origin not in in_silver | waiting]
@@ -201,18 +200,6 @@ def _waiting(query: Query, landing: Path, origins: Sequence[str]) -> set[str]:
     )
     ingested = {(row["replay_of"], row["batch_id"]) for row in query(statement)}
     return {origin for origin, batch in landed if (origin, batch) not in ingested}
-
-
-@contextmanager
-def _one_at_a_time(landing: Path) -> Iterator[None]:
-    """Let one replay look at landing and write into it before the next one looks."""
-    landing.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(landing, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _twice(first: str, second: str) -> InputError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import random
@@ -222,9 +224,6 @@ def test_two_generators_do_not_share_a_history(tmp_path):
     assert len(generate(tmp_path)) == 1
 
 
-_STEPS = ("_write", "publish", "unlink")
-
-
 @pytest.mark.parametrize("kill_at", range(1, 9))
 def test_kill_between_any_two_steps_loses_and_doubles_nothing(tmp_path, kill_at):
     """Guards landing, manifests and state against kill -9: the command given again makes the very same batch."""
@@ -277,6 +276,22 @@ def test_settled_batch_is_not_landed_a_second_time(tmp_path):
     assert books.settle() == manifest
     assert not (tmp_path / "landing" / "orders-000002.json").exists()
     assert not pending.exists()
+
+
+def test_folder_without_locks_is_used_all_the_same(tmp_path, monkeypatch):
+    """Guards Databricks volumes, which know no locks; any other error of the lock is not swallowed."""
+
+    def failing(number):
+        def flock(descriptor, operation):
+            raise OSError(number, os.strerror(number))
+
+        return flock
+
+    monkeypatch.setattr(fcntl, "flock", failing(errno.ENOTSUP))
+    assert len(generate(tmp_path)) == 1
+    monkeypatch.setattr(fcntl, "flock", failing(errno.EIO))
+    with pytest.raises(OSError, match="Input/output"):
+        generate(tmp_path)
 
 
 def test_interval_is_waited_between_batches_only(tmp_path):
