@@ -84,6 +84,7 @@ class WarehouseEndpoint:
     Attributes:
         http_path: As in a Databricks connection: `/sql/1.0/warehouses/local`.
         ca_file: The certificate (PEM) that the server shows; nothing else trusts it.
+        ca_bundle: The same with the public authorities, for clients that take one bundle for all hosts.
     """
 
     host: str
@@ -91,6 +92,7 @@ class WarehouseEndpoint:
     http_path: str
     token: str = field(repr=False)
     ca_file: Path
+    ca_bundle: Path
 
     def environment(self) -> dict[str, str]:
         """Return the variables that profiles.yml and the SQL client read."""
@@ -100,4 +102,7 @@ class WarehouseEndpoint:
             "DBT_ACCESS_TOKEN": self.token,
             "ORDERS_WAREHOUSE_URI": f"https://{self.host}:{self.port}{self.http_path}",
             "ORDERS_WAREHOUSE_CA": str(self.ca_file),
+            # databricks-sdk, inside dbt-databricks, asks the host for its metadata by `requests`, which has no other
+            # setting; it would try for five minutes.
+            "REQUESTS_CA_BUNDLE": str(self.ca_bundle),
         }
