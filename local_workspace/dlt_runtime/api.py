@@ -349,7 +349,7 @@ def apply_changes(
     """Keep a streaming table in step with a change feed (AUTO CDC).
 
     Raises:
-        NotSupported: `apply_as_truncates`, `where`, `once`, the null-update lists, and all of SCD type 2.
+        NotSupported: `apply_as_truncates`, `where`, `once`, and the arguments about null updates.
     """
     registry = active_registry("dlt.apply_changes")
     location = registry.caller()
@@ -357,6 +357,7 @@ def apply_changes(
         "where": where,
         "apply_as_truncates": apply_as_truncates,
         "once": once or None,
+        "ignore_null_updates": ignore_null_updates or None,
         "ignore_null_updates_column_list": ignore_null_updates_column_list,
         "ignore_null_updates_except_column_list": ignore_null_updates_except_column_list,
     }
@@ -369,12 +370,8 @@ def apply_changes(
         raise PipelineCodeError(
             "stored_as_scd_type must be 1 or 2", got=f"{stored_as_scd_type!r} at {location}"
         )
-    if str(stored_as_scd_type) == "2" or track_history_column_list or track_history_except_column_list:
-        raise NotSupported(
-            "dlt.apply_changes(stored_as_scd_type=2)",
-            "Keep type 1 here and take the history with a dbt snapshot",
-            got=f"at {location}",
-        )
+    if str(stored_as_scd_type) == "1" and (track_history_column_list or track_history_except_column_list):
+        raise PipelineCodeError("track_history_* belongs to stored_as_scd_type=2", got=f"at {location}")
     if column_list and except_column_list:
         raise PipelineCodeError("column_list and except_column_list exclude each other", got=f"at {location}")
     if not keys:
@@ -383,10 +380,14 @@ def apply_changes(
         source=_name(source, "source", location),
         keys=_columns(keys),
         sequence_by=sequence_by,
-        ignore_null_updates=ignore_null_updates,
         apply_as_deletes=apply_as_deletes,
         column_list=_columns(column_list) if column_list else None,
         except_column_list=_columns(except_column_list) if except_column_list else None,
+        scd_type=int(stored_as_scd_type),
+        track_history_column_list=_columns(track_history_column_list) if track_history_column_list else None,
+        track_history_except_column_list=(
+            _columns(track_history_except_column_list) if track_history_except_column_list else None
+        ),
     )
     target = _name(target, "target", location)
     registry.add_flow(Flow(flow_name or name or target, target, None, location, cdc=settings))
@@ -423,7 +424,7 @@ SERVED: dict[str, str] = {
     "materialized_view": "materialized view",
     "create_streaming_table": "streaming table without a query of its own",
     "append_flow": "one of several flows into a streaming table; once=True runs a single time",
-    "apply_changes": "AUTO CDC, SCD type 1",
+    "apply_changes": "AUTO CDC, SCD type 1 and 2, with deletes and late changes",
     "create_auto_cdc_flow": "the same, by its newer name",
     "expect": "count and keep",
     "expect_or_drop": "count and drop",

@@ -53,7 +53,6 @@ class CdcSettings:
     source: str
     keys: tuple[str, ...]
     sequence_by: Any
-    ignore_null_updates: bool = False
     apply_as_deletes: Any = None
     column_list: tuple[str, ...] | None = None
     except_column_list: tuple[str, ...] | None = None

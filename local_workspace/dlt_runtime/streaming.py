@@ -39,7 +39,7 @@ _SMALL_BYTES = 64 * 1024 * 1024
 
 
 @dataclass
-class _Input:
+class Input:
     """What one source has for a batch."""
 
     source: Source
@@ -59,6 +59,17 @@ class _Input:
             return _SMALL_BYTES  # a whole table: not known, taken as big
         return sum(f.size for f in self.files) + sum(int(a.get("size", 0)) for a in self.adds or ())
 
+    def records(self, batch: int) -> list[FileRecord]:
+        """Give the ledger's records of the files, before they are read."""
+        return [FileRecord(f.uri, f.size, f.mtime_ns, batch) for f in self.files]
+
+    def final_records(self, staged: Staged, batch: int) -> list[FileRecord]:
+        """Give the ledger's records of the files, with what came of them."""
+        return [
+            FileRecord(f.uri, f.size, f.mtime_ns, batch, staged.rows.get(f.uri, 0), staged.faults.get(f.uri))
+            for f in self.files
+        ]
+
 
 def refresh_flow(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> None:
     """Take all that is new through a flow.
@@ -73,7 +84,7 @@ def refresh_flow(context: UpdateContext, dataset: Dataset, planned: PlannedFlow)
         state = context.state.flow(flow_id)
         if planned.flow.once and state.once_done:
             return
-        inputs = [_look(context, flow_id, source, state) for source in sources]
+        inputs = [look(context, flow_id, source, state) for source in sources]
         exists = commit.open_table(context.location(dataset)) is not None
         if exists and not planned.flow.once and not any(i.has_rows for i in inputs):
             return
@@ -99,7 +110,7 @@ def check_bookkeeping(context: UpdateContext, dataset: Dataset, flow_id: str) ->
         )
 
 
-def _look(context: UpdateContext, flow_id: str, source: Source, state: FlowState) -> _Input:
+def look(context: UpdateContext, flow_id: str, source: Source, state: FlowState) -> Input:
     if source.loader is not None:
         listing = list_files(
             source.loader.path,
@@ -113,19 +124,19 @@ def _look(context: UpdateContext, flow_id: str, source: Source, state: FlowState
             if text not in context.warnings:
                 context.warnings.append(text)
         limit = source.loader.max_files or len(listing.new)
-        return _Input(source, files=listing.new[:limit], backlog=max(0, len(listing.new) - limit))
+        return Input(source, files=listing.new[:limit], backlog=max(0, len(listing.new) - limit))
     assert source.location is not None  # noqa: S101
     now = delta_source.position(source.location)
     if now is None:
         raise DataFault(f"{source.shown} does not exist yet", consequence="There is nothing to stream from")
     known = state.offsets.get(source.id)
     if known is None:
-        return _Input(source, until=now)
+        return Input(source, until=now)
     since = Position(known["table_id"], known["version"])
     adds = delta_source.added_files(
         source.location, source.shown, since, now, skip_changes=source.skip_changes
     )
-    return _Input(source, adds=adds, since=since, until=now)
+    return Input(source, adds=adds, since=since, until=now)
 
 
 def _uri(context: UpdateContext, path: Path) -> str:
@@ -140,7 +151,7 @@ def _run_batch(
     planned: PlannedFlow,
     flow_id: str,
     state: FlowState,
-    inputs: list[_Input],
+    inputs: list[Input],
 ) -> None:
     location = context.location(dataset)
     batch = Batch(
@@ -153,13 +164,13 @@ def _run_batch(
         offsets=state.offsets | {i.source.id: i.until.to_json() for i in inputs if i.until is not None},
         facts={"once": planned.flow.once} if planned.flow.once else {},
     )
-    claimed = {i.source.id: _records(i.files, batch.batch) for i in inputs if i.source.loader is not None}
+    claimed = {i.source.id: i.records(batch.batch) for i in inputs if i.source.loader is not None}
     context.state.plan(batch, claimed)
     crash_point("batch_planned")
     folder = context.fresh_stage(f"batch-{batch.batch}")
     sources = BatchSources(context, planned.flow.name, folder)
     try:
-        staged_inputs = _stage_inputs(context, flow_id, inputs, sources, folder)
+        staged_inputs = stage_inputs(context, flow_id, inputs, sources, folder)
         crash_point("input_staged")
         assert planned.plan is not None  # noqa: S101
         relation = rewrite.resolve(planned.plan, sources, f"flow {planned.flow.name}")
@@ -182,7 +193,12 @@ def _run_batch(
         batch.events = _batch_events(
             context, dataset, planned, batch, inputs, staged_inputs, staged.counts, sources, new_columns
         )
-        context.state.prepare(batch, _final_records(inputs, staged_inputs, batch.batch))
+        final = {
+            i.source.id: i.final_records(staged_inputs[i.source.id], batch.batch)
+            for i in inputs
+            if i.source.id in staged_inputs
+        }
+        context.state.prepare(batch, final)
         crash_point("batch_prepared")
         if staged.kept:
             actions = commit.adopt(target, staged.kept, flow_id, batch.batch)
@@ -211,25 +227,8 @@ def _run_batch(
     _add_to_result(context, dataset, inputs, staged_inputs, staged.counts)
 
 
-def _records(files: list[InputFile], batch: int) -> list[FileRecord]:
-    return [FileRecord(f.uri, f.size, f.mtime_ns, batch) for f in files]
-
-
-def _final_records(
-    inputs: list[_Input], staged: dict[str, Staged], batch: int
-) -> dict[str, list[FileRecord]]:
-    return {
-        i.source.id: [
-            FileRecord(f.uri, f.size, f.mtime_ns, batch, done.rows.get(f.uri, 0), done.faults.get(f.uri))
-            for f in i.files
-        ]
-        for i in inputs
-        if (done := staged.get(i.source.id)) is not None
-    }
-
-
-def _stage_inputs(
-    context: UpdateContext, flow_id: str, inputs: list[_Input], sources: BatchSources, folder: Path
+def stage_inputs(
+    context: UpdateContext, flow_id: str, inputs: list[Input], sources: BatchSources, folder: Path
 ) -> dict[str, Staged]:
     staged: dict[str, Staged] = {}
     for at, item in enumerate(inputs):
@@ -319,7 +318,7 @@ def _batch_events(
     dataset: Dataset,
     planned: PlannedFlow,
     batch: Batch,
-    inputs: list[_Input],
+    inputs: list[Input],
     staged_inputs: dict[str, Staged],
     counts: expectations.Counts,
     sources: BatchSources,
@@ -397,7 +396,7 @@ def _source_files(dataset: Dataset, files: list[InputFile], done: Staged) -> lis
 def _add_to_result(
     context: UpdateContext,
     dataset: Dataset,
-    inputs: list[_Input],
+    inputs: list[Input],
     staged: dict[str, Staged],
     counts: expectations.Counts,
 ) -> None:
