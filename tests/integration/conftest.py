@@ -1,0 +1,83 @@
+"""One workspace, built once by the project's own commands, for every test that only looks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+# What a test must not inherit from the shell that runs it: another workspace, another Postgres, another warehouse.
+FOREIGN = ("ORDERS_", "DBT_", "POSTGRES_", "DATABRICKS_", "PG")
+
+
+@dataclass(frozen=True)
+class OrdersCli:
+    """The `orders` command on one workspace folder.
+
+    Attributes:
+        home: The workspace folder.
+    """
+
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The shell's environment without anything that names another workspace or server."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+        return {**clean, "ORDERS_HOME": str(self.home), "COLUMNS": "160"}
+
+    def run(self, *arguments: str, check: bool = True, timeout: float = 280) -> subprocess.CompletedProcess[str]:
+        """Run one command as a user would, and fail with its output if it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "dlt_ingest.cli.main", *arguments],
+            cwd=PROJECT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+        if check and done.returncode:
+            pytest.fail(f"orders {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def sql(self, statement: str) -> list[dict[str, Any]]:
+        """The rows of one statement, through `orders sql`."""
+        return json.loads(self.run("sql", statement, "--format", "json").stdout)
+
+    def shell_environment(self) -> dict[str, str]:
+        """The environment after `eval "$(orders env)"`."""
+        printed = subprocess.run(
+            ["bash", "-c", f'eval "$({sys.executable} -m dlt_ingest.cli.main env)"; env -0'],
+            cwd=PROJECT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        return dict(line.split("=", 1) for line in printed.split("\0") if "=" in line)
+
+
+@pytest.fixture(scope="session")
+def built_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrdersCli]:
+    """A workspace with the CDNOW history and two generated batches, ingested, built, exported, and kept up.
+
+    Shared by all tests of the session: look, do not touch.
+    """
+    orders = OrdersCli(tmp_path_factory.mktemp("built") / "workspace")
+    orders.run("up")
+    try:
+        orders.run("sample", "cdnow")
+        orders.run("generate", "--end", "2", "--seed", "7", "--faults", "0.05")
+        orders.run("run")
+        yield orders
+    finally:
+        orders.run("down", check=False)
