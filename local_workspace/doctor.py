@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from local_workspace.daemon.locks import DAEMON, is_held
-from local_workspace.daemon.state import FAILED, DaemonState
+from local_workspace.daemon.state import FAILED, DaemonState, code_fingerprint
 from local_workspace.endpoints import PostgresEndpoint
 from local_workspace.errors import LocalWorkspaceError
 from local_workspace.layout import WorkspaceLayout
@@ -288,6 +288,9 @@ def _daemon(layout: WorkspaceLayout) -> Check:
         deaths = state.engine_starts - 1
         log = layout.logs / "sail.log"
         return Check("workspace", WARN, f"The engine died {deaths} times since the start", f"Look at {log}")
+    if running and state is not None and state.code != code_fingerprint():
+        what = "The running workspace was started by other code than is installed now"
+        return Check("workspace", WARN, what, "orders down; the next command starts it anew")
     return Check("workspace", OK, "The workspace is running" if running else "The workspace is not running")
 
 

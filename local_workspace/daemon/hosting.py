@@ -45,7 +45,9 @@ class _Hosted:
     @property
     def endpoint(self) -> WarehouseEndpoint:
         served = self._server.endpoint
-        return WarehouseEndpoint(served.host, served.port, served.http_path, served.token, served.ca_file)
+        return WarehouseEndpoint(
+            served.host, served.port, served.http_path, served.token, served.ca_file, served.ca_bundle
+        )
 
     def engine_moved(self, address: str) -> None:
         self._warehouse.engine_address = address

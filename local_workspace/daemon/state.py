@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,14 @@ class DaemonState:
         engine_starts: How often the engine was started; more than once means that it died.
         postgres_port: Of the embedded server; None while none is wanted.
         warehouse: Host, port, http_path, token and ca_file of the SQL warehouse.
+        code: What :func:`code_fingerprint` was when the daemon started.
         error: The parts of the error that ended the daemon.
     """
 
     pid: int
     started_at: str
     phase: str = STARTING
+    code: str = ""
     catalogs: list[str] = field(default_factory=list)
     engine_address: str | None = None
     engine_pid: int | None = None
@@ -67,7 +69,9 @@ class DaemonState:
     @classmethod
     def _read(cls, file: Path) -> DaemonState | None:
         try:
-            return cls(**json.loads(file.read_text(encoding="utf-8")))
+            found = json.loads(file.read_text(encoding="utf-8"))
+            # A daemon of other code may know more or fewer fields.
+            return cls(**{part.name: found[part.name] for part in fields(cls) if part.name in found})
         except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
             return None
 
@@ -76,9 +80,19 @@ class DaemonState:
         """The SQL warehouse, if one is hosted."""
         if self.warehouse is None:
             return None
-        return WarehouseEndpoint(**{**self.warehouse, "ca_file": Path(self.warehouse["ca_file"])})
+        ca_file = self.warehouse["ca_file"]
+        paths = {"ca_file": Path(ca_file), "ca_bundle": Path(self.warehouse.get("ca_bundle", ca_file))}
+        return WarehouseEndpoint(**{**self.warehouse, **paths})
 
     @staticmethod
     def of_warehouse(endpoint: WarehouseEndpoint) -> dict[str, Any]:
         """Give an endpoint in the form in which the state keeps it."""
-        return {**asdict(endpoint), "ca_file": str(endpoint.ca_file)}
+        return {**asdict(endpoint), "ca_file": str(endpoint.ca_file), "ca_bundle": str(endpoint.ca_bundle)}
+
+
+def code_fingerprint() -> str:
+    """Return a mark that changes when any module of the local workspace does: it tells a daemon of older code."""
+    newest, count = 0, 0
+    for file in Path(__file__).parents[1].rglob("*.py"):
+        newest, count = max(newest, file.stat().st_mtime_ns), count + 1
+    return f"{newest}-{count}"

@@ -15,7 +15,7 @@ from local_workspace.catalog import Catalog
 from local_workspace.daemon import requests
 from local_workspace.daemon.hosting import HostedWarehouse, StartWarehouse
 from local_workspace.daemon.locks import DAEMON, LEASE, FileLock
-from local_workspace.daemon.state import ENDING, FAILED, READY, STARTING, DaemonState
+from local_workspace.daemon.state import ENDING, FAILED, READY, STARTING, DaemonState, code_fingerprint
 from local_workspace.engine import EngineHandle, EngineSettings, SailEngine
 from local_workspace.errors import EngineError, LocalWorkspaceError
 from local_workspace.layout import WorkspaceLayout
@@ -44,7 +44,8 @@ class Supervisor:
         self._start_warehouse = start_warehouse
         self._lock = FileLock(layout.run / DAEMON)
         self._lease = FileLock(layout.run / LEASE)
-        self._state = DaemonState(os.getpid(), datetime.now(timezone.utc).isoformat(timespec="seconds"))
+        started_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self._state = DaemonState(os.getpid(), started_at, code=code_fingerprint())
         self._catalog: Catalog | None = None
         self._engine: EngineHandle | None = None
         self._warehouse: HostedWarehouse | None = None

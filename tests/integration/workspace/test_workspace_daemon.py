@@ -20,6 +20,7 @@ import pytest
 
 from local_workspace.daemon.locks import DAEMON, LEASE, FileLock, is_held
 from local_workspace.daemon.state import DaemonState
+from local_workspace.doctor import doctor
 from local_workspace.errors import ConfigurationError, WorkspaceBusy
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.options import WorkspaceOptions
@@ -225,6 +226,23 @@ def test_what_the_first_command_did_not_want_comes_later(
             assert [info.schema for info in second.catalog.schemas("shop")] == ["gold", "ops"]
         with pytest.raises(WorkspaceBusy, match="orders down"):
             Workspace.attach(layout, replace(options, catalogs=("elsewhere",)))
+
+
+def test_a_daemon_of_other_code_is_usable_and_named(
+    layout: WorkspaceLayout, options: WorkspaceOptions
+) -> None:
+    """Guards an update of the project under a workspace that is up: commands still understand it, and the doctor says so."""
+    options = replace(options, start_postgres=False)
+    with Workspace.attach(layout, options):
+        file = layout.run / "state.json"
+        state = json.loads(file.read_text())
+        del state["engine_starts"], state["warehouse"]["ca_bundle"]
+        file.write_text(json.dumps({**state, "code": "older", "not_known_here": 1}))
+        with Workspace.attach(layout, options) as workspace:
+            assert workspace.warehouse.ca_bundle == workspace.warehouse.ca_file
+            assert servers(layout)[0].pid == state["pid"]
+        found = next(check for check in doctor(layout) if check.name == "workspace")
+        assert (found.status, "other code" in found.what) == ("warn", True)
 
 
 def test_deleting_the_folder_is_a_reset(layout: WorkspaceLayout, options: WorkspaceOptions) -> None:
