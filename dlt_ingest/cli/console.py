@@ -9,6 +9,8 @@ import csv
 import io
 import json
 import os
+import re
+import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -48,16 +50,9 @@ def step(text: str) -> Iterator[None]:
 
 
 def plain(value: object) -> object:
-    """A value as JSON can say it: dates in ISO form, decimals as their exact digits."""
+    """A value as JSON can say it: dates in ISO form, bytes in hexadecimal; decimals stay as they are."""
     if isinstance(value, (datetime, date)):
         return value.isoformat()
-    if isinstance(value, Decimal):
-        # A JSON number keeps a decimal exactly as written; integers stay integers.
-        return (
-            int(value)
-            if value == value.to_integral_value() and value.as_tuple().exponent == 0
-            else str(value)
-        )
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -67,13 +62,29 @@ def plain(value: object) -> object:
     return value
 
 
+def to_json(value: object) -> str:
+    """JSON text in which a decimal is a number with exactly its digits: 2.50 is neither "2.50" nor 2.5.
+
+    The standard encoder has no exact decimal, so each is written as a marked text first and unquoted afterwards.
+    """
+    mark = f"decimal {secrets.token_hex(8)} "  # no text in the data can be taken for it
+
+    def exact(item: object) -> str:
+        if isinstance(item, Decimal):
+            return f"{mark}{item:f}"
+        return str(item)
+
+    text = json.dumps(plain(value), ensure_ascii=False, default=exact)
+    return re.sub(f'"{mark}(-?[0-9.]+)"', r"\1", text)
+
+
 def print_rows(
     rows: Sequence[Mapping[str, Any]], output_format: str, columns: Sequence[str] | None = None
 ) -> None:
     """Print rows as a table for people, a list of objects in JSON, or CSV with a header line."""
     names = list(columns or (rows[0].keys() if rows else ()))
     if output_format == "json":
-        click.echo(json.dumps([plain(row) for row in rows], ensure_ascii=False))
+        click.echo(to_json(list(rows)))
     elif output_format == "csv":
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
@@ -100,4 +111,4 @@ def _cell(value: object, null: str) -> str:
     if value is None:
         return null
     shown = plain(value)
-    return json.dumps(shown, ensure_ascii=False) if isinstance(shown, (dict, list)) else str(shown)
+    return to_json(shown) if isinstance(shown, (dict, list)) else str(shown)
