@@ -10,20 +10,33 @@
     second one could record a load between this model's query and this hook.
 #}
 {% macro record_progress(relation, upstream=[]) -%}
-    merge into {{ ref('int_marts__progressed') }} as recorded
-    using (
+    insert into {{ ref('int_marts__progressed') }}
+    select
+        '{{ relation.identifier }}' as model_name,
+        reached.load_number
+    from (
+        {%- if upstream %}
+        -- An upstream model that has recorded nothing holds this one back.
         select
-            '{{ relation.identifier }}' as model_name,
-            {% if upstream -%}
-            cast(coalesce(min(load_number), 0) as bigint) as load_number
-        from {{ ref('int_marts__progressed') }}
-        where model_name in ('{{ upstream | join("', '") }}')
-            {%- else -%}
-            cast(coalesce(max(load_number), 0) as bigint) as load_number
+            case when count(*) = {{ upstream | length }} then min(latest.load_number) else cast(0 as bigint) end
+                as load_number
+        from (
+            select
+                model_name,
+                max(load_number) as load_number
+            from {{ ref('int_marts__progressed') }}
+            where model_name in ('{{ upstream | join("', '") }}')
+            group by model_name
+        ) as latest
+        {%- else %}
+        select coalesce(max(load_number), cast(0 as bigint)) as load_number
         from {{ ref('int_orders__loaded') }}
-            {%- endif %}
+        {%- endif %}
     ) as reached
-        on recorded.model_name = reached.model_name
-    when matched and recorded.load_number <> reached.load_number then update set *
-    when not matched then insert *
+    cross join (
+        select coalesce(max(load_number), cast(-1 as bigint)) as load_number
+        from {{ ref('int_marts__progressed') }}
+        where model_name = '{{ relation.identifier }}'
+    ) as recorded
+    where reached.load_number > recorded.load_number
 {%- endmacro %}

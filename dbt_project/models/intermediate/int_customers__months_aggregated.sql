@@ -1,11 +1,13 @@
 -- Grain: one row per customer and month of date_ordered in which the customer has, or once had, an order. A month
 -- that lost its last order stays with orders = 0: a merge by key cannot take the row away, so readers leave it
 -- out.
+-- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
+        incremental_strategy='merge_pruned',
         unique_key=['customer_id', 'order_month'],
+        partition_by='order_month',
         post_hook="{{ record_progress(this, ['fct_orders']) }}",
     )
 }}

@@ -1,5 +1,6 @@
 -- Grain: one row per customer who has, or once had, an order. A customer whose orders all moved to others stays
 -- with orders = 0: a merge by key cannot take the row away, so readers leave it out.
+-- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',

@@ -1,5 +1,5 @@
 -- Grain: one row per customer with at least one order. The segment is the first rule of seed customer_segments, by
--- priority, that holds; an empty bound in the seed is no bound.
+-- priority, that holds.
 with customers as (
 
     select * from {{ ref('int_customers__orders_aggregated') }}
@@ -38,7 +38,7 @@ combinations as (
     select distinct
         coalesce(recency_score, 0) as recency_score,
         coalesce(frequency_score, 0) as frequency_score,
-        least(revenue_orders, 1000) as revenue_orders
+        revenue_orders
     from scored
 
 ),
@@ -53,12 +53,12 @@ matches as (
     from combinations
     inner join rules
         on
-            combinations.recency_score >= coalesce(rules.min_recency_score, 0)
-            and combinations.recency_score <= coalesce(rules.max_recency_score, 5)
-            and combinations.frequency_score >= coalesce(rules.min_frequency_score, 0)
-            and combinations.frequency_score <= coalesce(rules.max_frequency_score, 5)
-            and combinations.revenue_orders >= coalesce(rules.min_revenue_orders, 0)
-            and combinations.revenue_orders <= coalesce(rules.max_revenue_orders, 1000)
+            combinations.recency_score >= rules.min_recency_score
+            and combinations.recency_score <= rules.max_recency_score
+            and combinations.frequency_score >= rules.min_frequency_score
+            and combinations.frequency_score <= rules.max_frequency_score
+            and combinations.revenue_orders >= rules.min_revenue_orders
+            and combinations.revenue_orders <= rules.max_revenue_orders
     group by combinations.recency_score, combinations.frequency_score, combinations.revenue_orders
 
 ),
@@ -76,7 +76,7 @@ int_customers__segmented as (
         on
             coalesce(scored.recency_score, 0) = matches.recency_score
             and coalesce(scored.frequency_score, 0) = matches.frequency_score
-            and least(scored.revenue_orders, 1000) = matches.revenue_orders
+            and scored.revenue_orders = matches.revenue_orders
 
 )
 

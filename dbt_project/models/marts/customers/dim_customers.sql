@@ -55,7 +55,7 @@ dim_customers as (
         cast(greatest(customers.purchase_days - 1, 0) as int) as repeat_frequency,
         cast(datediff(customers.last_purchase_date, customers.first_purchase_date) as int) as repeat_recency_days,
         cast(datediff(as_of.as_of_date, customers.first_purchase_date) as int) as age_days,
-        {{ money_per('customers.repeat_revenue', 'customers.purchase_days - 1') }} as repeat_monetary_value,
+        {{ money_per('customers.repeat_revenue', 'greatest(customers.purchase_days - 1, 0)') }} as repeat_monetary_value,
         customers.first_order_date,
         customers.last_order_date,
         customers.first_purchase_date,

@@ -2,12 +2,12 @@
 -- of zeros. Customers are distinct within the day: they do not add up over days. new_customers do. An incremental
 -- build counts the changed days again and keeps the others; what it does not name is no longer between the first
 -- and the last order, and is deleted.
+-- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
-        unique_key='date_ordered',
-        not_matched_by_source_action='delete',
+        incremental_strategy='replace_where',
+        incremental_predicates=["date_ordered >= date'0001-01-01'"],
         post_hook="{{ record_progress(this, ['fct_orders', 'int_customers__orders_aggregated']) }}",
     )
 }}

@@ -1,12 +1,12 @@
 -- Grain: one row per day of date_ordered and hour (UTC) in which the order was first seen; 24 rows for every day
 -- from the first to the last with an order. The hours of a day add up to its row in fct_daily_revenue, except
 -- customers, who are distinct within the hour.
+-- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['date_ordered', 'order_hour'],
-        not_matched_by_source_action='delete',
+        incremental_strategy='replace_where',
+        incremental_predicates=["date_ordered >= date'0001-01-01'"],
         post_hook="{{ record_progress(this, ['fct_orders', 'int_customers__orders_aggregated']) }}",
     )
 }}

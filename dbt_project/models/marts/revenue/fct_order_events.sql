@@ -1,10 +1,11 @@
 -- Grain: one row per order event, however often it was delivered. Of an event that is known already only the
 -- delivery on record may change: to an older one that turns up late.
+-- depends_on: {{ ref('int_orders__loaded') }}
 {{
     config(
         materialized='incremental',
         incremental_strategy='merge_pruned',
-        unique_key='order_event_id',
+        unique_key=['event_month', 'order_event_id'],
         partition_by='event_month',
         matched_condition='struct(DBT_INTERNAL_SOURCE.ingested_at, DBT_INTERNAL_SOURCE.source_file)'
             ~ ' < struct(DBT_INTERNAL_DEST.ingested_at, DBT_INTERNAL_DEST.source_file)',
@@ -21,7 +22,7 @@ with deliveries as (
 {% if is_incremental() -%}
 new_files as (
 
-    select
+    select distinct
         source_file,
         ingested_at
     from {{ ref('int_orders__loaded') }}

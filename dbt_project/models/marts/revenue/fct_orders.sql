@@ -1,6 +1,7 @@
 -- Grain: one row per order, in its current state. The current state is the event with the latest event_at; of
 -- several at that instant the one furthest in the lifecycle, then the greatest order_event_id. The order of
 -- arrival never matters.
+-- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',

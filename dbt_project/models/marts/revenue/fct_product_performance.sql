@@ -1,11 +1,11 @@
 -- Grain: one row per item and month of date_ordered in which it was ordered. Customers are distinct within item
 -- and month: they add up neither over items nor over months.
+-- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',
-        incremental_strategy='merge',
-        unique_key=['order_month', 'order_item'],
-        not_matched_by_source_action='delete',
+        incremental_strategy='replace_where',
+        incremental_predicates=["order_month >= date'0001-01-01'"],
         post_hook="{{ record_progress(this, ['fct_orders']) }}",
     )
 }}
