@@ -1,4 +1,5 @@
--- Grain: one row per dataset that the pipeline or dbt has loaded, or that freshness_slas promises.
+-- Grain: one row per dataset that the pipeline has loaded or dbt has built, intermediate ones excepted, or that
+-- freshness_slas promises.
 -- A view over the clock: age and status are those of the moment of the query, so they go on ageing when nothing runs.
 
 {{ config(materialized='view') }}
@@ -29,6 +30,8 @@ dbt_loads as (
         node_status = 'succeeded'
         and resource_type in ('model', 'snapshot')
         and materialization in ('table', 'incremental', 'snapshot')
+        -- What nobody reads but the marts is as fresh as they are.
+        and left(node_name, 4) <> 'int_'
     group by dataset
 
 ),

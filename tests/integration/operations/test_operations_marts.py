@@ -1,0 +1,160 @@
+"""Guards what operators read: the marts over the event log, built by dbt in the local workspace."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+BUILT_FROM_EVENTS = (
+    "fct_pipeline_runs",
+    "fct_dataset_runs",
+    "fct_quality_rules",
+    "fct_run_costs",
+    "int_operations__updates_summarised",
+    "int_operations__dataset_updates_summed",
+    "int_operations__rule_results_summed",
+    "int_operations__source_files_found",
+)
+
+
+def test_every_model_and_test_passes_on_a_first_build(first_build: Any) -> None:
+    """Guards contracts, keys, relationships and unit tests of the operations models, with nothing built before."""
+    assert not first_build.failures(first_build.statuses)
+    kinds = {name.split(".")[0] for name in first_build.statuses}
+    assert {"model", "test", "unit_test", "seed"} <= kinds
+
+
+def test_pipeline_runs_tell_what_became_of_each_update(second_build: Any) -> None:
+    """Guards the figures that the health check, the dashboard and Postgres show per update."""
+    columns = (
+        "update_id",
+        "run_id",
+        "run_status",
+        "files_read",
+        "bytes_read",
+        "rows_in",
+        "rows_out",
+        "rows_dropped",
+    )
+    assert second_build.rows("fct_pipeline_runs", *columns, "quality_rate", "is_validate_only") == [
+        ("u1", "run_u1", "succeeded", 1, 12_345, 100, 97, 3, Decimal("0.970000"), False),
+        ("u2", "run_u2", "failed", 1, None, 10, 0, 0, None, False),
+        ("u3", "run_u3", "succeeded", 1, None, 50, 60, 0, Decimal("1.000000"), False),
+        ("u4", None, "succeeded", 0, None, 0, 0, 0, None, True),
+        ("u5", "run_u5", "succeeded", 0, None, 5, 165, 0, Decimal("1.000000"), False),
+    ]
+
+
+def test_a_named_dataset_is_the_only_one_fully_refreshed(second_build: Any) -> None:
+    """Guards the kind of refresh per dataset: a full refresh of one must not be told of the others."""
+    assert second_build.rows("fct_dataset_runs", "dataset", "refresh_kind", where="update_id = 'u5'") == [
+        ("bronze.orders", "incremental"),
+        ("silver.orders", "full_refresh"),
+    ]
+
+
+def test_quality_rules_add_up_micro_batches(second_build: Any) -> None:
+    """Guards passed and failed per rule: the counts of all events of the update, each once."""
+    columns = ("update_id", "rule_name", "passed_records", "failed_records")
+    assert second_build.rows("fct_quality_rules", *columns, where="update_id in ('u1', 'u3')") == [
+        ("u1", "id_present", 99, 1),
+        ("u1", "price_positive", 97, 3),
+        ("u3", "id_present", 60, 0),
+        ("u3", "price_positive", 60, 0),
+    ]
+
+
+def test_lineage_leads_from_a_file_to_the_dashboards_and_to_postgres(second_build: Any) -> None:
+    """Guards the whole path: an edge whose ends are spelt in two ways would break it between DLT and dbt."""
+    readers: dict[str, set[str]] = defaultdict(set)
+    for from_name, to_name in second_build.rows("fct_lineage", "from_name", "to_name"):
+        readers[from_name].add(to_name)
+    file = next(name for name in readers if name.endswith("orders_1.json"))
+    reached, waiting = set(), [file]
+    while waiting:
+        for reader in readers[waiting.pop()] - reached:
+            reached.add(reader)
+            waiting.append(reader)
+    assert {"bronze.orders", "silver.orders", "gold.fct_orders", "gold.fct_pipeline_runs"} <= reached
+    assert {"order_performance", "pipeline_monitoring", "postgres_metrics"} <= reached
+
+
+def test_an_incremental_build_equals_a_full_one(second_build: Any) -> None:
+    """Guards the incremental models against an update that was met half-way, and against what came late."""
+    incremental = {table: second_build.rows(table) for table in BUILT_FROM_EVENTS}
+    assert not second_build.failures(second_build.build("--full-refresh", command="run"))
+    assert {table: second_build.rows(table) for table in BUILT_FROM_EVENTS} == incremental
+    assert all(incremental.values())
+
+
+def test_costs_come_from_the_billing_tables_where_there_are_some(second_build: Any) -> None:
+    """Guards the Databricks side of fct_run_costs: the same models over tables of the shape of system.billing."""
+    assert set(second_build.rows("fct_run_costs", "cost_status", "list_cost_usd")) == {
+        ("not_applicable", None)
+    }
+    second_build.sql.execute(
+        """
+        create table billing.usage using delta as
+        select
+            record_id, 'JOBS' as sku_name, 'AWS' as cloud, 'DBU' as usage_unit,
+            cast(quantity as decimal(38, 18)) as usage_quantity,
+            timestamp'2026-01-01 01:00:00' as usage_start_time, timestamp'2026-01-01 02:00:00' as usage_end_time,
+            named_struct('dlt_pipeline_id', pipeline_id, 'dlt_update_id', update_id) as usage_metadata
+        from (
+            select 'r1' as record_id, 2.0 as quantity, 'p1' as pipeline_id, 'u1' as update_id
+            union all select 'r2', -0.5, 'p1', 'u1'
+            union all select 'r3', 9.0, cast(null as string), cast(null as string)
+        )
+        """
+    )
+    second_build.sql.execute(
+        """
+        create table billing.list_prices using delta as
+        select
+            'JOBS' as sku_name, 'AWS' as cloud, 'DBU' as usage_unit, currency_code, price_start_time, price_end_time,
+            named_struct('effective_list', named_struct('default', cast(price as decimal(38, 18)))) as pricing
+        from (
+            select 'USD' as currency_code, 0.5 as price, timestamp'2025-01-01 00:00:00' as price_start_time,
+                timestamp'2026-01-01 02:00:00' as price_end_time
+            union all
+            select 'USD', 0.7, timestamp'2026-01-01 02:00:00', cast(null as timestamp)
+            union all
+            select 'EUR', 0.6, timestamp'2026-01-01 02:00:00', cast(null as timestamp)
+        )
+        """
+    )
+    select = (
+        "staging.billing int_operations__usage_priced fct_run_costs assert_run_costs_have_one_row_per_update"
+    )
+    billed = second_build.build("--vars", json.dumps({"billing_catalog": "ecommerce_local"}), select=select)
+    assert not second_build.failures(billed)
+    assert second_build.rows("fct_run_costs", "update_id", "cost_status", "usage_dbu", "list_cost_usd") == [
+        ("u1", "billed", Decimal("1.500000"), Decimal("1.050000")),
+        *((update, "pending", None, None) for update in ("u2", "u3", "u4", "u5")),
+    ]
+
+
+def test_described_columns_are_the_columns(second_build: Any) -> None:
+    """Guards the documentation below the marts, where no contract compares it with the SQL."""
+    manifest = json.loads((second_build.target / "manifest.json").read_text())
+    described = {
+        node["name"]: list(node["columns"])
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        and node["path"].startswith(
+            (
+                "staging/event_log",
+                "staging/dbt",
+                "staging/billing",
+                "intermediate/operations",
+                "marts/operations",
+            )
+        )
+    }
+    built = {
+        name: second_build.sql.query_arrow(f"select * from gold.{name} limit 0").schema.names
+        for name in described
+    }
+    assert built == described
