@@ -34,7 +34,9 @@ class OrdersCli:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         return {**clean, "ORDERS_HOME": str(self.home), "COLUMNS": "160"}
 
-    def run(self, *arguments: str, check: bool = True, timeout: float = 280) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, check: bool = True, timeout: float = 280
+    ) -> subprocess.CompletedProcess[str]:
         """Run one command as a user would, and fail with its output if it fails."""
         done = subprocess.run(
             [sys.executable, "-m", "dlt_ingest.cli.main", *arguments],
@@ -46,7 +48,9 @@ class OrdersCli:
             timeout=timeout,
         )
         if check and done.returncode:
-            pytest.fail(f"orders {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+            pytest.fail(
+                f"orders {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+            )
         return done
 
     def sql(self, statement: str) -> list[dict[str, Any]]:
@@ -64,6 +68,15 @@ class OrdersCli:
             check=True,
         ).stdout
         return dict(line.split("=", 1) for line in printed.split("\0") if "=" in line)
+
+
+@pytest.fixture(scope="module")
+def fresh_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrdersCli]:
+    """An empty workspace of the module's own, kept up."""
+    orders = OrdersCli(tmp_path_factory.mktemp("fresh") / "workspace")
+    orders.run("up")
+    yield orders
+    orders.run("down", check=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,132 @@
+"""The main job as its user sees it: an empty folder, `orders generate`, `orders run`, and every layer agrees.
+
+The steps of one module stand on one workspace and run in the order of the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+
+TABLES = (
+    "bronze.orders",
+    "silver.orders",
+    "silver.orders_quarantine",
+    "silver.customers",
+    "gold.fct_order_events",
+    "gold.fct_orders",
+    "gold.fct_daily_revenue",
+    "gold.dim_customers",
+)
+
+
+def row_counts(orders: Any) -> dict[str, int]:
+    statement = " union all ".join(f"select '{t}' as name, count(*) as n from {t}" for t in TABLES)
+    return {row["name"]: row["n"] for row in orders.sql(statement)}
+
+
+def manifests(orders: Any) -> list[dict[str, Any]]:
+    return [
+        json.loads(p.read_text())
+        for p in sorted(Path(orders.home).glob("Volumes/*/*/*/orders/generator/**/*.json"))
+        if "failed_rules" in p.read_text()
+    ]
+
+
+def business_metrics(orders: Any) -> list[tuple[Any, ...]]:
+    uri = orders.run("postgres", "uri").stdout.strip()
+    with psycopg2.connect(uri) as link, link.cursor() as cursor:
+        cursor.execute(
+            "select metric_date, metric_name, metric_value, _exported_at from metrics.exp_business_metrics order by 1, 2"
+        )
+        return cursor.fetchall()
+
+
+def pipeline_metrics(orders: Any) -> dict[tuple[str, ...], Any]:
+    uri = orders.run("postgres", "uri").stdout.strip()
+    with psycopg2.connect(uri) as link, link.cursor() as cursor:
+        cursor.execute(
+            "select update_id, dataset_name, rule_name, metric_name, metric_value, _exported_at from metrics.exp_pipeline_metrics"
+        )
+        return {row[:4]: row[4:] for row in cursor.fetchall()}
+
+
+def test_first_run_builds_every_layer(fresh_workspace: Any) -> None:
+    """Guards the promise of the README: from nothing to checked marts and metrics by two commands."""
+    orders = fresh_workspace
+    orders.run("generate", "--batch-size", "200", "--seed", "3", "--faults", "0.1")
+    printed = orders.run("run").stdout
+    counts = row_counts(orders)
+    assert counts["bronze.orders"] == 200
+    assert counts["bronze.orders"] == counts["silver.orders"] + counts["silver.orders_quarantine"]
+    assert counts["gold.fct_orders"] > 0
+    assert business_metrics(orders)
+    assert "records keep every rule" in printed
+    assert "In Postgres" in printed
+
+
+def test_quarantine_per_rule_is_what_was_planted(fresh_workspace: Any) -> None:
+    """Guards the rules against catching too much or too little: the manifest knows each planted fault."""
+    orders = fresh_workspace
+    planted = Counter()
+    for manifest in manifests(orders):
+        planted.update(manifest["failed_rules"])
+    found = orders.sql(
+        "select rule_name, count(*) as n from (select explode(failed_rules) as rule_name from silver.orders_quarantine) as r "
+        "group by rule_name"
+    )
+    assert planted
+    assert {row["rule_name"]: row["n"] for row in found} == dict(planted)
+
+
+def test_a_second_batch_is_added_once_everywhere(fresh_workspace: Any) -> None:
+    """Guards against rows lost or doubled by a second run."""
+    orders = fresh_workspace
+    before = row_counts(orders)
+    orders.run("generate", "--batch-size", "50", "--faults", "0")
+    orders.run("run")
+    after = row_counts(orders)
+    assert after["bronze.orders"] == before["bronze.orders"] + 50
+    assert after["silver.orders"] == before["silver.orders"] + 50
+    assert after["silver.orders_quarantine"] == before["silver.orders_quarantine"]
+    outcome = json.loads(orders.run("reconcile", "--format", "json").stdout)
+    assert outcome["equal"]
+
+
+def test_a_run_without_new_files_changes_nothing(fresh_workspace: Any) -> None:
+    """Guards idempotence: no row anywhere, and in Postgres no metric but those of the run itself."""
+    orders = fresh_workspace
+    counts, business, pipeline = row_counts(orders), business_metrics(orders), pipeline_metrics(orders)
+    orders.run("run")
+    assert row_counts(orders) == counts
+    assert business_metrics(orders) == business
+    later = pipeline_metrics(orders)
+    assert {key: value for key, value in later.items() if key in pipeline} == pipeline
+    assert len({key[0] for key in later} - {key[0] for key in pipeline}) <= 1
+
+
+def test_check_is_healthy_and_says_so_in_json(fresh_workspace: Any) -> None:
+    """Guards the exit code and the JSON that schedulers rely on."""
+    report = json.loads(fresh_workspace.run("check", "--format", "json").stdout)
+    assert report["healthy"], [c for c in report["checks"] if c["verdict"] == "fail"]
+
+
+def test_export_outside_dbt_changes_nothing_after_a_build(fresh_workspace: Any) -> None:
+    """Guards that the command and the post-hook send the same rows."""
+    before = business_metrics(fresh_workspace)
+    printed = fresh_workspace.run("export").stdout
+    assert "exp_business_metrics" in printed
+    assert business_metrics(fresh_workspace) == before
+
+
+def test_rebuilding_everything_gives_the_same_orders(fresh_workspace: Any) -> None:
+    """Guards a full refresh of DLT: the same rows come out of landing again."""
+    orders = fresh_workspace
+    query = "select order_event_id, order_id, status, order_value, batch_id from silver.orders order by order_event_id, batch_id"
+    before = orders.sql(query)
+    orders.run("ingest", "--full-refresh")
+    assert orders.sql(query) == before
