@@ -159,6 +159,13 @@ class EngineSession:
         self.spark.createDataFrame(table).createOrReplaceTempView(name)
         return quote_identifier(name)
 
+    def error(self, error: PySparkException) -> SqlError:
+        """An error of the engine in Databricks' words, with the catalog's names instead of the engine's."""
+        text = str(error)
+        for engine_name, name in self._names.items():
+            text = text.replace(engine_name, name)
+        return from_engine(text)
+
     def interrupt(self, tag: str) -> None:
         """Stops what runs under the tag."""
         if self._spark is not None:
@@ -179,7 +186,7 @@ class EngineSession:
         return _Tag(self.spark, tag)
 
     def _errors(self) -> _EngineErrors:
-        return _EngineErrors(self._names)
+        return _EngineErrors(self)
 
 
 class _Tag:
@@ -196,20 +203,17 @@ class _Tag:
 
 
 class _EngineErrors:
-    """Turns the engine's errors into SqlError, with the catalog's names instead of the engine's."""
+    """Turns the engine's errors into SqlError."""
 
-    def __init__(self, names: dict[str, str]) -> None:
-        self._names = names
+    def __init__(self, engine: EngineSession) -> None:
+        self._engine = engine
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, PySparkException):
-            text = str(error)
-            for engine_name, name in self._names.items():
-                text = text.replace(engine_name, name)
-            raise from_engine(text) from error
+            raise self._engine.error(error) from error
 
 
 def _translated(sql: str) -> str | None:

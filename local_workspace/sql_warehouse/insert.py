@@ -169,7 +169,7 @@ def insert(session: Session, reader: StatementReader) -> Result:
             if statement.replace_on is not None:
                 _replace_on(session, table, statement, staged, [f["name"] for f in fields])
             elif statement.replace_where is not None:
-                _replace_where(session, table, statement.replace_where, staged)
+                _replace_where(session, table, statement.replace_where, staged, [f["name"] for f in fields])
             elif statement.overwrite:
                 shape = TableShape(fields, partition_columns, configuration, target.metadata().description)
                 commit_replacement(table.location, staged, shape, operation="WRITE", statement=tag)
@@ -250,7 +250,9 @@ def _spark_type(delta_type: Any) -> Any:
     return StructField.fromJson({"name": "c", "type": delta_type, "nullable": True, "metadata": {}}).dataType
 
 
-def _replace_where(session: Session, table: Table, condition: str, staged: Staged) -> None:
+def _replace_where(
+    session: Session, table: Table, condition: str, staged: Staged, columns: Sequence[str]
+) -> None:
     assert table.location is not None
     source = f"delta.`{staged.folder}`"
     outside = session.engine.query(
@@ -266,8 +268,10 @@ def _replace_where(session: Session, table: Table, condition: str, staged: Stage
         )
     target = session.engine.table(table.name, table.location)
     if staged.adds:
+        # By name: the engine puts partition columns last in what it stages.
+        every = ", ".join(quote_identifier(c) for c in columns)
         session.engine.frame(
-            f"INSERT INTO {target} REPLACE WHERE {condition} SELECT * FROM {source}", tag=session.tag
+            f"INSERT INTO {target} REPLACE WHERE {condition} SELECT {every} FROM {source}", tag=session.tag
         )
     else:
         session.engine.frame(f"DELETE FROM {target} WHERE {condition}", tag=session.tag)

@@ -9,6 +9,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pyspark.errors import PySparkException
+
 from local_workspace.catalog import Table, TableName
 from local_workspace.errors import LocalWorkspaceError
 from local_workspace.sql_warehouse import statements
@@ -295,7 +297,7 @@ class StatementRun:
                 raise SqlError("PARSE_SYNTAX_ERROR", "The statement is empty.", "42601")
             result = self._session.run_tagged(sql, self._tag)
         except Exception as error:
-            failure = _canceled() if self._canceled else _as_sql_error(error)
+            failure = _canceled() if self._canceled else self._as_sql_error(error)
             log.write(self._session, self._sql, time.monotonic() - started, error=failure)
             if failure is error:
                 raise
@@ -303,17 +305,18 @@ class StatementRun:
         log.write(self._session, self._sql, time.monotonic() - started, result=result)
         return result
 
+    def _as_sql_error(self, error: Exception) -> SqlError:
+        if isinstance(error, SqlError):
+            return error
+        if isinstance(error, LocalWorkspaceError):
+            return SqlError(_workspace_class(error), str(error), "XX000")
+        if isinstance(error, PySparkException):
+            return self._session.engine.error(error)
+        return SqlError("INTERNAL_ERROR", f"{type(error).__name__}: {error}", "XX000")
+
 
 def _canceled() -> SqlError:
     return SqlError("OPERATION_CANCELED", "The statement was canceled by its client.", "HY008")
-
-
-def _as_sql_error(error: Exception) -> SqlError:
-    if isinstance(error, SqlError):
-        return error
-    if isinstance(error, LocalWorkspaceError):
-        return SqlError(_workspace_class(error), str(error), "XX000")
-    return SqlError("INTERNAL_ERROR", f"{type(error).__name__}: {error}", "XX000")
 
 
 def _workspace_class(error: LocalWorkspaceError) -> str:

@@ -145,12 +145,13 @@ def _information(session: Session, table: Table) -> str:
         f"Created Time: {table.created_at.strftime('%a %b %d %H:%M:%S UTC %Y')}",
         f"Type: {table_type(table)}",
     ]
-    if table.comment:
-        lines.append(f"Comment: {table.comment}")
     if table.is_view:
         lines.append(f"View Text: {table.view_sql}")
     else:
         lines += ["Provider: delta", f"Location: {table.location}"]
+    if table.comment:
+        # Last of the facts: dbt-databricks reads the comment up to the last word that begins a line and ends with a colon.
+        lines.append(f"Comment: {table.comment}")
     lines.append("Schema: root")
     lines += [
         f" |-- {c.name}: {c.data_type} (nullable = {str(c.nullable).lower()})"

@@ -113,7 +113,7 @@ _RULES: list[_Rule] = [
         lambda m: SqlError("UNRESOLVED_ROUTINE", f"Cannot resolve routine {m[1]} on the local engine."),
     ),
     (
-        re.compile(r"[Dd]ivide by zero"),
+        re.compile(r"[Dd]ivi(?:de|sion) by zero"),
         lambda _: SqlError("DIVIDE_BY_ZERO", "Division by zero. Use try_divide to get NULL instead."),
     ),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,10 @@ from local_workspace.catalog import Constraint, Table
 from local_workspace.errors import DataFault
 from local_workspace.sql_warehouse.create_table import CLUSTERING_PROPERTY
 from local_workspace.sql_warehouse.delta_commit import open_table
+from local_workspace.sql_warehouse.sql_error import SqlError
 from local_workspace.sql_warehouse.sql_text import quote_identifier
 from local_workspace.sql_warehouse.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE
+from local_workspace.sql_warehouse.views import engine_columns
 
 if TYPE_CHECKING:
     from local_workspace.catalog import Column
@@ -33,15 +36,24 @@ def columns_of(session: Session, table: Table) -> list[Column]:
     A view's columns are those of its text now: its tables may have got others since it was made. If the text cannot be planned any
     more, the columns that it had at its creation.
     """
+    recorded = session.catalog.columns(table)
     if not table.is_view:
-        return session.catalog.columns(table)
-    return session.warehouse.view_columns(session, table)
+        return recorded
+    try:
+        frame = session.engine.frame(session.engine_sql(f"SELECT * FROM {table.name.quoted}"))
+    except SqlError:
+        return recorded
+    comments = table.column_comments
+    return [replace(c, comment=comments.get(c.name.lower())) for c in engine_columns(frame.schema)]
 
 
 def column_list(session: Session, table: Table) -> list[Column]:
-    """As :func:`columns_of`, and none for a table whose folder is damaged: a listing must not fail for one of its tables."""
+    """The columns for a listing of many tables: those that a view had at its creation, as Databricks lists them.
+
+    A table whose folder is damaged has none here, since a listing must not fail for one of its tables.
+    """
     try:
-        return columns_of(session, table)
+        return session.catalog.columns(table)
     except DataFault:
         return []
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import getpass
-import threading
 from collections.abc import Mapping
-from dataclasses import replace
 
-from local_workspace.catalog import Catalog, Column, Table
+from local_workspace.catalog import Catalog
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.sql_warehouse.session import Session
-from local_workspace.sql_warehouse.sql_error import SqlError, catalog_not_found
+from local_workspace.sql_warehouse.sql_error import catalog_not_found
 from local_workspace.sql_warehouse.statement_log import StatementLog
-from local_workspace.sql_warehouse.views import engine_columns
 
 
 class Warehouse:
@@ -33,9 +30,6 @@ class Warehouse:
         self.catalog = catalog
         self.engine_address = engine_address
         self.user = _user()
-        self._lock = threading.Lock()
-        self._columns: dict[int, list[Column]] = {}
-        self._columns_at = -1
         self.statement_log = StatementLog(layout.logs / "statements.jsonl")
 
     def open_session(
@@ -60,32 +54,6 @@ class Warehouse:
         elif catalog.lower() not in names:
             raise catalog_not_found(catalog)
         return Session(self, catalog, schema or "default", configuration or {})
-
-    def view_columns(self, session: Session, table: Table) -> list[Column]:
-        """The columns of a view's text as it is planned now; kept until the catalog changes.
-
-        Args:
-            session: Plans the text.
-            table: A view.
-        """
-        revision = self.catalog.revision()
-        with self._lock:
-            if self._columns_at != revision:
-                self._columns.clear()
-                self._columns_at = revision
-            known = self._columns.get(table.object_id)
-        if known is not None:
-            return known
-        try:
-            frame = session.engine.frame(session.engine_sql(f"SELECT * FROM {table.name.quoted}"))
-        except SqlError:
-            return self.catalog.columns(table)
-        comments = table.column_comments
-        columns = [replace(c, comment=comments.get(c.name.lower())) for c in engine_columns(frame.schema)]
-        with self._lock:
-            if self._columns_at == revision:
-                self._columns[table.object_id] = columns
-        return columns
 
 
 def _user() -> str:

@@ -1,0 +1,173 @@
+"""One SQL warehouse for the tests of this folder, in a process of its own, with clients for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databricks import sql
+
+PROJECT = Path(__file__).parents[3]
+
+
+class RunningWarehouse:
+    """A warehouse process on a folder.
+
+    Args:
+        home: The workspace folder.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.environment: dict[str, str] = {}
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> RunningWarehouse:
+        schemas = [part for name in ("bronze", "silver", "gold") for part in ("--schema", name)]
+        catalogs = ["--catalog", "ecommerce_local", "--catalog", "ecommerce_prod"]
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "local_workspace.sql_warehouse",
+                "--home",
+                str(self.home),
+                *catalogs,
+                *schemas,
+            ],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            name, _, value = line.removeprefix("export ").strip().partition("=")
+            self.environment[name] = shlex.split(value)[0]
+            if name == "REQUESTS_CA_BUNDLE":
+                return self
+        raise AssertionError(f"the warehouse ended with {self.process.wait()}")
+
+    def stop(self) -> int:
+        assert self.process is not None
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        return self.process.wait(20)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(20)
+
+    def connect(self, *, schema: str = "gold", token: str | None = None, **options: Any) -> Any:
+        return sql.connect(
+            server_hostname=self.environment["DBT_HOST"],
+            http_path=self.environment["DBT_HTTP_PATH"],
+            access_token=token or self.environment["DBT_ACCESS_TOKEN"],
+            catalog=options.pop("catalog", "ecommerce_local"),
+            schema=schema,
+            _connection_uri=self.environment["ORDERS_WAREHOUSE_URI"],
+            _tls_trusted_ca_file=self.environment["ORDERS_WAREHOUSE_CA"],
+            enable_telemetry=False,
+            use_cloud_fetch=False,
+            _retry_stop_after_attempts_count=1,
+            **options,
+        )
+
+
+class Client:
+    """Statements on one connection, rows as tuples."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def rows(self, statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def run(self, *statements: str) -> None:
+        for statement in statements:
+            self.rows(statement)
+
+    def affected(self, statement: str) -> int:
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement)
+            return int(cursor.rowcount)
+
+    def columns(self, statement: str) -> list[tuple[str, str]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement)
+            return [(column[0], column[1]) for column in cursor.description]
+
+    def error(self, statement: str, parameters: Any = None) -> str:
+        with pytest.raises(sql.Error) as caught:
+            self.rows(statement, parameters)
+        return str(caught.value)
+
+
+def client_of(warehouse: RunningWarehouse, **options: Any) -> contextlib.AbstractContextManager[Client]:
+    @contextlib.contextmanager
+    def opened() -> Iterator[Client]:
+        with warehouse.connect(**options) as connection:
+            yield Client(connection)
+
+    return opened()
+
+
+@pytest.fixture(scope="session")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWarehouse]:
+    running = RunningWarehouse(tmp_path_factory.mktemp("warehouse")).start()
+    yield running
+    assert running.stop() == 0, "the warehouse did not end well"
+
+
+@pytest.fixture
+def client(warehouse: RunningWarehouse, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """A connection in a schema of the test's own."""
+    schema = "".join(c if c.isalnum() else "_" for c in request.node.name)[:60].lower()
+    with client_of(warehouse) as opened:
+        opened.run(f"CREATE SCHEMA IF NOT EXISTS `{schema}`", f"USE SCHEMA `{schema}`")
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def run_dbt(warehouse: RunningWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Runs dbt in a project folder against the shared warehouse and returns what it printed."""
+    target = tmp_path_factory.mktemp("dbt")
+
+    def run(
+        project: Path, *arguments: str, fails: bool = False, variables: Sequence[tuple[str, str]] = ()
+    ) -> str:
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("DBT_", "ORDERS_", "PROBE_"))}
+        environment = {
+            **inherited,
+            **warehouse.environment,
+            "DBT_PROFILES_DIR": str(project),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            **dict(variables),
+        }
+        done = subprocess.run(
+            [Path(sys.executable).with_name("dbt"), "--no-use-colors", *arguments]
+            + ["--target-path", str(target / project.name), "--log-path", str(target / "logs")],
+            cwd=project,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert (done.returncode != 0) == fails, done.stdout[-6000:] + done.stderr[-2000:]
+        return done.stdout
+
+    run.target = lambda project: target / project.name  # type: ignore[attr-defined]
+    return run
