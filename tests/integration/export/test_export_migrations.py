@@ -5,12 +5,18 @@ from __future__ import annotations
 import threading
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg2
+import yaml
 from export_fixtures import Database, business, row
 
+from dlt_ingest.metrics.postgres import ExportSpec
 from dlt_ingest.metrics.postgres.connection import connect
 from dlt_ingest.metrics.postgres.migrations import all_migrations, migrate
+from dlt_ingest.metrics.postgres.target_table import existing_table, existing_types
+
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 def apply(database: Database) -> list[int]:
@@ -81,6 +87,30 @@ def test_each_role_may_do_its_own_and_nothing_else(database: Database) -> None:
         assert not allowed(role, "insert into metrics._migrations values (99, 'x')")
     assert allowed("metrics_reader", "select * from metrics.business_daily")
     assert allowed("metrics_reader", "select * from metrics.export_health")
+
+
+def test_the_tables_are_those_of_the_models_contracts(database: Database) -> None:
+    """Guards the two declarations of one table: types and key of the DDL are those of the dbt models."""
+    apply(database)
+    declared = yaml.safe_load((PROJECT / "dbt_project/models/exports/_exports__models.yml").read_text())[
+        "models"
+    ]
+    assert len(declared) == 2
+    spelled = {"string": "text", "timestamp": "timestamp with time zone", "date": "date"}
+    with closing(connect(database.settings)) as link, link.cursor() as cursor:
+        for model in declared:
+            columns = {
+                column["name"]: spelled.get(
+                    column["data_type"], column["data_type"].replace("decimal", "numeric")
+                )
+                for column in model["columns"]
+            }
+            found = existing_types(cursor, model["name"])
+            assert {name: kind for name, kind in found.items() if not name.startswith("_")} == columns
+            table = existing_table(cursor, model["name"])
+            spec = ExportSpec.from_meta(model["name"], model["config"]["meta"]["export"])
+            assert table is not None
+            assert table.key == spec.key
 
 
 def test_the_newest_updates_are_found_by_index(database: Database) -> None:
