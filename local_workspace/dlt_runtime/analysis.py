@@ -75,7 +75,7 @@ class AnalysisSources:
 
     def view_name(self, read: NamedRead) -> str:
         """Register a table for SQL text."""
-        name = f"__dlt_analysis_{len(self._temp_views)}"
+        name = f"{rewrite.TEMP_VIEW}analysis_{len(self._temp_views)}"
         session = self._context.session
         from local_workspace.dlt_runtime.session import unguarded
 

@@ -181,7 +181,7 @@ def build_graph(
         PipelineCodeError: The code does not define a pipeline that can run; dataset, file and line are named.
         NotSupported: It asks for something the runtime does not do.
     """
-    if not registry.outputs:
+    if not registry.outputs and not registry.flows:
         raise PipelineCodeError(
             "The pipeline declares no dataset",
             next_step="Decorate a function of a pipeline file with @dlt.table",

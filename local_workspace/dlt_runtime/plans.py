@@ -51,6 +51,7 @@ class NamedRead:
 def named_reads(plan: Relation, where: str) -> list[NamedRead]:
     """List the tables that a plan reads, those in SQL text included, in order of appearance."""
     found: list[NamedRead] = []
+    own = frame_names(plan)
     for message in walk(plan):
         if isinstance(message, relations_pb2.Read) and message.HasField("named_table"):
             found.append(
@@ -63,8 +64,19 @@ def named_reads(plan: Relation, where: str) -> list[NamedRead]:
         else:
             text = text_of(message)
             if text is not None:
-                found.extend(NamedRead(r.name, r.streaming) for r in sql_text.table_references(text, where))
+                references = sql_text.table_references(text, where)
+                found.extend(NamedRead(r.name, r.streaming) for r in references if r.name not in own)
     return found
+
+
+def frame_names(plan: Relation) -> set[str]:
+    """List the names under which `spark.sql("... {frame}", frame=df)` gives DataFrames to its text."""
+    return {
+        reference.subquery_alias.alias
+        for message in walk(plan)
+        if isinstance(message, relations_pb2.WithRelations)
+        for reference in message.references
+    }
 
 
 def text_of(message: Message) -> str | None:
@@ -211,7 +223,9 @@ def check_streaming(plan: Relation, flow: str) -> bool:
             return bool(relation.read.is_streaming)
         node = getattr(relation, kind) if kind else None
         if kind == "sql":
-            return _sql_streams(relation.sql.query, flow, refuse)
+            return _sql_streams(relation.sql.query, flow, refuse, stream_given=False)
+        if kind == "with_relations" and any(visit(reference) for reference in node.references):
+            return _sql_streams(node.root.sql.query, flow, refuse, stream_given=True)
         children = _children(node) if node is not None else []
         flags = [visit(child) for child in children]
         if not any(flags):
@@ -289,8 +303,8 @@ def _check_join(node: Any, flags: list[bool], refuse: Callable[[str], NotSupport
         raise refuse(f"{join.removeprefix('JOIN_TYPE_')} join with the stream on this side")
 
 
-def _sql_streams(text: str, flow: str, refuse: Callable[[str], NotSupported]) -> bool:
-    if not any(r.streaming for r in sql_text.table_references(text, f"flow {flow}")):
+def _sql_streams(text: str, flow: str, refuse: Callable[[str], NotSupported], *, stream_given: bool) -> bool:
+    if not stream_given and not any(r.streaming for r in sql_text.table_references(text, f"flow {flow}")):
         return False
     from sqlglot import exp
 

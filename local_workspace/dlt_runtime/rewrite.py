@@ -15,8 +15,10 @@ from pyspark.sql.connect.proto import expressions_pb2, relations_pb2
 
 from local_workspace.dlt_runtime import sql_text
 from local_workspace.dlt_runtime.auto_loader.stage import HIDDEN_METADATA
-from local_workspace.dlt_runtime.plans import NamedRead, Relation, walk
+from local_workspace.dlt_runtime.plans import NamedRead, Relation, frame_names, walk
 
+#: Names of temporary views that stand for the sources of SQL text begin with this.
+TEMP_VIEW = "__dlt_view_"
 _METADATA = re.compile(r"(?i)(?<![\w.`])`?_metadata`?(?=\s*(\.|$|[^\w.`(]))")
 _KEEPS_HIDDEN = frozenset(
     {
@@ -53,21 +55,27 @@ def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:
     """Return a copy of a plan in which every source is replaced, ready for the engine."""
     copy = Relation()
     copy.CopyFrom(plan)
+    own = frame_names(copy)
     if _hide_metadata(copy):
         _drop_hidden(copy)
     for message in walk(copy):
         if isinstance(message, Relation) and message.WhichOneof("rel_type") == "read":
             _replace_read(message, resolver)
         elif isinstance(message, relations_pb2.SQL):
-            message.query = _replace_text(message.query, resolver, where)
+            message.query = _replace_text(message.query, resolver, where, own)
         elif isinstance(message, expressions_pb2.Expression.ExpressionString):
-            message.expression = _replace_text(message.expression, resolver, where)
+            message.expression = _replace_text(message.expression, resolver, where, own)
     balance_unions(copy)
     return copy
 
 
-def _replace_text(text: str, resolver: SourceResolver, where: str) -> str:
-    return sql_text.replace_tables(text, where, lambda r: resolver.view_name(NamedRead(r.name, r.streaming)))
+def _replace_text(text: str, resolver: SourceResolver, where: str, own: set[str]) -> str:
+    def replaced(reference: sql_text.TableReference) -> str:
+        if reference.name in own or reference.name.startswith(TEMP_VIEW):
+            return text[reference.start : reference.end]
+        return resolver.view_name(NamedRead(reference.name, reference.streaming))
+
+    return sql_text.replace_tables(text, where, replaced)
 
 
 def _replace_read(relation: Relation, resolver: SourceResolver) -> None:

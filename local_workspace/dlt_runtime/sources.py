@@ -203,7 +203,7 @@ class BatchSources:
 
     def view_name(self, read: NamedRead) -> str:
         """Register what a name stands for as a temporary view, for SQL text."""
-        name = f"__dlt_{next(_VIEW_NUMBERS)}"
+        name = f"{rewrite.TEMP_VIEW}{next(_VIEW_NUMBERS)}"
         data_frame(self.table(read), self.context.session).createOrReplaceTempView(name)
         self.temp_views.append(name)
         return name
