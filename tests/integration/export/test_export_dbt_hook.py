@@ -1,0 +1,240 @@
+"""The post-hook under plain `dbt build`: the real dbt-databricks adapter, the SQL warehouse, a real Postgres."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dbt.cli.main import dbtRunner
+from export_fixtures import Database
+
+from local_workspace.layout import WorkspaceLayout
+from local_workspace.workspace import Workspace, WorkspaceOptions
+
+PROJECT = Path(__file__).resolve().parents[3]
+FILES = {
+    "dbt_project.yml": """
+        name: orders
+        profile: orders
+        vars: {run_id: "", value: 1, days: 3}
+        flags: {send_anonymous_usage_stats: false, use_materialization_v2: true}
+        models: {orders: {exports: {+materialized: table, +post-hook: "{{ export_to_postgres(this) }}"}}}
+    """,
+    "models/mart.sql": """
+        select
+            date_add(date'2024-01-01', cast(id as int)) as metric_date,
+            'net_revenue' as metric_name,
+            'USD' as unit,
+            cast({{ var('value') }} * (id + 1) as decimal(18, 2)) as metric_value
+        from range({{ var('days') }})
+    """,
+    "models/exports/exp_business_metrics.sql": "select * from {{ ref('mart') }}",
+    "models/after.sql": "select count(*) as days from {{ ref('exp_business_metrics') }}",
+    "models/models.yml": """
+        models:
+          - name: mart
+            columns: [{name: metric_value, data_tests: [not_null]}]
+          - name: exp_business_metrics
+            config: {meta: {export: {key: [metric_date, metric_name], deletes: mirror}}}
+    """,
+}
+
+
+@dataclass
+class Dbt:
+    """A project of three models against one warehouse and one database."""
+
+    folder: Path
+    database: Database
+    messages: list[str] = field(default_factory=list)
+
+    def __call__(self, command: str, **variables: Any) -> dict[str, str]:
+        """Run one dbt command and give the status of each node by name."""
+        self.messages.clear()
+        text = ", ".join(f"{name}: {value}" for name, value in variables.items())
+        runner = dbtRunner(
+            callbacks=[lambda event: self.messages.append(f"{event.info.level} {event.info.msg}")]
+        )
+        done = runner.invoke([
+            *command.split(), "--project-dir", str(self.folder), "--vars", "{" + text + "}", "--quiet",
+            "--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs"),
+        ])  # fmt: skip
+        assert done.exception is None, done.exception
+        results = getattr(done.result, "results", None) or []
+        return {item.node.name.split(".")[0]: str(item.status) for item in results if hasattr(item, "node")}
+
+    def heard(self, words: str) -> list[str]:
+        """What dbt said that has these words in it."""
+        return [message for message in self.messages if words in message]
+
+    def write(self, name: str, text: str) -> None:
+        lines = text.strip("\n").splitlines()
+        indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(line[indent:] for line in lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    layout = WorkspaceLayout(tmp_path_factory.mktemp("home"))
+    options = WorkspaceOptions(catalogs=("ecommerce_local",), schemas=("gold",), start_postgres=False)
+    with Workspace.attach(layout, options) as workspace:
+        yield workspace.environment()
+
+
+@pytest.fixture
+def dbt(
+    warehouse: dict[str, str], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Dbt:
+    settings = database.settings
+    environment = {
+        **warehouse,
+        "DBT_PROFILES_DIR": str(PROJECT / "profiles"),
+        "POSTGRES_HOST": settings.host,
+        "POSTGRES_PORT": str(settings.port),
+        "POSTGRES_DATABASE": settings.database,
+        "POSTGRES_USER": settings.user,
+        "POSTGRES_PASSWORD": str(settings.password),
+        "ORDERS_EXPORT_ATTEMPTS": "2",
+    }
+    for name in ("ORDERS_EXPORT_POLICY", "ORDERS_RUN_ID", "DBT_TARGET", "POSTGRES_SSLMODE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    # The connector's debug log quotes every Arrow batch; pytest would keep all of it.
+    monkeypatch.setattr(logging.getLogger("databricks.sql"), "disabled", True)
+    project = Dbt(tmp_path, database)
+    for name, text in FILES.items():
+        project.write(name, text)
+    for folder in ("export", "run"):
+        shutil.copytree(PROJECT / "macros" / folder, tmp_path / "macros" / folder)
+    return project
+
+
+def state(database: Database) -> list[tuple[Any, ...]]:
+    if database.sql("select to_regclass('metrics._export_state')::text") == [(None,)]:
+        return []
+    return database.sql(
+        "select run_id, rows_read, rows_inserted, rows_updated, exported_at from metrics._export_state"
+    )
+
+
+def values(database: Database) -> list[str]:
+    return [str(value) for *_, value in database.table()]
+
+
+def test_a_build_exports_and_the_next_one_changes_nothing(dbt: Dbt) -> None:
+    """Guards the main path: each metric once, joined to its run, only what differs is written again."""
+    assert dbt("build", run_id="one") == {
+        "mart": "success", "not_null_mart_metric_value": "pass", "exp_business_metrics": "success", "after": "success",
+    }  # fmt: skip
+    assert values(dbt.database) == ["1.00", "2.00", "3.00"]
+    rows = dbt.database.sql("select _run_id, xmin::text from metrics.exp_business_metrics")
+    assert {run for run, _ in rows} == {"one"}
+    dbt("build", run_id="two")
+    assert dbt.heard("3 rows read, 0 changed")
+    assert dbt.database.sql("select _run_id, xmin::text from metrics.exp_business_metrics") == rows
+    assert state(dbt.database)[0][:4] == ("two", 3, 0, 0)
+    dbt("build", run_id="three", value=2, days=2)
+    assert values(dbt.database) == ["2.00", "4.00"]
+
+
+def test_only_commands_that_build_the_whole_model_export(dbt: Dbt) -> None:
+    """Guards the metrics against a look at the project: --empty would mirror all of them away."""
+    dbt("run -s mart exp_business_metrics", run_id="one")
+    before = state(dbt.database)
+    for command in (
+        "parse",
+        "compile -s +exp_business_metrics",
+        "run --empty -s exp_business_metrics",
+        "docs generate",
+    ):
+        dbt(command, run_id="two", value=7)
+        assert (state(dbt.database), len(values(dbt.database))) == (before, 3), command
+    assert before[0][:2] == ("one", 3)
+
+
+def test_a_target_that_is_not_allowed_exports_nothing(dbt: Dbt) -> None:
+    """Guards production metrics against a CI target with production's variables around it."""
+    assert (
+        dbt("run -s mart exp_business_metrics", export_targets="[prod]")["exp_business_metrics"] == "success"
+    )
+    assert dbt.heard("target local is not in variable export_targets (prod)")
+    assert state(dbt.database) == []
+
+
+def test_a_mart_whose_tests_fail_is_not_exported(dbt: Dbt) -> None:
+    """Guards Postgres against numbers that dbt already knows to be wrong."""
+    assert dbt("build", value="'cast(null as int)'") == {
+        "mart": "success",
+        "not_null_mart_metric_value": "fail",
+        "exp_business_metrics": "skipped",
+        "after": "skipped",
+    }
+    assert state(dbt.database) == []
+
+
+def test_a_stopped_server_stops_the_build_or_warns_as_configured(
+    dbt: Dbt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards both policies: `fail` skips what depends on the export, `warn` goes on and the next run delivers."""
+    dbt("run -s mart exp_business_metrics", run_id="one")
+    server = dbt.database.server
+    server.stop()
+    try:
+        failed = dbt("run", run_id="two", value=2)
+        assert (failed["exp_business_metrics"], failed["after"]) == ("error", "skipped")
+        assert dbt.heard("was built but not exported")
+        assert dbt.heard("Start Postgres")
+        assert not dbt.heard("Traceback")
+
+        monkeypatch.setenv("ORDERS_EXPORT_POLICY", "warn")
+        tolerated = dbt("run", run_id="three", value=3)
+        assert (tolerated["exp_business_metrics"], tolerated["after"]) == ("success", "success")
+        (warning,) = dbt.heard("was built but not exported (export policy is warn)")
+        assert warning.startswith("warn")
+        assert dbt("run -s exp_business_metrics", export_policy="fail") == {"exp_business_metrics": "error"}
+    finally:
+        server.start()
+    assert (state(dbt.database)[0][0], values(dbt.database)) == ("one", ["1.00", "2.00", "3.00"])
+    dbt("run -s exp_business_metrics", run_id="four")
+    assert (state(dbt.database)[0][0], values(dbt.database)) == ("four", ["3.00", "6.00", "9.00"])
+
+
+def test_no_secret_is_in_any_file_or_message(dbt: Dbt, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards the password, the right one and a wrong one, in artifacts, in the debug log and in what is printed."""
+    secrets = [str(dbt.database.settings.password), "hunter2wrong"]
+    dbt("--debug run -s mart exp_business_metrics")
+    said = "\n".join(dbt.messages)
+    monkeypatch.setenv("POSTGRES_PASSWORD", secrets[1])
+    assert dbt("--debug run -s exp_business_metrics") == {"exp_business_metrics": "error"}
+    assert dbt.heard("password authentication failed")
+    assert not dbt.heard("attempt 1 of 2")
+    said += "\n".join(dbt.messages)
+    for path in dbt.folder.rglob("*"):
+        if path.is_file():
+            said += path.read_bytes().decode("utf-8", "replace")
+    assert [secret for secret in secrets if secret in said] == []
+
+
+def test_a_model_that_declares_nothing_is_an_error_under_every_policy(dbt: Dbt) -> None:
+    """Guards the author of a model: no server that comes back would mend a missing key."""
+    dbt.write("models/exports/exp_new.sql", "select 1 as id, 'x' as name")
+    assert dbt("run -s exp_new", export_policy="warn") == {"exp_new": "error"}
+    assert dbt.heard("declares no key")
+    dbt.write(
+        "models/exports/exp_new.yml", "models: [{name: exp_new, config: {meta: {export: {key: [id]}}}}]"
+    )
+    assert dbt("run -s exp_new") == {"exp_new": "success"}
+    assert dbt.database.sql("select id, name from metrics.exp_new") == [(1, "x")]
+    dbt.write("models/exports/exp_new.sql", "select 1 as id, date'2024-01-01' as name")
+    assert dbt("run -s exp_new") == {"exp_new": "error"}
+    assert dbt.heard("name is text in Postgres and date in the model")
+    assert dbt("run -s exp_new", export_policy="sometimes") == {"exp_new": "error"}
+    assert dbt.heard("dbt variable export_policy")
