@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from local_workspace.errors import EngineError, InputError
 from local_workspace.ports import listens
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# Where the sessions that were opened here have their engine.
+_addresses: weakref.WeakKeyDictionary[Any, tuple[str, int]] = weakref.WeakKeyDictionary()
 
 
 def connect(
@@ -42,7 +46,9 @@ def connect(
     channel = DefaultChannelBuilder(address, [("grpc.enable_http_proxy", 0)])
     # As `SparkSession.builder.remote()` does: functions such as `col` are then Spark Connect's, too.
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
+    _step_down(ConnectSession)
     session = ConnectSession.builder.channelBuilder(channel).create()
+    _addresses[session] = (host, port)
     session.client.set_retry_policies(
         [FailFastPolicy(lambda: listens(host, port), lambda: _gone(address, log_file))]
     )
@@ -54,6 +60,24 @@ def connect(
     for name, value in settings.items():
         session.conf.set(name, value)
     return cast("SparkSession", session)
+
+
+def _step_down(kind: type[Any]) -> None:
+    """Let no session of a dead engine stay the active or default one of this process.
+
+    pyspark sends some calls (such as `saveAsTable`) to the active session, and a new session only becomes
+    that if there is none. It has no public way to change it short of stopping the old session, whose users
+    would no longer get the engine's error.
+    """
+
+    def is_dead(session: object) -> bool:
+        place = _addresses.get(session) if session is not None else None
+        return place is not None and not listens(*place)
+
+    if is_dead(kind._default_session):
+        kind._default_session = None
+    if is_dead(getattr(kind._active_session, "session", None)):
+        kind._active_session.session = None
 
 
 def _host_and_port(address: str) -> tuple[str, int]:

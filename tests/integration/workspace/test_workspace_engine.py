@@ -79,6 +79,24 @@ def test_death_in_mid_statement_is_an_engine_error(layout: WorkspaceLayout) -> N
         assert (handle.alive(), handle.how_it_ended()) == (False, "killed by SIGKILL")
 
 
+def test_a_new_session_takes_over_from_a_dead_engine(layout: WorkspaceLayout) -> None:
+    """Guards a process that goes on after its engine died: no call of the new session goes to the dead one."""
+    from pyspark.sql import SparkSession
+
+    with SailEngine.start(layout) as first:
+        dead = connect(first.address)
+        connect(first.address)
+        assert dead.range(2).count() == 2
+    with SailEngine.start(layout) as second:
+        spark = connect(second.address)
+        spark.sql(f"CREATE SCHEMA s LOCATION '{layout.warehouse / 's'}'")
+        spark.range(3).write.format("delta").saveAsTable("s.t")
+        assert spark.table("s.t").count() == 3
+        assert SparkSession.getActiveSession() is spark
+        with pytest.raises(EngineError, match="gone"):
+            dead.range(2).count()
+
+
 def test_a_start_that_fails_says_where_to_look(layout: WorkspaceLayout) -> None:
     """Guards the error of an engine that cannot start: exit, log file, next step, and no process left."""
     with pytest.raises(EngineError, match="did not start") as caught:
