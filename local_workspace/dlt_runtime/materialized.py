@@ -8,9 +8,10 @@ from typing import Any
 
 from pyspark.sql.connect.dataframe import DataFrame
 
-from local_workspace.dlt_runtime import commit, delta_source, plans, recovery, rewrite
+from local_workspace.dlt_runtime import commit, delta_source, incremental, plans, recovery, rewrite
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.crash_points import crash_point
+from local_workspace.dlt_runtime.delta_source import Position
 from local_workspace.dlt_runtime.graph import Dataset, PlannedFlow
 from local_workspace.dlt_runtime.plans import Relation
 from local_workspace.dlt_runtime.session import data_frame
@@ -46,9 +47,18 @@ def refresh_view(context: UpdateContext, dataset: Dataset, planned: PlannedFlow)
         if context.verify:
             _verify(context, dataset, planned, positions)
         return
-    context.emit(context.events.planning(dataset.shown, flow, "COMPLETE_RECOMPUTE", [reason]))
-    _recompute(context, dataset, planned, flow_id, fingerprint, positions)
-    result.refresh = "COMPLETE_RECOMPUTE"
+    new_files: _NewFiles | None = None
+    if reason == "SOURCES_CHANGED":
+        new_files, reason = _new_files(context, dataset, planned, tables, known["sources"], positions)
+        result.reason = reason
+    technique = "COMPLETE_RECOMPUTE" if new_files is None else "APPEND_ONLY"
+    context.emit(
+        context.events.planning(dataset.shown, flow, technique, [reason] if new_files is None else [])
+    )
+    _compute(context, dataset, planned, flow_id, fingerprint, positions, new_files)
+    result.refresh = technique
+    if context.verify:
+        _verify(context, dataset, planned, positions)
 
 
 def _position(key: str, path: Path) -> dict[str, Any]:
@@ -108,24 +118,67 @@ def _why_recompute(
     return None
 
 
-def _recompute(
+#: Table -> the `add` actions of the files that came since the last refresh.
+_NewFiles = dict[str, list[dict[str, Any]]]
+
+
+def _new_files(
+    context: UpdateContext,
+    dataset: Dataset,
+    planned: PlannedFlow,
+    tables: dict[str, Path],
+    before: dict[str, dict[str, Any]],
+    now: dict[str, dict[str, Any]],
+) -> tuple[_NewFiles | None, str]:
+    """Find the new files of all sources, if the view can be refreshed by them alone; else say why it cannot."""
+    where = f"flow {planned.flow.name}"
+    assert planned.plan is not None  # noqa: S101
+    views = _view_plans(context, planned)
+    problems = [incremental.why_not(plan, where) for plan in (planned.plan, *(plan for plan, _ in views))]
+    problems.append(incremental.why_not_rules(dataset.output.expectations, where))
+    if any(rules for _plan, rules in views):
+        problems.append("EXPECTATIONS_ON_A_VIEW")
+    if set(before) != set(now):
+        problems.append("SOURCES_CHANGED: not the same tables")
+    problem = next((p for p in problems if p), None)
+    if problem is not None:
+        return None, problem
+    found: _NewFiles = {}
+    for key, path in tables.items():
+        since, until = (Position(p["table_id"], p["version"]) for p in (before[key], now[key]))
+        try:
+            found[key] = delta_source.added_files(path, key, since, until, skip_changes=False)
+        except DataFault:
+            return None, f"CHANGE_SET_NOT_APPEND_ONLY: {key}"
+    return found, "SOURCES_CHANGED"
+
+
+def _compute(
     context: UpdateContext,
     dataset: Dataset,
     planned: PlannedFlow,
     flow_id: str,
     fingerprint: str,
     positions: dict[str, dict[str, Any]],
+    new_files: _NewFiles | None,
 ) -> None:
+    """Compute the view anew, or append what the new files give, and commit it with the state of its sources."""
     location = context.location(dataset)
     flow = planned.flow.name
     rules = dataset.output.expectations
+    tables = static_tables(context, planned)
     number = context.state.flow(flow_id).batch + 1
-    batch = Batch(flow_id, number, context.events.update_id, dataset.shown, str(location), "overwrite")
+    kind = "overwrite" if new_files is None else "append"
+    batch = Batch(flow_id, number, context.events.update_id, dataset.shown, str(location), kind)
     context.state.plan(batch, {})
     crash_point("batch_planned")
     folder = context.fresh_stage(f"batch-{number}")
     sources = _sources(context, flow, folder, positions)
     try:
+        for at, (key, adds) in enumerate((new_files or {}).items()):
+            until = Position(positions[key]["table_id"], positions[key]["version"])
+            delta_source.make_slice(tables[key], until, adds, folder / f"source-{at}")
+            sources.replaced[key] = rewrite.delta_read(folder / f"source-{at}", 0)
         assert planned.plan is not None  # noqa: S101
         relation = rewrite.resolve(planned.plan, sources, f"flow {flow}")
         relation, target = describe_target(context, dataset, relation, flow)
@@ -170,7 +223,7 @@ def _recompute(
         commit.commit(
             target,
             actions,
-            overwrite=True,
+            overwrite=new_files is None,
             flow=flow_id,
             batch=number,
             metadata={

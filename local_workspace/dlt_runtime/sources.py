@@ -129,6 +129,8 @@ class BatchSources:
 
     Attributes:
         relations: Streaming source id -> the new rows.
+        pinned: Table -> the version to read; one that is not here is read as it is now, and stays so for the batch.
+        replaced: Table -> what is read in its place.
         view_counts: View -> what its expectations counted in this batch.
     """
 
@@ -137,6 +139,7 @@ class BatchSources:
     folder: Path
     relations: dict[str, Relation] = field(default_factory=dict)
     pinned: dict[str, int] = field(default_factory=dict)
+    replaced: dict[str, Relation] = field(default_factory=dict)
     view_counts: dict[str, expectations.Counts] = field(default_factory=dict)
     _views: dict[str, Relation] = field(default_factory=dict)
     temp_views: list[str] = field(default_factory=list)
@@ -164,6 +167,8 @@ class BatchSources:
         return self._pinned(key, table.location, read.name)
 
     def _pinned(self, key: str, location: Path, shown: str) -> Relation:
+        if key in self.replaced:
+            return self.replaced[key]
         if key not in self.pinned:
             now = delta_source.position(location)
             if now is None:
