@@ -38,6 +38,8 @@ from local_workspace.sql_warehouse.view_text import VIEW_COLUMN_NAMES, VIEW_NAME
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.warehouse import Warehouse
 
+# For about ten seconds.
+_INTERRUPTS = 100
 _CURRENT = re.compile(
     r"\bcurrent_(catalog|schema|database|user)\s*\(\s*\)|\bsession_user\s*\(\s*\)", re.IGNORECASE
 )
@@ -275,11 +277,22 @@ class StatementRun:
         self._parameters = parameters
         self._tag = f"statement-{secrets.token_hex(8)}"
         self._canceled = False
+        self._finished = threading.Event()
 
     def cancel(self) -> None:
-        """Stops the statement; called from any thread."""
+        """Stops the statement; called from any thread, returns at once."""
         self._canceled = True
-        self._session.engine.interrupt(self._tag)
+        threading.Thread(target=self._interrupt, name="cancel", daemon=True).start()
+
+    def _interrupt(self) -> None:
+        # More than once: the statement may be between two of its queries, or not yet at its first.
+        for _ in range(_INTERRUPTS):
+            try:
+                self._session.engine.interrupt(self._tag)
+            except Exception:  # noqa: BLE001  (the session may be closed already, and then nothing of it runs)
+                return
+            if self._finished.wait(0.1):
+                return
 
     def __call__(self) -> Result:
         """Runs the statement and logs it.
@@ -289,12 +302,16 @@ class StatementRun:
         """
         if self._canceled:
             raise _canceled()
+        try:
+            return self._run()
+        finally:
+            self._finished.set()
+
+    def _run(self) -> Result:
         started = time.monotonic()
         log = self._session.warehouse.statement_log
         try:
             sql = strip_statement(bind(self._sql, self._parameters))
-            if not sql:
-                raise SqlError("PARSE_SYNTAX_ERROR", "The statement is empty.", "42601")
             result = self._session.run_tagged(sql, self._tag)
         except Exception as error:
             failure = _canceled() if self._canceled else self._as_sql_error(error)

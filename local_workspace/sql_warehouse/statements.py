@@ -103,6 +103,8 @@ def run(session: Session, sql: str) -> Result:
         SqlError: It failed, or is not known here.
     """
     reader = StatementReader(sql)
+    if reader.at_end:
+        raise parse_error("end of input", sql)
     semicolon = next((token for token in reader.tokens if token.text == ";"), None)
     if semicolon is not None:
         raise parse_error("';'", sql, expected="one statement at a time")

@@ -22,6 +22,7 @@ from local_workspace.sql_warehouse.arrow_types import BatchShaper, ValueForms, t
 from local_workspace.sql_warehouse.parameters import Parameter
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.sql_error import SqlError
 from local_workspace.sql_warehouse.warehouse import Warehouse
 
 PROTOCOL = t.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V7
@@ -88,12 +89,14 @@ class _Operation:
         self.future: concurrent.futures.Future[Result] | None = None
         self.cancel: Callable[[], None] = lambda: None
         self.canceled = False
+        self.ended = threading.Event()
         self.lock = threading.Lock()
         self._rows: _Rows | None = None
 
     @property
     def rows(self) -> _Rows:
-        assert self.future is not None
+        if self.canceled or self.future is None:
+            raise SqlError("OPERATION_CANCELED", "The statement was canceled by its client.", "HY008")
         if self._rows is None:
             self._rows = _Rows(self.future.result(), self.forms)
         return self._rows
@@ -193,10 +196,11 @@ class ThriftService:
         with self._lock:
             self._operations[operation.id] = operation
         operation.future = self._workers.submit(run)
+        operation.future.add_done_callback(lambda _: operation.ended.set())
         answer = response(status=_ok(), operationHandle=operation.handle())
         if direct is None:
             return answer
-        concurrent.futures.wait([operation.future], timeout=_DIRECT_SECONDS)
+        operation.ended.wait(_DIRECT_SECONDS)
         results = t.TSparkDirectResults(operationStatus=self._status(operation))
         if results.operationStatus.operationState == t.TOperationState.FINISHED_STATE:
             try:
@@ -217,7 +221,7 @@ class ThriftService:
         operation = self._operation(req.operationHandle)
         if operation is None or operation.future is None:
             return t.TGetOperationStatusResp(status=_ok(), operationState=t.TOperationState.CLOSED_STATE)
-        concurrent.futures.wait([operation.future], timeout=_POLL_SECONDS)
+        operation.ended.wait(_POLL_SECONDS)
         return self._status(operation)
 
     def _status(self, operation: _Operation) -> t.TGetOperationStatusResp:
@@ -246,7 +250,10 @@ class ThriftService:
         operation = self._operation(req.operationHandle)
         if operation is None:
             return t.TGetResultSetMetadataResp(status=_invalid_operation())
-        return self._metadata(operation)
+        try:
+            return self._metadata(operation)
+        except Exception as error:  # noqa: BLE001  (a canceled or failed statement has no columns)
+            return t.TGetResultSetMetadataResp(status=_failed(error))
 
     def _metadata(self, operation: _Operation) -> t.TGetResultSetMetadataResp:
         schema = operation.rows.schema
@@ -295,6 +302,7 @@ class ThriftService:
         operation = self._operation(req.operationHandle)
         if operation is not None and not (operation.future and operation.future.done()):
             operation.canceled = True
+            operation.ended.set()
             operation.cancel()
         return t.TCancelOperationResp(status=_ok())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shlex
 import signal
@@ -140,34 +141,47 @@ def client(warehouse: RunningWarehouse, request: pytest.FixtureRequest) -> Itera
         yield opened
 
 
-@pytest.fixture(scope="session")
-def run_dbt(warehouse: RunningWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Runs dbt in a project folder against the shared warehouse and returns what it printed."""
-    target = tmp_path_factory.mktemp("dbt")
+class Dbt:
+    """dbt in a project folder, against a warehouse.
 
-    def run(
-        project: Path, *arguments: str, fails: bool = False, variables: Sequence[tuple[str, str]] = ()
-    ) -> str:
+    Args:
+        warehouse: It must run.
+        project: The project folder, with its profiles.yml.
+        catalog: Where the project builds.
+    """
+
+    def __init__(self, warehouse: RunningWarehouse, project: Path, catalog: str) -> None:
+        self.warehouse = warehouse
+        self.project = project
+        self.catalog = catalog
+        self.target = project / "target"
+
+    def run(self, *commands: Sequence[str]) -> list[tuple[bool, str]]:
+        """Run commands in one process; gives success and output of each."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("DBT_", "ORDERS_", "PROBE_"))}
-        environment = {
-            **inherited,
-            **warehouse.environment,
-            "DBT_PROFILES_DIR": str(project),
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            **dict(variables),
-        }
+        outcomes = self.project / "outcomes.json"
         done = subprocess.run(
-            [Path(sys.executable).with_name("dbt"), "--no-use-colors", *arguments]
-            + ["--target-path", str(target / project.name), "--log-path", str(target / "logs")],
-            cwd=project,
-            env=environment,
+            [sys.executable, str(Path(__file__).with_name("run_commands.py")), str(outcomes)],
+            input=json.dumps([list(command) for command in commands]),
+            cwd=self.project,
+            env={
+                **inherited,
+                **self.warehouse.environment,
+                "DBT_PROFILES_DIR": str(self.project),
+                "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+                "PROBE_CATALOG": self.catalog,
+            },
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=280,
             check=False,
         )
-        assert (done.returncode != 0) == fails, done.stdout[-6000:] + done.stderr[-2000:]
-        return done.stdout
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return [(success, text) for success, text in json.loads(outcomes.read_text())]
 
-    run.target = lambda project: target / project.name  # type: ignore[attr-defined]
-    return run
+    def succeed(self, *commands: Sequence[str]) -> list[str]:
+        """As `run`, but every command must succeed."""
+        outcomes = self.run(*commands)
+        for command, (success, text) in zip(commands, outcomes, strict=True):
+            assert success, f"dbt {' '.join(command)}\n{text[-6000:]}"
+        return [text for _, text in outcomes]

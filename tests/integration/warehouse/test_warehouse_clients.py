@@ -1,0 +1,179 @@
+"""Guards the server: who gets in, results larger than a reply, cancel, sessions beside each other, REST."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+import time
+from typing import Any
+
+import psutil
+import pytest
+import requests
+from databricks import sql
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.service.sql import Disposition, StatementParameterListItem, StatementState
+
+
+def _get(warehouse: Any, path: str, token: str | None) -> requests.Response:
+    host = warehouse.environment["DBT_HOST"]
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return requests.get(f"https://{host}{path}", headers=headers, verify=warehouse.environment["ORDERS_WAREHOUSE_CA"], timeout=10)
+
+
+def test_only_the_token_opens_the_door(warehouse: Any, client: Any) -> None:
+    """Guards TLS, the token, file modes, loopback, and that neither token nor bound values are in the log."""
+    token = warehouse.environment["DBT_ACCESS_TOKEN"]
+    with pytest.raises(sql.Error, match="Invalid access token"):
+        warehouse.connect(token="dapi-wrong")
+    for path in ("/api/2.0/sql/warehouses", "/anything"):
+        assert _get(warehouse, path, None).status_code == 403
+        assert _get(warehouse, path, token[:-1]).status_code == 403
+    assert _get(warehouse, "/api/2.0/sql/warehouses", token).json()["warehouses"][0]["state"] == "RUNNING"
+    assert _get(warehouse, "/api/2.1/jobs/list", token).status_code == 404
+    with pytest.raises(requests.exceptions.SSLError):
+        requests.get(f"https://{warehouse.environment['DBT_HOST']}/", timeout=10, verify=True)
+    run = warehouse.home / "run"
+    assert stat.S_IMODE(run.stat().st_mode) == 0o700
+    for name in ("warehouse-key.pem", "warehouse-token", "warehouse-cert.pem"):
+        assert stat.S_IMODE((run / name).stat().st_mode) == 0o600, name
+    listening = [c.laddr.ip for c in psutil.Process(warehouse.process.pid).net_connections() if c.status == "LISTEN"]
+    assert set(listening) == {"127.0.0.1"}
+    client.rows("SELECT :secret AS a", {"secret": "hunter-2"})
+    for file in (warehouse.home / "logs").iterdir():
+        text = file.read_text(errors="replace")
+        assert token not in text, file
+        assert "hunter-2" not in text, file
+
+
+def test_long_results_stream_in_limited_memory(warehouse: Any, client: Any) -> None:
+    """Guards a million wide rows over many replies: all of them, once, in order, without keeping them in the server."""
+    server = psutil.Process(warehouse.process.pid)
+    client.rows("SELECT 1 AS warm")
+    before = server.memory_info().rss
+    with client.connection.cursor(arraysize=50_000) as cursor:
+        cursor.execute("SELECT id, repeat('x', 150) AS filler, cast(id AS decimal(18,2)) AS d FROM range(1000000) ORDER BY id")
+        seen, peak = 0, before
+        while (table := cursor.fetchmany_arrow(100_000)).num_rows:
+            assert table.column("id")[0].as_py() == seen
+            seen += table.num_rows
+            peak = max(peak, server.memory_info().rss)
+            if seen == 200_000:  # another session works while this result is half read
+                with warehouse.connect() as other, other.cursor() as quick:
+                    quick.execute("SELECT 1 AS a")
+                    assert quick.fetchall()[0][0] == 1
+    assert seen == 1_000_000
+    assert (peak - before) / 2**20 < 110, "the server kept the result (about 180 MB) instead of passing it on"
+
+
+def test_cancel_stops_a_statement(client: Any) -> None:
+    """Guards that a canceled statement ends early with the right error, and leaves the session usable."""
+    outcome: list[str] = []
+    cursor = client.connection.cursor()
+
+    def run() -> None:
+        try:
+            cursor.execute("SELECT count(*) AS n FROM range(20000000000) WHERE sha2(cast(id AS string), 256) LIKE 'aaaa%'")
+            outcome.append("finished")
+        except sql.Error as error:
+            outcome.append(str(error))
+
+    thread = threading.Thread(target=run)
+    started = time.monotonic()
+    thread.start()
+    while cursor.active_command_id is None and time.monotonic() - started < 30:
+        time.sleep(0.1)
+    cursor.cancel()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert outcome
+    assert outcome != ["finished"]
+    assert client.rows("SELECT 1 AS a") == [(1,)]
+
+
+def test_concurrent_writers_lose_nothing(warehouse: Any, client: Any) -> None:
+    """Guards writers of one table: each waits for the other, every row is there once, every merge counts."""
+    client.run("CREATE TABLE t (k INT, n INT)", "INSERT INTO t VALUES (0, 0)")
+    schema = client.rows("SELECT current_schema()")[0][0]
+    errors: list[str] = []
+
+    def work(number: int) -> None:
+        try:
+            with warehouse.connect(schema=schema) as connection, connection.cursor() as cursor:
+                for i in range(3):
+                    cursor.execute(f"INSERT INTO t VALUES ({number * 10 + i + 1}, 1)")
+                    cursor.execute("MERGE INTO t USING (SELECT 0 AS k) s ON t.k = s.k WHEN MATCHED THEN UPDATE SET n = t.n + 1")
+        except sql.Error as error:
+            errors.append(str(error))
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert client.rows("SELECT count(*) AS c, count(DISTINCT k) AS k, max(n) AS n FROM t") == [(13, 13, 12)]
+
+
+def test_statement_execution_api(warehouse: Any, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards the REST API through databricks-sdk: parameters, chunks, types as text, failures, limits."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", warehouse.environment["REQUESTS_CA_BUNDLE"])
+    schema = client.rows("SELECT current_schema()")[0][0]
+    client.run("CREATE TABLE t AS SELECT id, cast(id AS decimal(18,2)) AS price FROM range(12000)")
+    workspace = WorkspaceClient(
+        host=f"https://{warehouse.environment['DBT_HOST']}", token=warehouse.environment["DBT_ACCESS_TOKEN"], auth_type="pat"
+    )
+    api = workspace.statement_execution
+    answer = api.execute_statement(
+        "SELECT id, price, array(1, NULL) AS a, cast('2024-01-01' AS timestamp) AS t FROM t WHERE id < :n ORDER BY id",
+        "local",
+        catalog="ecommerce_local",
+        schema=schema,
+        parameters=[StatementParameterListItem(name="n", value="11000", type="INT")],
+        disposition=Disposition.INLINE,
+    )
+    assert answer.status.state is StatementState.SUCCEEDED
+    assert [c.type_text for c in answer.manifest.schema.columns] == ["BIGINT", "DECIMAL(18,2)", "ARRAY<INT>", "TIMESTAMP"]
+    assert answer.result.data_array[1] == ["1", "1.00", "[1,null]", "2024-01-01T00:00:00.000Z"]
+    rows = list(answer.result.data_array)
+    chunk = answer.result
+    while chunk.next_chunk_index is not None:
+        chunk = api.get_statement_result_chunk_n(answer.statement_id, chunk.next_chunk_index)
+        rows += chunk.data_array
+    assert [int(row[0]) for row in rows] == list(range(11000))
+    failed = api.execute_statement("SELECT * FROM nothing", "local")
+    assert failed.status.state is StatementState.FAILED
+    assert "TABLE_OR_VIEW_NOT_FOUND" in failed.status.error.message
+    limited = api.execute_statement("SELECT * FROM range(100)", "local", row_limit=7)
+    assert (len(limited.result.data_array), limited.manifest.truncated) == (7, True)
+    slow = api.execute_statement(
+        "SELECT count(*) FROM range(20000000000) WHERE sha2(cast(id AS string), 256) LIKE 'aaaa%'", "local", wait_timeout="0s"
+    )
+    api.cancel_execution(slow.statement_id)
+    for _ in range(100):
+        state = api.get_statement(slow.statement_id).status.state
+        if state not in (StatementState.PENDING, StatementState.RUNNING):
+            break
+        time.sleep(0.1)
+    assert state is StatementState.CANCELED
+
+
+def test_a_session_can_ask_for_its_result_later(client: Any) -> None:
+    """Guards the asynchronous calls of the connector: handle first, result when it is wanted."""
+    with client.connection.cursor() as cursor:
+        cursor.execute_async("SELECT sum(id) AS s FROM range(1000)")
+        cursor.get_async_execution_result()
+        assert cursor.fetchall()[0][0] == 499500
+
+
+def test_every_statement_is_in_the_log(warehouse: Any, client: Any) -> None:
+    """Guards logs/statements.jsonl: outcome, duration, error and what was only recorded."""
+    client.run("CREATE TABLE logged (a INT)", "ALTER TABLE logged SET TAGS ('x' = 'y')")
+    client.error("SELECT * FROM not_logged_anywhere")
+    entries = [json.loads(line) for line in (warehouse.home / "logs" / "statements.jsonl").read_text().splitlines()]
+    by_text = {entry["statement"]: entry for entry in entries}
+    assert by_text["CREATE TABLE logged (a INT)"]["outcome"] == "ok"
+    assert by_text["ALTER TABLE logged SET TAGS ('x' = 'y')"]["outcome"] == "recorded"
+    failed = by_text["SELECT * FROM not_logged_anywhere"]
+    assert (failed["outcome"], "42P01" in failed["error"], failed["seconds"] >= 0) == ("failed", True, True)
