@@ -20,7 +20,7 @@ docs: $(STAMP) ## the dbt docs site; then: eval "$$(.venv/bin/orders env)" && .v
 	@$(ORDERS) docs
 
 clean: ## stop the local workspace and delete it, with everything that was built
-	@if [ -x $(ORDERS) ]; then $(ORDERS) down; fi
+	@if [ -x $(ORDERS) ]; then $(ORDERS) down --force; fi
 	rm -rf .workspace target logs dist build
 
 ##@ Develop

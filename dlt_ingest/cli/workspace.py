@@ -26,13 +26,14 @@ def up() -> None:
 
 
 @click.command()
-def down() -> None:
+@click.option("--force", is_flag=True, help="Stop it under a command that is using it, too.")
+def down(force: bool) -> None:
     """Stop the local workspace; its data stays."""
     from local_workspace.workspace import Workspace
 
     project = Project.find()
     project.require_local("down")
-    stopped = Workspace.down(project.layout)
+    stopped = Workspace.down(project.layout, force=force)
     console.print(f"The workspace in {project.home} {'is stopped' if stopped else 'was not running'}.")
 
 
