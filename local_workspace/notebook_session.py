@@ -28,7 +28,7 @@ def open_session(address: str, catalog: Catalog, *, default_catalog: str) -> Spa
         EngineError: The engine is gone.
     """
     spark = connect(address)
-    tables = [table for name in catalog.catalogs() for table in catalog.tables(name)]
+    tables = [table for known in catalog.catalogs() for table in catalog.tables(known.catalog)]
     for schema in sorted({(table.name.catalog.lower(), table.name.schema.lower()) for table in tables}):
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS {_quoted(*schema)}")
     for table in tables:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import click
 from dlt_ingest.cli.console import console, step
 from dlt_ingest.cli.project import Project
 from dlt_ingest.errors import OrdersError
+from dlt_ingest.sql_client import first_line
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 class NotebookFailedError(OrdersError):
     """A cell of a notebook failed. Whoever wrote the notebook, or the data it checks, must act."""
 
+
+# A cell of these notebooks takes seconds; one that hangs must not hang a build for ever.
+CELL_SECONDS = 300
 
 # What Databricks gives to every notebook. It is run before the first cell and is in no file.
 _SETUP = "from dlt_ingest.cli.notebook import session as _session\nspark = _session()"
@@ -45,37 +50,52 @@ def notebook(notebooks: tuple[Path, ...], out: Path | None) -> None:
 def execute(project: Project, path: Path, folder: Path) -> Path:
     """Execute one notebook in a kernel of this environment and write the copy with its outputs.
 
+    The copy is written also when a cell fails: it shows how far the notebook came, and with which figures.
+
     Raises:
         NotebookFailedError: With the error of the cell that failed.
     """
     import nbformat
     from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
+    from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
 
     document = nbformat.read(path, as_version=4)
     document.cells.insert(0, nbformat.v4.new_code_cell(_SETUP))
     os.environ["ORDERS_CATALOG"] = project.settings.catalog
     client = NotebookClient(
         document,
-        timeout=300,
+        timeout=CELL_SECONDS,
         kernel_name="python3",
-        resources={"metadata": {"path": str(project.root)}},
+        # As on Databricks, where a notebook starts in its own folder.
+        resources={"metadata": {"path": str(path.resolve().parent)}},
         kernel_manager_class="jupyter_client.AsyncKernelManager",
     )
+    manager = client.create_kernel_manager()
     # This environment's own Python, whatever kernel of that name the user has installed elsewhere.
-    client.create_kernel_manager().kernel_spec.argv[0] = sys.executable
-    try:
-        client.execute()
-    except CellExecutionError as error:
-        raise NotebookFailedError(
-            f"A cell of {path.name} failed",
-            got=f"{error.ename}: {error.evalue}",
-            next_step="Mend the cell, or the data that it checks",
-        ) from None
+    if manager.kernel_spec is not None:
+        manager.kernel_spec.argv[0] = sys.executable
+    target = folder / path.name
+    failure: str | None = None
+    # Unix sockets in a folder that only this user can enter; a kernel on TCP runs code for whoever reaches its ports.
+    with tempfile.TemporaryDirectory(prefix="orders-kernel-") as sockets:
+        manager.transport = "ipc"
+        manager.connection_file = str(Path(sockets) / "kernel.json")
+        try:
+            client.execute()
+        except CellExecutionError as error:
+            failure = f"{error.ename}: {error.evalue}"
+        except (CellControlSignal, DeadKernelError) as error:
+            failure = first_line(error)
     del document.cells[0]
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / path.name
     nbformat.write(document, target)
+    if failure is not None:
+        raise NotebookFailedError(
+            f"A cell of {path.name} failed",
+            got=failure,
+            consequence="The cells after it were not run",
+            next_step=f"Look at {target}, then mend the cell, or the data that it checks",
+        )
     return target
 
 

@@ -1,8 +1,7 @@
-"""Reading AI/BI dashboard files (`*.lvdash.json`) into the few facts that drawing them needs.
+"""AI/BI dashboard files read into the few facts that drawing them needs.
 
-The format is Databricks' serialized dashboard (documentation: "Lakeview API", "Dashboards as code in bundles"). Only what
-our dashboards use is read; anything else is refused by name, so that the page never silently shows less than Databricks
-would.
+What the page cannot draw is refused by its place in the file (see `file_format`): a widget type, a setting, a computed
+field. The page never silently shows less than Databricks would.
 """
 
 from __future__ import annotations
@@ -10,23 +9,31 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from dlt_ingest.dashboards.file_format import (
+    ChartSpec,
+    DashboardFile,
+    DataWidget,
+    FilterSpec,
+    Placed,
+    QueryField,
+    TextWidget,
+)
 from dlt_ingest.errors import ConfigurationError
 
-CHARTS = ("bar", "line", "area", "heatmap", "pie", "scatter")
-FILTERS = ("filter-date-range-picker", "filter-single-select")
-SUPPORTED = ("counter", "table", "text", *CHARTS, *FILTERS)
+SUFFIX = ".lvdash.json"
 AGGREGATES = ("SUM", "AVG", "MIN", "MAX", "COUNT")
+_NAMES = "|".join(AGGREGATES)
 _COLUMN = re.compile(r"^`([^`]+)`$")
-_AGGREGATE = re.compile(rf"^({'|'.join(AGGREGATES)})\(`([^`]+)`\)$", re.IGNORECASE)
-_RATIO = re.compile(
-    rf"^try_divide\(({'|'.join(AGGREGATES)})\(`([^`]+)`\),\s*({'|'.join(AGGREGATES)})\(`([^`]+)`\)\)$",
-    re.IGNORECASE,
-)
-_ASSOCIATIVITY = re.compile(r"^COUNT_IF\(`associative_filter_predicate_group`\)$")
+_AGGREGATE = re.compile(rf"^({_NAMES})\(`([^`]+)`\)$", re.IGNORECASE)
+_RATIO = re.compile(rf"^try_divide\(({_NAMES})\(`([^`]+)`\),\s*({_NAMES})\(`([^`]+)`\)\)$", re.IGNORECASE)
+# The editor adds this field to every filter query; it narrows the filter's own list of values and draws nothing.
+_ASSOCIATIVITY = "COUNT_IF(`associative_filter_predicate_group`)"
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,11 @@ class Field:
     aggregate: str | None
     divisor: Field | None = None
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The dataset's columns that it needs."""
+        return (self.column, *(self.divisor.columns if self.divisor else ()))
+
 
 @dataclass(frozen=True)
 class Widget:
@@ -52,29 +64,29 @@ class Widget:
 
     Attributes:
         name: Unique in its dashboard.
-        kind: One of `SUPPORTED`.
+        kind: Widget type as in the file, or `text`.
+        position: Column, row, width and height on a grid of six columns.
         title: Heading shown above it; empty for none.
         description: Line below the heading; empty for none.
-        dataset: Name of the dataset it draws; None for text and filters over several datasets.
+        dataset: Name of the dataset it draws; None for text and filters.
         fields: Its values by name.
         encodings: Which field is x, y, colour and so on, as in the file.
-        mark: Layout of bars (stack or group), as in the file.
-        position: Column, row, width and height on a grid of six columns.
+        mark: Layout and colours of series, as in the file.
         text: Markdown of a text widget.
         filters: For a filter, the column to filter by dataset name.
     """
 
     name: str
     kind: str
-    title: str
-    description: str
-    dataset: str | None
-    fields: Mapping[str, Field]
-    encodings: Mapping[str, Any]
-    mark: Mapping[str, Any]
     position: Mapping[str, int]
-    text: str
-    filters: Mapping[str, str]
+    title: str = ""
+    description: str = ""
+    dataset: str | None = None
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    encodings: Mapping[str, Any] = field(default_factory=dict)
+    mark: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
+    filters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,91 +117,113 @@ class Dashboard:
         """Read one file.
 
         Raises:
-            ConfigurationError: If it is not JSON, or uses a widget, field expression or dataset that cannot be drawn here.
+            ConfigurationError: If it is not JSON, or uses a widget, setting, field or dataset that cannot be drawn here.
         """
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise _fault(path, "is not a readable dashboard", got=str(error)) from None
-        datasets = {
-            d["name"]: "".join(d.get("queryLines") or [d.get("query", "")]) for d in document["datasets"]
-        }
+            document = DashboardFile.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise _fault(path, "cannot be read", got=str(error)) from None
+        except ValidationError as error:
+            raise _refusal(path, error) from None
+        datasets = {dataset.name: "".join(dataset.queryLines) for dataset in document.datasets}
         pages = tuple(
             Page(
-                name=page["name"],
-                title=page.get("displayName", page["name"]),
-                widgets=tuple(_widget(path, item, datasets) for item in page["layout"]),
+                page.name,
+                page.displayName or page.name,
+                tuple(_widget(path, p, datasets) for p in page.layout),
             )
-            for page in document["pages"]
+            for page in document.pages
         )
-        return cls(name=path.name.removesuffix(".lvdash.json"), datasets=datasets, pages=pages)
+        return cls(name=path.name.removesuffix(SUFFIX), datasets=datasets, pages=pages)
 
 
-def _widget(path: Path, item: Mapping[str, Any], datasets: Mapping[str, str]) -> Widget:
-    widget, position = item["widget"], item["position"]
-    name = widget["name"]
-    lines = widget.get("multilineTextboxSpec", {}).get("lines")
-    if lines is not None:
-        return Widget(name, "text", "", "", None, {}, {}, {}, position, "".join(lines), {})
-    spec = widget["spec"]
-    kind = spec["widgetType"]
-    if kind not in SUPPORTED:
-        raise _fault(
-            path,
-            f"widget {name} has a type that this page cannot draw",
-            got=kind,
-            allowed=", ".join(SUPPORTED),
-        )
-    queries = widget.get("queries", [])
-    for query in queries:
-        if query["query"]["datasetName"] not in datasets:
+def _widget(path: Path, placed: Placed, datasets: Mapping[str, str]) -> Widget:
+    widget, position = placed.widget, placed.position.model_dump()
+    if isinstance(widget, TextWidget):
+        return Widget(widget.name, "text", position, text="".join(widget.multilineTextboxSpec.lines))
+    for named in widget.queries:
+        if named.query.datasetName not in datasets:
             raise _fault(
                 path,
-                f"widget {name} names a dataset that is not there",
-                got=query["query"]["datasetName"],
+                f"widget {widget.name} names a dataset that is not there",
+                got=named.query.datasetName,
                 allowed=", ".join(datasets),
             )
-    frame = spec.get("frame", {})
-    filters: dict[str, str] = {}
-    fields: dict[str, Field] = {}
-    for query in queries:
-        read = [
-            _field(path, name, f)
-            for f in query["query"]["fields"]
-            if not _ASSOCIATIVITY.match(f["expression"])
-        ]
-        if kind in FILTERS:
-            filters[query["query"]["datasetName"]] = read[0].column
-        fields.update({f.name: f for f in read})
-    return Widget(
-        name=name,
-        kind=kind,
-        title=frame.get("title", "") if frame.get("showTitle") else "",
-        description=frame.get("description", "") if frame.get("showDescription") else "",
-        dataset=queries[0]["query"]["datasetName"] if queries and kind not in FILTERS else None,
-        fields=fields,
-        encodings=spec.get("encodings", {}),
-        mark=spec.get("mark", {}),
-        position=position,
-        text="",
-        filters=filters,
+    frame = widget.spec.frame
+    common = Widget(
+        widget.name,
+        widget.spec.widgetType,
+        position,
+        title=frame.title if frame.showTitle else "",
+        description=frame.description if frame.showDescription else "",
+        encodings=widget.spec.encodings.model_dump(exclude_none=True),
+    )
+    if isinstance(widget.spec, FilterSpec):
+        return replace(common, filters=_filters(path, widget))
+    query = widget.queries[0].query
+    fields = [_field(path, widget.name, f) for f in query.fields]
+    return replace(
+        common,
+        dataset=query.datasetName,
+        fields={f.name: f for f in fields},
+        mark=widget.spec.mark.model_dump() if isinstance(widget.spec, ChartSpec) else {},
     )
 
 
-def _field(path: Path, widget: str, field: Mapping[str, str]) -> Field:
-    expression = field["expression"].strip()
+def _filters(path: Path, widget: DataWidget) -> dict[str, str]:
+    filters = {}
+    for named in widget.queries:
+        columns = [
+            _field(path, widget.name, f) for f in named.query.fields if f.expression.strip() != _ASSOCIATIVITY
+        ]
+        if len(columns) != 1 or columns[0].aggregate:
+            raise _fault(
+                path,
+                f"filter {widget.name} does not filter one column of {named.query.datasetName}",
+                got=", ".join(f.expression for f in named.query.fields),
+                allowed="one column in backticks for each dataset",
+            )
+        filters[named.query.datasetName] = columns[0].column
+    return filters
+
+
+def _field(path: Path, widget: str, query_field: QueryField) -> Field:
+    name, expression = query_field.name, query_field.expression.strip()
     if match := _COLUMN.match(expression):
-        return Field(field["name"], match[1], None)
+        return Field(name, match[1], None)
     if match := _AGGREGATE.match(expression):
-        return Field(field["name"], match[2], match[1].upper())
+        return Field(name, match[2], match[1].upper())
     if match := _RATIO.match(expression):
-        return Field(field["name"], match[2], match[1].upper(), Field("divisor", match[4], match[3].upper()))
+        return Field(name, match[2], match[1].upper(), Field("divisor", match[4], match[3].upper()))
     raise _fault(
         path,
         f"widget {widget} computes a field in a way that this page cannot",
         got=expression,
         allowed=f"a column in backticks, one of {', '.join(AGGREGATES)} of it, or try_divide of two of these",
     )
+
+
+def _refusal(path: Path, error: ValidationError) -> ConfigurationError:
+    first = error.errors(include_url=False, include_context=False)[0]
+    if first["type"] == "json_invalid":
+        return _fault(path, "is not JSON", got=first["msg"])
+    place = ".".join(str(step) for step in first["loc"] if step not in ("data", "text"))
+    return _fault(
+        path,
+        f"{_name_of_widget(path, first['loc'])}{place}: {first['msg']}",
+        got=json.dumps(first["input"], default=str)[:200],
+    )
+
+
+def _name_of_widget(path: Path, place: tuple[int | str, ...]) -> str:
+    """The name of the widget that a place in the file is in, since nobody counts widgets."""
+    try:
+        part = json.loads(path.read_bytes())
+        for step in place[: place.index("widget") + 1]:
+            part = part[step]
+        return f"widget {part['name']}, "
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def _fault(path: Path, what: str, *, got: str, allowed: str | None = None) -> ConfigurationError:

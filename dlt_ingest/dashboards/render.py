@@ -6,8 +6,12 @@ Nothing in it names an outside address: the plotting library (plotly.js, MIT) co
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
-from collections.abc import Callable, Sequence
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -18,6 +22,7 @@ from typing import Any
 import pyarrow as pa
 
 from dlt_ingest.dashboards.definition import Dashboard
+from dlt_ingest.errors import ConfigurationError
 
 
 def render(
@@ -35,6 +40,9 @@ def render(
         source: Where the data is from, shown to the reader, for example `ecommerce_local`.
         now: Time shown as the time of the data, UTC; the present when None.
 
+    Raises:
+        ConfigurationError: If a widget names a column that its dataset has not.
+
     Returns:
         HTML text of about 5 MB plus the data, most of it the plotting library.
     """
@@ -46,13 +54,17 @@ def render(
         "dashboards": [_content(dashboard, query) for dashboard in dashboards],
     }
     part = resources.files("dlt_ingest.dashboards") / "page"
+    plotly, script = get_plotlyjs(), (part / "page.js").read_text(encoding="utf-8")
+    pieces = {
+        "STYLE": (part / "page.css").read_text(encoding="utf-8"),
+        "HASHES": f"{_source_hash(plotly)} {_source_hash(script)}",
+        "PLOTLY": plotly,
+        "CONTENT": _script_safe(json.dumps(content, ensure_ascii=False, separators=(",", ":"))),
+        "SCRIPT": script,
+    }
     template = (part / "page.html").read_text(encoding="utf-8")
-    return (
-        template.replace("/*STYLE*/", (part / "page.css").read_text(encoding="utf-8"))
-        .replace("/*PLOTLY*/", get_plotlyjs())
-        .replace("/*CONTENT*/", _script_safe(json.dumps(content, ensure_ascii=False, separators=(",", ":"))))
-        .replace("/*SCRIPT*/", (part / "page.js").read_text(encoding="utf-8"))
-    )
+    # In one pass: what is put in is never looked at again, whatever a product is called.
+    return re.sub(r"/\*([A-Z]+)\*/", lambda place: pieces[place[1]], template)
 
 
 def write(page: str, folder: Path) -> Path:
@@ -66,19 +78,37 @@ def write(page: str, folder: Path) -> Path:
 
 
 def _content(dashboard: Dashboard, query: Callable[[str], pa.Table]) -> dict[str, Any]:
-    datasets = {}
-    for name, sql in dashboard.datasets.items():
-        table = query(sql)
-        datasets[name] = {
-            "columns": table.column_names,
-            "rows": [[_plain(v) for v in row.values()] for row in table.to_pylist()],
-        }
+    tables = {name: query(sql) for name, sql in dashboard.datasets.items()}
+    _require_columns(dashboard, {name: table.column_names for name, table in tables.items()})
     return {
         "name": dashboard.name,
         "title": dashboard.name.replace("_", " ").capitalize(),
         "pages": [asdict(page) for page in dashboard.pages],
-        "datasets": datasets,
+        "datasets": {
+            name: {
+                "columns": table.column_names,
+                "rows": [[_plain(v) for v in row.values()] for row in table.to_pylist()],
+            }
+            for name, table in tables.items()
+        },
     }
+
+
+def _require_columns(dashboard: Dashboard, columns: Mapping[str, Sequence[str]]) -> None:
+    for page in dashboard.pages:
+        for widget in page.widgets:
+            needed = [(name, column) for name, column in widget.filters.items()]
+            if widget.dataset is not None:
+                needed += [(widget.dataset, c) for field in widget.fields.values() for c in field.columns]
+            for name, column in needed:
+                if column not in columns[name]:
+                    raise ConfigurationError(
+                        f"Dashboard {dashboard.name}, widget {widget.name}: dataset {name} has no such column",
+                        got=column,
+                        allowed=", ".join(columns[name]),
+                        consequence="the dashboard was not drawn",
+                        next_step="mend the widget or the SQL of its dataset in the dashboard's file",
+                    )
 
 
 def _plain(value: object) -> object:
@@ -88,6 +118,8 @@ def _plain(value: object) -> object:
     """
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None  # JSON has no other
     if isinstance(value, datetime):
         return value.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
     if isinstance(value, date):
@@ -98,3 +130,8 @@ def _plain(value: object) -> object:
 def _script_safe(text: str) -> str:
     """JSON that cannot end the script element it stands in, whatever a customer wrote into a field."""
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _source_hash(script: str) -> str:
+    """A script as the page's content security policy names it, so that no other script ever runs (W3C, CSP Level 3)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

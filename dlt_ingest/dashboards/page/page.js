@@ -6,8 +6,10 @@
   const root = document.documentElement;
   const board = document.getElementById("board");
   const state = { dashboard: 0, page: 0, filters: {} };
-  const PALETTE = ["#1f6feb", "#e8833a", "#2da44e", "#c9484f", "#8957e5", "#1b9aaa", "#b08800", "#d64f9b"];
-  const PALETTE_DARK = ["#6cb0ff", "#f0a868", "#57c878", "#f07b80", "#b794f6", "#4fc3d0", "#dcb53c", "#f08bc4"];
+  const PALETTE = ["#2f7de1", "#d98324", "#2da44e", "#d1434b", "#8957e5", "#1b9aaa", "#b08800", "#d64f9b"];
+  const PALETTE_DARK = ["#5aa2f5", "#f0a868", "#57c878", "#f07b80", "#b794f6", "#4fc3d0", "#dcb53c", "#f08bc4"];
+  const GOOD = ["succeeded", "fresh"];
+  const BAD = ["failed", "stale", "never loaded", "worse", "newly failing", "interrupted"];
 
   const isDark = () => root.dataset.theme === "dark";
   const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();
@@ -24,10 +26,10 @@
 
   function rowsOf(dashboard, name) {
     const dataset = dashboard.datasets[name];
-    const active = Object.entries(state.filters).filter(([column]) => dataset.columns.includes(column));
     const at = Object.fromEntries(dataset.columns.map((column, index) => [column, index]));
+    const active = Object.values(state.filters).filter((filter) => name in filter.columns);
     return dataset.rows
-      .filter((row) => active.every(([column, test]) => test(row[at[column]])))
+      .filter((row) => active.every((filter) => filter.keeps(row[at[filter.columns[name]]])))
       .map((row) => Object.fromEntries(dataset.columns.map((column, index) => [column, row[index]])));
   }
 
@@ -95,89 +97,203 @@
     return found ? found.color : palette[index % palette.length];
   }
 
-  function series(widget, rows) {
-    const { x, y, color } = widget.encodings;
-    const horizontal = x.scale && x.scale.type === "quantitative" && !(y.scale && y.scale.type === "quantitative");
-    const ascending = (a, b) => (a[x.fieldName] < b[x.fieldName] ? -1 : a[x.fieldName] > b[x.fieldName] ? 1 : 0);
-    const descending = (a, b) => (b[x.fieldName] ?? 0) - (a[x.fieldName] ?? 0);
-    const sorted = x.scale && x.scale.sort ? rows : [...rows].sort(horizontal ? descending : ascending);
-    const list = [];
-    const add = (name, part, field, index, mappings) => {
-      const fill = colourOf(mappings, name, index);
-      const points = { x: part.map((r) => r[horizontal ? field : x.fieldName]), y: part.map((r) => r[horizontal ? y.fieldName : field]) };
-      const trace = { ...points, name: name === null ? "none" : String(name) };
-      if (widget.kind === "bar") Object.assign(trace, { type: "bar", orientation: horizontal ? "h" : "v", marker: { color: fill } });
-      if (widget.kind === "scatter") Object.assign(trace, { type: "scatter", mode: "markers", marker: { color: fill, size: 8 } });
-      if (widget.kind === "line") Object.assign(trace, { type: "scatter", mode: points.x.length < 3 ? "lines+markers" : "lines", line: { color: fill, width: 2 } });
-      if (widget.kind === "area") Object.assign(trace, { type: "scatter", mode: "lines", stackgroup: "one", line: { color: fill, width: 1 } });
-      list.push(trace);
-    };
-    if (color && color.fieldName) {
-      const mappings = (color.scale && color.scale.mappings) || [];
-      const order = mappings.map((m) => m.value);
-      const names = [...new Set(sorted.map((r) => r[color.fieldName]))];
-      names.sort((a, b) => order.indexOf(a) - order.indexOf(b));
-      names.forEach((name, index) =>
-        add(name, sorted.filter((r) => r[color.fieldName] === name), horizontal ? x.fieldName : y.fieldName, index, mappings));
-    } else if (y.fields) {
-      y.fields.forEach((field, index) => add(field.displayName || field.fieldName, sorted, field.fieldName, index));
-    } else {
-      add((horizontal ? x : y).displayName || "", sorted, (horizontal ? x : y).fieldName, 0);
+  // The values of a categorical axis in the order that its scale asks for; measure gives the total of a value.
+  function ordered(values, scale, measure) {
+    const distinct = [...new Set(values)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+    const sort = (scale && scale.sort) || { by: "natural-order" };
+    if (sort.by === "custom-order") {
+      const place = (value) => (sort.orderedValues.includes(value) ? sort.orderedValues.indexOf(value) : Infinity);
+      return distinct.sort((a, b) => place(a) - place(b) || 0);
     }
-    return { list, horizontal };
+    if (sort.by === "x" || sort.by === "y") return distinct.sort((a, b) => measure(a) - measure(b));
+    if (sort.by === "x-reversed" || sort.by === "y-reversed") return distinct.sort((a, b) => measure(b) - measure(a));
+    return distinct;
   }
 
-  function layout(widget, extra) {
-    const axis = { gridcolor: css("--line"), zerolinecolor: css("--line"), automargin: true, title: { standoff: 8, font: { size: 11 } } };
-    const { x, y } = widget.encodings;
-    const title = (encoding) => (encoding && encoding.displayName ? { ...axis.title, text: encoding.displayName } : axis.title);
+  const MOMENT = /^\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?$/;
+
+  // Ticks of a categorical axis that can be read: moments in two short lines and not all of them, long names cut.
+  function ticks(values, room, letters) {
+    if (!values.length) return {};
+    if (values.every((value) => MOMENT.test(value))) {
+      const every = Math.ceil(values.length / Math.max(2, Math.floor(room / 75)));
+      const chosen = values.filter((_, index) => index % every === 0);
+      const month = (value) => new Date(`${value.slice(0, 10)}T00:00:00Z`)
+        .toLocaleDateString("en", { month: "short", day: "numeric", timeZone: "UTC" });
+      return { tickmode: "array", tickvals: chosen, ticktext: chosen.map((value) => `${month(value)}<br>${value.slice(11, 16)}`) };
+    }
+    const short = (value) => (String(value).length > letters ? `${String(value).slice(0, letters - 1)}…` : String(value));
+    const every = values.length * 22 > room && letters === Infinity ? Math.ceil((values.length * 22) / room) : 1;
+    const chosen = values.filter((_, index) => index % every === 0);
+    return { tickmode: "array", tickvals: chosen, ticktext: chosen.map(short) };
+  }
+
+  const DAY = 86400000;
+
+  // A time axis over a handful of days: plotly would tick it in hours and stretch one bar over the whole width.
+  function fewDays(values) {
+    const days = [...new Set(values)].sort();
+    if (days.length > 6 || !days.every((day) => /^\d{4}-\d\d-\d\d$/.test(day))) return {};
+    const [first, last] = [Date.parse(days[0]), Date.parse(days[days.length - 1])];
+    if (last - first > 30 * DAY) return {};
+    return { tickmode: "array", tickvals: days, tickformat: "%b %-d<br>%Y", range: [first - 3 * DAY, last + 3 * DAY] };
+  }
+
+  function series(widget, rows, dimension, measure, horizontal, categories) {
+    const { color, label } = widget.encodings;
+    const position = new Map((categories || []).map((value, index) => [value, index]));
+    const by = (a, b) => {
+      const [p, q] = [a[dimension.fieldName], b[dimension.fieldName]];
+      return categories ? position.get(p) - position.get(q) : p < q ? -1 : p > q ? 1 : 0;
+    };
+    const sorted = [...rows].sort(by);
+    const shownAs = measure.format;
+    const make = (name, part, fieldName, fill) => {
+      const along = part.map((r) => r[dimension.fieldName]);
+      const values = part.map((r) => r[fieldName]);
+      const texts = values.map((value) => shown(value, shownAs));
+      const trace = {
+        name, x: horizontal ? values : along, y: horizontal ? along : values, customdata: texts,
+        hovertemplate: `%{${horizontal ? "y" : "x"}}: %{customdata}<extra>${name.replace(/</g, "&lt;")}</extra>`,
+      };
+      if (widget.kind === "bar") {
+        Object.assign(trace, { type: "bar", orientation: horizontal ? "h" : "v", marker: { color: fill } });
+        if (label && label.show) Object.assign(trace, { text: texts, textposition: "outside", cliponaxis: false });
+      }
+      if (widget.kind === "scatter") Object.assign(trace, { type: "scatter", mode: "markers", marker: { color: fill, size: 8 } });
+      if (widget.kind === "line") {
+        Object.assign(trace, { type: "scatter", mode: part.length <= 40 ? "lines+markers" : "lines", line: { color: fill, width: 2 }, marker: { size: 5 } });
+      }
+      if (widget.kind === "area") Object.assign(trace, { type: "scatter", mode: "lines", stackgroup: "one", line: { color: fill, width: 1 } });
+      return trace;
+    };
+    const own = (widget.mark && widget.mark.colors) || [];
+    if (color && color.fieldName) {
+      const mappings = color.scale.mappings;
+      const order = mappings.map((m) => m.value);
+      const names = [...new Set(sorted.map((r) => r[color.fieldName]))].sort((a, b) => order.indexOf(a) - order.indexOf(b));
+      return names.map((name, index) =>
+        make(name === null ? "none" : String(name), sorted.filter((r) => r[color.fieldName] === name), measure.fieldName, colourOf(mappings, name, index)));
+    }
+    const fields = measure.fields || [measure];
+    return fields.map((f, index) => make(f.displayName || f.fieldName, sorted, f.fieldName, own[index] || colourOf([], null, index)));
+  }
+
+  const titleOf = (channel) => (channel && channel.displayName && !(channel.axis && channel.axis.hideTitle) ? channel.displayName : "");
+
+  function layout() {
+    const axis = { gridcolor: css("--line"), zerolinecolor: css("--line"), automargin: true, tickfont: { size: 11 } };
     return {
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: "system-ui, sans-serif", size: 12, color: css("--ink") },
-      margin: { l: 48, r: 12, t: 8, b: 36 }, hovermode: "closest", bargap: 0.15,
-      legend: { orientation: "h", y: 1.12, x: 0, font: { size: 11 } },
-      xaxis: { ...axis, title: title(x), nticks: 10, type: x && x.scale && x.scale.type === "categorical" ? "category" : undefined },
-      yaxis: { ...axis, title: title(y), tickformat: tickFormat(y && (y.format || (y.fields && y.fields[0].format))) },
-      ...extra,
+      margin: { l: 8, r: 14, t: 8, b: 8 }, hovermode: "closest", bargap: 0.18, showlegend: false,
+      legend: { orientation: "h", traceorder: "normal", y: 1.02, yanchor: "bottom", x: 0, font: { size: 11 } },
+      xaxis: { ...axis }, yaxis: { ...axis },
     };
   }
 
-  function drawChart(target, widget, rows) {
-    const e = widget.encodings;
-    let traces, extra = {};
-    if (widget.kind === "heatmap") {
-      const xs = [...new Set(rows.map((r) => r[e.x.fieldName]))].sort((a, b) => (a < b ? -1 : 1));
-      const ys = [...new Set(rows.map((r) => r[e.y.fieldName]))].sort((a, b) => (a < b ? -1 : 1));
-      const at = new Map(rows.map((r) => [JSON.stringify([r[e.x.fieldName], r[e.y.fieldName]]), r[e.color.fieldName]]));
-      const z = ys.map((yv) => xs.map((xv) => at.get(JSON.stringify([xv, yv])) ?? null));
-      const percent = e.color.format && e.color.format.type === "number-percent";
-      traces = [{
-        type: "heatmap", x: xs, y: ys, z, xgap: 1, ygap: 1, hoverongaps: false,
-        colorscale: isDark() ? [[0, "#16202c"], [1, "#6cb0ff"]] : [[0, "#eef4ff"], [1, "#1554b5"]],
-        colorbar: { thickness: 10, tickformat: percent ? ".0%" : undefined },
-        hovertemplate: `%{y}, %{x}: %{z${percent ? ":.1%" : ""}}<extra></extra>`,
-      }];
-      const categorical = { type: "category" };
-      const base = layout(widget, {});
-      extra = { xaxis: { ...base.xaxis, ...categorical }, yaxis: { ...base.yaxis, ...categorical, autorange: "reversed" } };
-    } else if (widget.kind === "pie") {
-      traces = [{
-        type: "pie", hole: 0.5, labels: rows.map((r) => r[e.color.fieldName]), values: rows.map((r) => r[e.angle.fieldName]),
-        marker: { colors: rows.map((r, i) => colourOf(e.color.scale && e.color.scale.mappings, r[e.color.fieldName], i)) },
-      }];
+  const titled = (axis, text) => (text ? { ...axis, title: { text, standoff: 8, font: { size: 11, color: css("--quiet") } } } : axis);
+
+  function heatmap(target, widget, rows) {
+    const { x, y, color } = widget.encodings;
+    const total = (channel) => (value) =>
+      rows.filter((r) => r[channel.fieldName] === value).reduce((sum, r) => sum + (r[color.fieldName] ?? 0), 0);
+    const xs = ordered(rows.map((r) => r[x.fieldName]), x.scale, total(x));
+    const ys = ordered(rows.map((r) => r[y.fieldName]), y.scale, total(y));
+    const at = new Map(rows.map((r) => [JSON.stringify([r[x.fieldName], r[y.fieldName]]), r[color.fieldName]]));
+    const z = ys.map((yv) => xs.map((xv) => at.get(JSON.stringify([xv, yv])) ?? null));
+    const text = z.map((line) => line.map((value) => (value === null ? "" : shown(value, color.format))));
+    const percent = color.format && color.format.type === "number-percent";
+    const base = layout();
+    // Figures in the cells where they fit.
+    const figures = target.clientWidth / (xs.length + 2) > 38 && (target.clientHeight - 60) / ys.length > 16;
+    const letters = Math.max(12, Math.floor(target.clientWidth / 16));
+    return {
+      traces: [{
+        type: "heatmap", x: xs, y: ys, z, text, xgap: 1, ygap: 1, hoverongaps: false, zmin: 0,
+        colorscale: isDark() ? [[0, "#1a2530"], [1, "#5aa2f5"]] : [[0, "#eef4fd"], [1, "#2465be"]],
+        colorbar: { thickness: 8, outlinewidth: 0, tickformat: percent ? ".2~%" : undefined, tickfont: { size: 10 },
+          title: { text: titleOf(color), side: "right", font: { size: 11, color: css("--quiet") } } },
+        ...(figures ? { texttemplate: "%{text}", textfont: { size: 10 } } : {}),
+        hovertemplate: "%{y}, %{x}: %{text}<extra></extra>",
+      }],
+      extra: {
+        ...base,
+        xaxis: titled({ ...base.xaxis, type: "category", showgrid: false, tickangle: 0, ...ticks(xs, target.clientWidth * 0.55, Infinity) }, titleOf(x)),
+        yaxis: titled({ ...base.yaxis, type: "category", showgrid: false, autorange: "reversed", ...ticks(ys, 1e9, letters) }, titleOf(y)),
+      },
+    };
+  }
+
+  function pie(widget, rows) {
+    const { angle, color } = widget.encodings;
+    return {
+      traces: [{
+        type: "pie", hole: 0.5, labels: rows.map((r) => r[color.fieldName]), values: rows.map((r) => r[angle.fieldName]),
+        marker: { colors: rows.map((r, i) => colourOf(color.scale.mappings, r[color.fieldName], i)) },
+      }],
+      extra: { ...layout(), showlegend: true },
+    };
+  }
+
+  function cartesian(target, widget, rows) {
+    const { x, y, label } = widget.encodings;
+    const horizontal = x.scale.type === "quantitative" && y.scale.type !== "quantitative";
+    const [dimension, measure] = horizontal ? [y, x] : [x, y];
+    const categorical = dimension.scale.type === "categorical";
+    const first = measure.fields ? measure.fields[0].fieldName : measure.fieldName;
+    const total = (value) => rows.filter((r) => r[dimension.fieldName] === value).reduce((sum, r) => sum + (r[first] ?? 0), 0);
+    const categories = categorical ? ordered(rows.map((r) => r[dimension.fieldName]), dimension.scale, total) : null;
+    const traces = series(widget, rows, dimension, measure, horizontal, categories);
+    const base = layout();
+    const labelled = label && label.show;
+    let along = { ...(horizontal ? base.yaxis : base.xaxis), showgrid: false };
+    if (categorical) {
+      const letters = horizontal ? Math.max(12, Math.floor(target.clientWidth / 15)) : Infinity;
+      Object.assign(along, { type: "category", tickangle: 0, categoryorder: "array", categoryarray: categories, ...ticks(categories, horizontal ? 1e9 : target.clientWidth, letters) });
     } else {
-      const { list, horizontal } = series(widget, rows);
-      traces = list;
-      extra = { showlegend: list.length > 1 };
-      if (widget.kind === "bar" && (!widget.mark || widget.mark.layout !== "group")) extra.barmode = "stack";
-      if (horizontal) {
-        const base = layout(widget, {});
-        extra.xaxis = { ...base.xaxis, tickformat: tickFormat(e.x.format), type: undefined };
-        extra.yaxis = { ...base.yaxis, type: "category", autorange: "reversed", tickformat: undefined };
-        extra.hovermode = "closest";
-      }
+      const few = fewDays(rows.map((r) => r[dimension.fieldName]));
+      Object.assign(along, { nticks: Math.max(3, Math.floor(target.clientWidth / 65)) }, few);
+      if (few.range && widget.kind === "bar") traces.forEach((trace) => { trace.width = 0.7 * DAY; });
     }
-    return Plotly.react(target, traces, layout(widget, extra), { displayModeBar: false, responsive: true });
+    if (horizontal) along.autorange = "reversed";
+    const format = measure.format;
+    let across = { ...(horizontal ? base.xaxis : base.yaxis), nticks: 6, rangemode: widget.kind === "bar" || widget.kind === "area" ? "tozero" : "normal" };
+    if (format && format.type === "number-percent") across.tickformat = ".2~%";
+    if (format && format.type === "number-currency") Object.assign(across, { tickformat: "~s", tickprefix: "$" });
+    if (labelled) {
+      // The bars carry their values; room for the longest of them stays free at the end of the axis.
+      const largest = Math.max(0, ...rows.map((r) => r[first] ?? 0));
+      Object.assign(across, { showticklabels: false, showgrid: false, zeroline: false });
+      if (largest > 0 && rows.every((r) => (r[first] ?? 0) >= 0)) across.range = [0, largest * (target.clientWidth < 420 ? 1.35 : 1.22)];
+    } else {
+      across = titled(across, titleOf(measure));
+    }
+    along = titled(along, titleOf(dimension));
+    const legend = traces.length > 1;
+    return {
+      traces,
+      extra: {
+        ...base, showlegend: legend, margin: { ...base.margin, t: legend ? 30 : 8 },
+        barmode: widget.mark && widget.mark.layout === "group" ? "group" : "stack",
+        xaxis: horizontal ? across : along, yaxis: horizontal ? along : across,
+      },
+    };
+  }
+
+  // A bar needs a line of text; where the box is too low for all bars it scrolls.
+  function makeRoom(target, widget, rows) {
+    const { x, y } = widget.encodings;
+    const horizontal = widget.kind === "bar" && x.scale.type === "quantitative" && y.scale.type === "categorical";
+    const lines = horizontal ? new Set(rows.map((r) => r[y.fieldName])).size : 0;
+    target.style.minHeight = lines > 8 ? `${lines * 17 + 16}px` : "";
+  }
+
+  function drawChart(target, widget, rows) {
+    if (widget.kind === "bar") makeRoom(target, widget, rows);
+    const { traces, extra } = widget.kind === "heatmap" ? heatmap(target, widget, rows)
+      : widget.kind === "pie" ? pie(widget, rows) : cartesian(target, widget, rows);
+    return Plotly.react(target, traces, extra, { displayModeBar: false, responsive: true });
   }
 
   // Widgets.
@@ -186,15 +302,19 @@
     const value = widget.encodings.value;
     const row = rows[value.rowNumber ? value.rowNumber - 1 : 0];
     const text = shown(row ? row[value.fieldName] : null, value.format);
-    box.append(element("div", { class: text.length > 8 ? "figure long" : "figure", text, title: text }));
+    const tone = GOOD.includes(text) ? " good" : BAD.includes(text) ? " bad" : "";
+    box.append(element("div", { class: (text.length > 7 ? "figure long" : "figure") + tone, text, title: text }));
   }
+
+  const cellClass = (value, numeric) =>
+    numeric ? "number" : GOOD.includes(value) ? "good" : BAD.includes(value) ? "bad" : "";
 
   function drawTable(box, widget, rows) {
     const columns = widget.encodings.columns;
     const numeric = (c) => rows.some((r) => typeof r[c.fieldName] === "number");
     const head = element("tr", {}, ...columns.map((c) => element("th", { text: c.displayName || c.fieldName, class: numeric(c) ? "number" : "" })));
     const body = rows.map((row) => element("tr", {}, ...columns.map((c) =>
-      element("td", { text: shown(row[c.fieldName], c.format), class: numeric(c) ? "number" : "" }))));
+      element("td", { text: shown(row[c.fieldName], c.format), class: cellClass(row[c.fieldName], numeric(c)) }))));
     box.append(element("div", { class: "table" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...body))));
   }
 
@@ -206,7 +326,6 @@
   }
 
   function drawDateFilter(box, dashboard, widget) {
-    const column = Object.values(widget.filters)[0];
     const days = Object.entries(widget.filters).flatMap(([dataset, name]) => {
       const at = dashboard.datasets[dataset].columns.indexOf(name);
       return dashboard.datasets[dataset].rows.map((row) => row[at]).filter((day) => day !== null).map((day) => day.slice(0, 10));
@@ -217,16 +336,25 @@
     const to = element("input", { type: "date", min: low, max: high, value: high, "aria-label": "to" });
     const change = () => {
       const [a, b] = [from.value || low, to.value || high];
-      for (const name of new Set(Object.values(widget.filters))) {
-        state.filters[name] = (value) => value !== null && value.slice(0, 10) >= a && value.slice(0, 10) <= b;
-      }
+      state.filters[widget.name] = {
+        columns: widget.filters,
+        keeps: (value) => value !== null && value.slice(0, 10) >= a && value.slice(0, 10) <= b,
+      };
       refresh();
     };
     from.addEventListener("change", change);
     to.addEventListener("change", change);
-    const all = element("button", { type: "button", text: "All" });
-    all.addEventListener("click", () => { from.value = low; to.value = high; change(); });
-    box.append(element("div", { class: "filter", "data-column": column }, from, element("span", { text: "to" }), to, all));
+    const spans = [["All", null], ["90 days", 90], ["28 days", 28]].map(([text, span]) => {
+      const button = element("button", { type: "button", text });
+      button.addEventListener("click", () => {
+        const first = span && high ? new Date(Date.parse(high) - (span - 1) * DAY).toISOString().slice(0, 10) : low;
+        from.value = first < low ? low : first;
+        to.value = high;
+        change();
+      });
+      return button;
+    });
+    box.append(element("div", { class: "filter" }, from, element("span", { text: "to" }), to, element("span", { class: "spans" }, ...spans)));
   }
 
   function drawSelect(box, dashboard, widget) {
@@ -239,7 +367,8 @@
       element("option", { value: "", text: "All" }),
       ...[...values].sort().map((value) => element("option", { value: String(value), text: String(value) })));
     select.addEventListener("change", () => {
-      if (select.value) state.filters[column] = (value) => String(value) === select.value; else delete state.filters[column];
+      if (!select.value) delete state.filters[widget.name];
+      else state.filters[widget.name] = { columns: widget.filters, keeps: (value) => String(value) === select.value };
       refresh();
     });
     box.append(element("div", { class: "filter" }, select));
@@ -258,10 +387,11 @@
     if (widget.kind === "counter") return drawCounter(box, widget, rows);
     if (!drawnRows.length) {
       if (chart) { Plotly.purge(chart); chart.remove(); }
-      return box.append(element("div", { class: "empty", text: "No rows in this period" }));
+      box.append(element("div", { class: "empty", text: "Nothing to show" }));
+      return undefined;
     }
     if (widget.kind === "table") return drawTable(box, widget, rows);
-    if (!chart) { chart = element("div", { class: "chart" }); box.append(chart); }
+    if (!chart) { chart = element("div", { class: "chart", role: "img", "aria-label": widget.title }); box.append(chart); }
     return drawChart(chart, widget, rows);
   }
 
@@ -269,10 +399,12 @@
     const dashboard = content.dashboards[state.dashboard];
     const data = boxes.filter(([, widget]) => widget.dataset);
     return Promise.all(data.map(([box, widget]) => fill(box, dashboard, widget))).then(() => {
-      // What a test reads: how many charts there should be, and how many stand in the page.
-      document.body.dataset.charts = data.filter(([, w]) => !["counter", "table"].includes(w.kind)).length;
-      document.body.dataset.drawn = document.querySelectorAll(".chart .main-svg:first-child").length;
+      // What a test reads: how many charts have something to show, how many stand in the page, how many boxes are empty.
+      document.body.dataset.charts = data.filter(([box, w]) => !["counter", "table"].includes(w.kind) && !box.querySelector(".empty")).length;
+      document.body.dataset.drawn = [...document.querySelectorAll(".chart .main-svg:first-child")]
+        .filter((svg) => svg.querySelector(".trace, .heatmaplayer image, .slice")).length;
       document.body.dataset.empty = document.querySelectorAll(".empty").length;
+      document.body.dataset.wide = document.documentElement.scrollWidth > window.innerWidth;
     });
   }
 
