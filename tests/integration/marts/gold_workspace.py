@@ -80,7 +80,14 @@ SILVER_CUSTOMERS = pa.schema(
         (
             "order_history",
             pa.list_(
-                pa.struct([("order_id", _TEXT), ("date_ordered", pa.date32()), ("status", _TEXT), ("order_value", _MONEY)])
+                pa.struct(
+                    [
+                        ("order_id", _TEXT),
+                        ("date_ordered", pa.date32()),
+                        ("status", _TEXT),
+                        ("order_value", _MONEY),
+                    ]
+                )
             ),
         ),
     ]
@@ -140,9 +147,20 @@ class GoldWorkspace:
         self._environment: dict[str, str] = {}
 
     def __enter__(self) -> GoldWorkspace:
-        schemas = [argument for name in ("bronze", "silver", "gold", "ops") for argument in ("--schema", name)]
+        schemas = [
+            argument for name in ("bronze", "silver", "gold", "ops") for argument in ("--schema", name)
+        ]
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "local_workspace.sql_warehouse", "--home", self.home, "--catalog", CATALOG, *schemas],
+            [
+                sys.executable,
+                "-m",
+                "local_workspace.sql_warehouse",
+                "--home",
+                self.home,
+                "--catalog",
+                CATALOG,
+                *schemas,
+            ],
             cwd=PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -182,7 +200,9 @@ class GoldWorkspace:
         write_deltalake(location, rows, mode="append")
         with_catalog = Catalog.open(self.layout)
         try:
-            with_catalog.put_table(TableName(CATALOG, schema, table), kind="STREAMING_TABLE", location=location)
+            with_catalog.put_table(
+                TableName(CATALOG, schema, table), kind="STREAMING_TABLE", location=location
+            )
         finally:
             with_catalog.close()
 

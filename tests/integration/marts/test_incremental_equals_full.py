@@ -53,7 +53,9 @@ def history(rng: random.Random) -> list[list[OrderEvent]]:
             )
             match rng.randrange(5):
                 case 0:
-                    event = replace(event, date_ordered=event.date_ordered + timedelta(days=rng.choice((-25, -1, 1, 40))))
+                    event = replace(
+                        event, date_ordered=event.date_ordered + timedelta(days=rng.choice((-25, -1, 1, 40)))
+                    )
                 case 1:
                     event = replace(event, customer_id=f"c{rng.randrange(30)}")
                 case 2:
@@ -63,7 +65,9 @@ def history(rng: random.Random) -> list[list[OrderEvent]]:
     return orders
 
 
-def batches(rng: random.Random, orders: list[list[OrderEvent]]) -> list[tuple[list[OrderEvent], str, datetime]]:
+def batches(
+    rng: random.Random, orders: list[list[OrderEvent]]
+) -> list[tuple[list[OrderEvent], str, datetime]]:
     """All events in random files, some of them twice, some files ingested at a time before that of earlier ones."""
     deliveries = [event for events in orders for event in events]
     deliveries += rng.sample(deliveries, len(deliveries) // 8)
@@ -82,10 +86,12 @@ def seed() -> int:
 
 
 def test_marts_built_in_random_batches_equal_those_built_at_once(tmp_path: Path, seed: int) -> None:
-    """Guards every incremental model: late, repeated and restated events, statuses that change back, orders that move to
-    another day or customer, files that commit late or grow, and builds that leave models out must leave no trace.
+    """Guards every incremental model: how the history arrived must leave no trace.
+
+    There are late, repeated and restated events, statuses that change back, orders that move to another day or
+    customer, files that commit late or grow, and builds that leave models out.
     """
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311  # chooses test data
     files = batches(rng, history(rng))
     with GoldWorkspace(tmp_path / "incremental") as incremental:
         incremental.dbt("seed", "--quiet", "--select", "path:seeds")
