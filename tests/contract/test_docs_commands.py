@@ -76,7 +76,7 @@ def test_command_exists(command: Command) -> None:
     """Guards that each documented command, with its options and arguments, is one that its program takes."""
     parts = re.split(r"\s(?:\|\||&&|\||<|>)\s", command.text)
     for part in parts[:1] if "<" in command.text else parts:
-        _check(shlex.split(part), command)
+        _check(shlex.split(part, comments=True), command)
 
 
 def _check(words: list[str], command: Command) -> None:
@@ -104,7 +104,9 @@ def _check(words: list[str], command: Command) -> None:
         module = PROJECT_ROOT / words[2].replace(".", "/")
         assert module.with_suffix(".py").is_file() or (module / "__main__.py").is_file(), command
     else:
-        assert program in {"cd", "curl", "eval", "git", "pre-commit", "psql"}, f"{command}: unknown program"
+        assert program in {"cd", "curl", "eval", "git", "pre-commit", "psql", "source"}, (
+            f"{command}: unknown program"
+        )
         for inner in re.findall(r"\$\(orders ([^)]*)\)", command.text):
             _parse(_orders(), shlex.split(inner))
 

@@ -29,9 +29,9 @@ def deployed_files(subject: Subject) -> dict[Path, tuple[KeyPath, Node]]:
                 node = library.find(kind, key)
                 pattern = None if node is None else subject.local_path(node)
                 if node is not None and pattern is not None:
-                    files.update(
-                        dict.fromkeys(matched_files(pattern), ((*path, "libraries", index, kind, key), node))
-                    )
+                    # A package marker declares nothing, wherever it is run.
+                    sources = [file for file in matched_files(pattern) if file.name != "__init__.py"]
+                    files.update(dict.fromkeys(sources, ((*path, "libraries", index, kind, key), node)))
     return files
 
 

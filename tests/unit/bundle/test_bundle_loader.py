@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -164,8 +165,8 @@ def test_local_run_changes_catalog_and_environment_only(project_root: Path) -> N
 def test_limits_and_addresses_agree_with_the_configuration(project_root: Path, target: str) -> None:
     """Guards that a limit is never changed in one place only: alerts and job say what the settings say."""
     bundle, settings = Bundle.load(project_root, target), load_settings(target)
-    assert bundle.variable("quality_rate_minimum") == settings.QUALITY_RATE_MINIMUM
-    assert bundle.variable("slow_update_factor") == settings.SLOW_UPDATE_FACTOR
+    for name in ("export_lag_minutes", "quality_rate_minimum", "slow_update_factor"):
+        assert Decimal(str(bundle.variable(name))) == Decimal(str(getattr(settings, name.upper())))
     assert bundle.variable("warehouse_name") == settings.WAREHOUSE_NAME
     assert bundle.variable("secret_scope") == settings.SECRET_SCOPE
     assert (bundle.variable("run_as_service_principal") or None) == settings.RUN_AS_SERVICE_PRINCIPAL
@@ -180,7 +181,7 @@ def test_limits_and_addresses_agree_with_the_configuration(project_root: Path, t
     }
     if target == "prod":
         assert thresholds["export_lag"] == settings.EXPORT_LAG_MINUTES
-    assert thresholds["quality_rate"] == settings.QUALITY_RATE_MINIMUM
+    assert Decimal(str(thresholds["quality_rate"])) == Decimal(str(settings.QUALITY_RATE_MINIMUM))
 
 
 @pytest.mark.parametrize(
@@ -221,3 +222,12 @@ def test_documented_classic_clusters_pass_the_check(bundle_copy: Path) -> None:
     content["resources"]["pipelines"]["orders_ingest"].update(changes)
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
     assert any("more than max_workers" in finding.what for finding in check_bundle(bundle_copy))
+
+
+@pytest.mark.parametrize("target", ["local", "dev", "staging", "prod"])
+def test_anomaly_threshold_is_said_twice_and_alike(project_root: Path, target: str) -> None:
+    """Guards the health check and the mart (and with it the SQL alert) against judging a day differently."""
+    variables = yaml.safe_load((project_root / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    assert Decimal(str(variables["anomaly_threshold"])) == Decimal(
+        str(load_settings(target).REVENUE_ANOMALY_THRESHOLD)
+    )
