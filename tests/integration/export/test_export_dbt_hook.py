@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +23,7 @@ FILES = {
     "dbt_project.yml": """
         name: orders
         profile: orders
-        vars: {run_id: "", value: 1, days: 3}
+        vars: {run_id: ""}
         flags: {send_anonymous_usage_stats: false, use_materialization_v2: true}
         models: {orders: {exports: {+materialized: table, +post-hook: "{{ export_to_postgres(this) }}"}}}
     """,
@@ -30,8 +32,8 @@ FILES = {
             date_add(date'2024-01-01', cast(id as int)) as metric_date,
             'net_revenue' as metric_name,
             'USD' as unit,
-            cast({{ var('value') }} * (id + 1) as decimal(18, 2)) as metric_value
-        from range({{ var('days') }})
+            cast({{ env_var('VALUE') }} * (id + 1) as decimal(18, 2)) as metric_value
+        from range({{ env_var('DAYS') }})
     """,
     "models/exports/exp_business_metrics.sql": "select * from {{ ref('mart') }}",
     "models/after.sql": "select count(*) as days from {{ ref('exp_business_metrics') }}",
@@ -51,17 +53,25 @@ class Dbt:
 
     folder: Path
     database: Database
+    monkeypatch: pytest.MonkeyPatch
     messages: list[str] = field(default_factory=list)
 
-    def __call__(self, command: str, **variables: Any) -> dict[str, str]:
-        """Run one dbt command and give the status of each node by name."""
+    def __call__(
+        self, command: str, *, run_id: str = "", value: object = 1, days: int = 3, **variables: object
+    ) -> dict[str, str]:
+        """Run one dbt command and give the status of each node by name.
+
+        What differs between runs goes by the environment: another variable would make dbt parse everything again.
+        """
         self.messages.clear()
-        text = ", ".join(f"{name}: {value}" for name, value in variables.items())
+        for name, content in (("ORDERS_RUN_ID", run_id), ("VALUE", value), ("DAYS", days)):
+            self.monkeypatch.setenv(name, str(content))
+        options = ["--vars", json.dumps(variables)] if variables else []
         runner = dbtRunner(
             callbacks=[lambda event: self.messages.append(f"{event.info.level} {event.info.msg}")]
         )
         done = runner.invoke([
-            *command.split(), "--project-dir", str(self.folder), "--vars", "{" + text + "}", "--quiet",
+            *command.split(), *options, "--quiet", "--project-dir", str(self.folder),
             "--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs"),
         ])  # fmt: skip
         assert done.exception is None, done.exception
@@ -72,13 +82,6 @@ class Dbt:
         """What dbt said that has these words in it."""
         return [message for message in self.messages if words in message]
 
-    def write(self, name: str, text: str) -> None:
-        lines = text.strip("\n").splitlines()
-        indent = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(line[indent:] for line in lines) + "\n", encoding="utf-8")
-
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
@@ -88,10 +91,21 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
         yield workspace.environment()
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's files, with dbt's parsed state beside them from one test to the next."""
+    root = tmp_path_factory.mktemp("project")
+    for name, text in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+    for macros in ("export", "run"):
+        shutil.copytree(PROJECT / "macros" / macros, root / "macros" / macros)
+    return root
+
+
 @pytest.fixture
-def dbt(
-    warehouse: dict[str, str], database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Dbt:
+def dbt(warehouse: dict[str, str], database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Dbt:
     settings = database.settings
     environment = {
         **warehouse,
@@ -109,12 +123,7 @@ def dbt(
         monkeypatch.setenv(name, value)
     # The connector's debug log quotes every Arrow batch; pytest would keep all of it.
     monkeypatch.setattr(logging.getLogger("databricks.sql"), "disabled", True)
-    project = Dbt(tmp_path, database)
-    for name, text in FILES.items():
-        project.write(name, text)
-    for folder in ("export", "run"):
-        shutil.copytree(PROJECT / "macros" / folder, tmp_path / "macros" / folder)
-    return project
+    return Dbt(folder, database, monkeypatch)
 
 
 def state(database: Database) -> list[tuple[Any, ...]]:
@@ -163,7 +172,7 @@ def test_only_commands_that_build_the_whole_model_export(dbt: Dbt) -> None:
 def test_a_target_that_is_not_allowed_exports_nothing(dbt: Dbt) -> None:
     """Guards production metrics against a CI target with production's variables around it."""
     assert (
-        dbt("run -s mart exp_business_metrics", export_targets="[prod]")["exp_business_metrics"] == "success"
+        dbt("run -s mart exp_business_metrics", export_targets=["prod"])["exp_business_metrics"] == "success"
     )
     assert dbt.heard("target local is not in variable export_targets (prod)")
     assert state(dbt.database) == []
@@ -171,7 +180,7 @@ def test_a_target_that_is_not_allowed_exports_nothing(dbt: Dbt) -> None:
 
 def test_a_mart_whose_tests_fail_is_not_exported(dbt: Dbt) -> None:
     """Guards Postgres against numbers that dbt already knows to be wrong."""
-    assert dbt("build", value="'cast(null as int)'") == {
+    assert dbt("build", value="cast(null as int)") == {
         "mart": "success",
         "not_null_mart_metric_value": "fail",
         "exp_business_metrics": "skipped",
@@ -223,18 +232,19 @@ def test_no_secret_is_in_any_file_or_message(dbt: Dbt, monkeypatch: pytest.Monke
     assert [secret for secret in secrets if secret in said] == []
 
 
-def test_a_model_that_declares_nothing_is_an_error_under_every_policy(dbt: Dbt) -> None:
+def test_a_model_that_declares_nothing_is_an_error_under_every_policy(
+    dbt: Dbt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Guards the author of a model: no server that comes back would mend a missing key."""
-    dbt.write("models/exports/exp_new.sql", "select 1 as id, 'x' as name")
-    assert dbt("run -s exp_new", export_policy="warn") == {"exp_new": "error"}
+    models = dbt.folder / "models" / "exports"
+    (models / "exp_new.sql").write_text("select 1 as id, 'x' as name")
+    monkeypatch.setenv("ORDERS_EXPORT_POLICY", "warn")
+    assert dbt("run -s exp_new") == {"exp_new": "error"}
+    monkeypatch.delenv("ORDERS_EXPORT_POLICY")
     assert dbt.heard("declares no key")
-    dbt.write(
-        "models/exports/exp_new.yml", "models: [{name: exp_new, config: {meta: {export: {key: [id]}}}}]"
-    )
+    (models / "exp_new.yml").write_text("models: [{name: exp_new, config: {meta: {export: {key: [id]}}}}]")
     assert dbt("run -s exp_new") == {"exp_new": "success"}
     assert dbt.database.sql("select id, name from metrics.exp_new") == [(1, "x")]
-    dbt.write("models/exports/exp_new.sql", "select 1 as id, date'2024-01-01' as name")
+    (models / "exp_new.sql").write_text("select 1 as id, date'2024-01-01' as name")
     assert dbt("run -s exp_new") == {"exp_new": "error"}
     assert dbt.heard("name is text in Postgres and date in the model")
-    assert dbt("run -s exp_new", export_policy="sometimes") == {"exp_new": "error"}
-    assert dbt.heard("dbt variable export_policy")
