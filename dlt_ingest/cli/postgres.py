@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dlt_ingest.cli.project import Project
+from dlt_ingest.errors import ConfigurationError
 
 
 @click.group()
@@ -16,4 +17,10 @@ def postgres() -> None:
 def uri() -> None:
     """Print a libpq URI of the metrics database, password included; use it as: psql "$(orders postgres uri)"."""
     with Project.find().workspace() as workspace:
-        click.echo(workspace.postgres.uri())
+        endpoint = workspace.postgres
+        if endpoint is None:
+            raise ConfigurationError(
+                "This workspace has no metrics database",
+                next_step="Set POSTGRES_HOST and its companions, or stop and start the workspace",
+            )
+        click.echo(endpoint.uri())
