@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dlt_ingest.bundle.check.configuration import check_configuration
+from dlt_ingest.bundle.check.databricks_classes import check_databricks_classes
 from dlt_ingest.bundle.check.deployed_code import check_deployed_code
 from dlt_ingest.bundle.check.findings import Finding
 from dlt_ingest.bundle.check.jobs import check_jobs
@@ -67,6 +68,7 @@ def _check_target(subject: Subject, local_files: Mapping[Path, str] | None) -> l
         *check_sql(subject),
         *check_deployed_code(subject, local_files),
         *check_configuration(subject),
+        *check_databricks_classes(subject),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Callable
 from importlib.metadata import distribution
 from pathlib import Path
@@ -101,3 +102,30 @@ def _as_data(shape: Shape) -> dict[str, Any]:
     if isinstance(shape, Scalar) and shape.words:
         return {"words": list(shape.words)}
     return {}
+
+
+def test_check_asks_the_classes_where_they_are_installed(ask: Ask, tmp_path: Path) -> None:
+    """Guards the second opinion: a value that our own description leaves open is found when databricks-bundles is there."""
+    for name in ("databricks.yml", "dbt_project.yml", "pyproject.toml"):
+        shutil.copy2(PROJECT_ROOT / name, tmp_path / name)
+    for name in (
+        "resources",
+        "dashboards",
+        "dbt_project",
+        "dlt_ingest",
+        "macros",
+        "profiles",
+        "seeds",
+        "tests/dbt",
+    ):
+        shutil.copytree(PROJECT_ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    question = {**_question([]), "bundle": str(tmp_path)}
+    assert ask("check_with_classes.py", question)["findings"] == []
+    file = tmp_path / "resources" / "orders.job.yml"
+    text = file.read_text(encoding="utf-8")
+    attributes = "is_single_node: true\n            aws_attributes: {availability: CHEAP}"
+    file.write_text(text.replace("is_single_node: true", attributes, 1), encoding="utf-8")
+    findings = ask("check_with_classes.py", question)["findings"]
+    assert {finding["key"].rsplit(".", 1)[-1] for finding in findings} == {"availability"}, findings
+    assert all("CHEAP" in finding["what"] for finding in findings)
+    assert {finding["file"] for finding in findings} == {"resources/orders.job.yml"}
