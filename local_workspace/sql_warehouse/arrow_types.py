@@ -89,13 +89,15 @@ class BatchShaper:
         self.schema = pa.schema(
             [
                 pa.field(field.name, kind, metadata=_client_metadata(field))
-                for field, (kind, _) in zip(schema, self._conversions)
+                for field, (kind, _) in zip(schema, self._conversions, strict=True)
             ]
         )
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Converts one batch."""
-        arrays = [convert(column) for column, (_, convert) in zip(batch.columns, self._conversions)]
+        arrays = [
+            convert(column) for column, (_, convert) in zip(batch.columns, self._conversions, strict=True)
+        ]
         if not arrays:
             return batch
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
@@ -117,34 +119,36 @@ def _client_metadata(field: pa.Field) -> dict[str, str]:
     return {"Spark:DataType:SqlName": "VARIANT"} if _is_variant(field) else {}
 
 
-def _conversion(field: pa.Field, forms: ValueForms) -> tuple[pa.DataType, Callable[[pa.Array], pa.Array]]:
+Conversion = tuple[pa.DataType, Callable[[pa.Array], pa.Array]]
+
+
+def _conversion(field: pa.Field, forms: ValueForms) -> Conversion:
     kind = field.type
     if _is_variant(field):
-        return pa.string(), _texts(lambda v: VariantVal(v["value"], v["metadata"]).toJson())
-    if pa.types.is_dictionary(kind):
-        return kind.value_type, lambda array: array.cast(kind.value_type)
-    if pa.types.is_duration(kind):
-        return pa.string(), _texts(_interval_text)
-    if pa.types.is_interval(kind):
-        return pa.string(), _texts(lambda v: f"{v[0] // 12}-{v[0] % 12}")
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return pa.string(), lambda array: array.cast(pa.string())
-    if pa.types.is_nested(kind):
-        if not forms.complex_as_arrow:
-            return pa.string(), _texts(
-                lambda v: json.dumps(plain_value(v, kind), ensure_ascii=False, separators=(",", ":"))
-            )
-        plain = _nullable(kind)
-        return plain, lambda array: array.cast(plain)
-    if pa.types.is_decimal(kind) and not forms.decimal_as_arrow:
-        return pa.string(), lambda array: array.cast(pa.string())
-    if pa.types.is_timestamp(kind) and not forms.timestamp_as_arrow:
-        return pa.string(), _texts(value_text)
+        return _as_text(lambda v: VariantVal(v["value"], v["metadata"]).toJson())
+    for matches, convert in (
+        (pa.types.is_dictionary, lambda: _cast(kind.value_type)),
+        (pa.types.is_duration, lambda: _as_text(_interval_text)),
+        (pa.types.is_interval, lambda: _as_text(lambda v: f"{v[0] // 12}-{v[0] % 12}")),
+        (lambda t: pa.types.is_large_string(t) or pa.types.is_string_view(t), lambda: _cast(pa.string())),
+        (lambda t: pa.types.is_nested(t) and forms.complex_as_arrow, lambda: _cast(_nullable(kind))),
+        (pa.types.is_nested, lambda: _as_text(lambda v: json_text(v, kind))),
+        (lambda t: pa.types.is_decimal(t) and not forms.decimal_as_arrow, lambda: _cast(pa.string())),
+        (lambda t: pa.types.is_timestamp(t) and not forms.timestamp_as_arrow, lambda: _as_text(value_text)),
+    ):
+        if matches(kind):
+            return convert()
     return kind, lambda array: array
 
 
-def _texts(convert: Callable[[Any], str]) -> Callable[[pa.Array], pa.Array]:
-    return lambda array: pa.array([None if v is None else convert(v) for v in array.to_pylist()], pa.string())
+def _cast(kind: pa.DataType) -> Conversion:
+    return kind, lambda array: array.cast(kind)
+
+
+def _as_text(convert: Callable[[Any], str]) -> Conversion:
+    return pa.string(), lambda array: pa.array(
+        [None if v is None else convert(v) for v in array.to_pylist()], pa.string()
+    )
 
 
 def _nullable(kind: pa.DataType) -> pa.DataType:
@@ -159,6 +163,11 @@ def _nullable(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_dictionary(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pa.string()
     return kind
+
+
+def json_text(value: Any, kind: pa.DataType) -> str:
+    """A nested value as compact JSON."""
+    return json.dumps(plain_value(value, kind), ensure_ascii=False, separators=(",", ":"))
 
 
 def plain_value(value: Any, kind: pa.DataType) -> Any:

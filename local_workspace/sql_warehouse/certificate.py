@@ -126,7 +126,8 @@ def _make_certificate(certificate: Path, key: Path) -> None:
 
 
 def _write_private(path: Path, content: bytes) -> None:
-    # Written aside and renamed: a reader never sees half a key, and the file is never readable by others, not even for a moment.
+    # Written aside and renamed: a reader never sees half a key, and the file is never readable by others, not even
+    # for a moment.
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.unlink(missing_ok=True)
     with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

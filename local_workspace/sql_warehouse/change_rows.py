@@ -8,7 +8,9 @@ from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
 from local_workspace.sql_warehouse.create_table import CHECK_PREFIX, clear_staging
+from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.insert import require_writable
+from local_workspace.sql_warehouse.location import location_of
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported
 from local_workspace.sql_warehouse.sql_text import StatementReader, tokenize
@@ -54,12 +56,12 @@ def merge(session: Session, reader: StatementReader) -> Result:
 
 def _change(session: Session, table: Table, sql: str) -> Result:
     require_writable(table)
-    assert table.location is not None
+    location = location_of(table)
     with table_lock(session.warehouse.layout, table.name):
-        clear_staging(table.location)
-        before = DeltaTable(table.location)
+        clear_staging(location)
+        before = DeltaTable(location)
         session.engine.frame(session.engine_sql(sql, statement_names_table=True), tag=session.tag)
-        after = DeltaTable(table.location)
+        after = DeltaTable(location)
         if after.version() == before.version():
             return Result.of_affected(0)
         _verify_or_undo(session, table, before.version(), after)
@@ -79,13 +81,13 @@ def _affected(commit: dict[str, Any]) -> int | None:
 def _verify_or_undo(session: Session, table: Table, version: int, after: DeltaTable) -> None:
     """Takes a change back that broke a CHECK.
 
-    The engine verifies NOT NULL in all, but CHECK only in INSERT. So the change is committed for the moment of one count; then the
-    former version is restored by another commit. A reader in between sees the broken rows.
+    The engine verifies NOT NULL in all, but CHECK only in INSERT. So the change is committed for the moment of one
+    count; then the former version is restored by another commit. A reader in between sees the broken rows.
     """
     configuration = after.metadata().configuration
     checks = {k[len(CHECK_PREFIX) :]: v for k, v in configuration.items() if k.startswith(CHECK_PREFIX)}
     for name, expression in checks.items():
-        target = session.engine.table(table.name, table.location)  # type: ignore[arg-type]
+        target = session.engine.table(table.name, location_of(table))
         count = session.engine.query(
             f"SELECT count(*) AS n FROM {target} WHERE ({expression}) IS NOT TRUE"
         ).table()
@@ -100,4 +102,4 @@ def _verify_or_undo(session: Session, table: Table, version: int, after: DeltaTa
             )
 
 
-HANDLERS = {("UPDATE",): update, ("DELETE",): delete, ("MERGE",): merge}
+HANDLERS: Handlers = {("UPDATE",): update, ("DELETE",): delete, ("MERGE",): merge}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from local_workspace.catalog import Constraint, Table, TableName
 from local_workspace.sql_warehouse.delta_commit import STAGE_FOLDER, TableShape, commit_replacement, stage
+from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported, table_not_found
 from local_workspace.sql_warehouse.sql_text import StatementReader, quote_identifier
@@ -29,8 +30,9 @@ from local_workspace.sql_warehouse.table_lock import table_lock
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.session import Session
 
-# Properties that Delta readers and writers act on and that every engine here can honour. Others are recorded in the catalog only:
-# deletion vectors, column mapping and change data feed would make the table unreadable for the local engine.
+# Properties that Delta readers and writers act on and that every engine here can honour. Others are recorded in the
+# catalog only: deletion vectors, column mapping and change data feed would make the table unreadable for the local
+# engine.
 _DELTA_LOG_PROPERTIES = (
     "delta.logRetentionDuration",
     "delta.deletedFileRetentionDuration",
@@ -77,7 +79,13 @@ def create(session: Session, reader: StatementReader) -> Result:
         if _is_there(session, name, replace, if_not_exists):
             return Result.empty()
         return _write(
-            session, name, query or _empty_query(columns), columns, constraints, clauses, replace=bool(query)
+            session,
+            name,
+            query or _empty_query(columns),
+            columns,
+            constraints,
+            clauses=clauses,
+            replace=bool(query),
         )
 
 
@@ -125,8 +133,8 @@ def _write(
     query: str,
     columns: Sequence[ColumnDefinition],
     constraints: Sequence[ConstraintDefinition],
-    clauses: TableClauses,
     *,
+    clauses: TableClauses,
     replace: bool,
 ) -> Result:
     location = session.warehouse.layout.table_path(*name.key)
@@ -194,7 +202,8 @@ def _refuse_bad_columns(names: Sequence[str]) -> None:
         if any(character in " ,;{}()\n\t=" for character in column):
             raise SqlError(
                 "DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES",
-                f"Found invalid character(s) among ' ,;{{}}()\\n\\t=' in the column name {column!r}. Give the column an alias.",
+                f"Found invalid character(s) among ' ,;{{}}()\\n\\t=' in the column name "
+                f"{column!r}. Give the column an alias.",
                 "42K05",
             )
 
@@ -268,7 +277,9 @@ def _clone(
         if _is_there(session, name, replace, if_not_exists):
             return Result.empty()
         query = f"SELECT * FROM {source.name.quoted} {travel}".strip()
-        result = _write(session, name, query, definitions if not travel else [], [], clauses, replace=True)
+        result = _write(
+            session, name, query, definitions if not travel else [], [], clauses=clauses, replace=True
+        )
     for column, comment in source.column_comments.items():
         session.catalog.set_column_comment(name, column, comment)
     result.note = "copied in full"
@@ -299,7 +310,7 @@ def drop_table(session: Session, reader: StatementReader) -> Result:
     return Result.empty()
 
 
-HANDLERS = {
+HANDLERS: Handlers = {
     ("CREATE", "TABLE"): create,
     ("CREATE", "OR", "REPLACE", "TABLE"): create,
     ("DROP", "TABLE"): drop_table,

@@ -1,8 +1,9 @@
 """Changes of a Delta table in exactly one commit: stage the rows, check them, then switch.
 
-The engine writes the new rows as Parquet files into a folder beside the table's data. Only then one commit file appears in the
-table's log, which names the new files and, for a replacement, drops the old ones, with schema, partitioning and properties as
-they are to be. A process that is killed before leaves files that no reader looks at; after, the change is whole.
+The engine writes the new rows as Parquet files into a folder beside the table's data. Only then one commit file
+appears in the table's log, which names the new files and, for a replacement, drops the old ones, with schema,
+partitioning and properties as they are to be. A process that is killed before leaves files that no reader looks at;
+after, the change is whole.
 
 The commit is written here and not by a library, since none offers a replacement that changes rows, schema, partitioning and
 properties at once: Sail keeps old properties and makes literal columns NOT NULL, delta-rs keeps the old partitioning.
@@ -29,7 +30,7 @@ from deltalake import DeltaTable
 from local_workspace.sql_warehouse.sql_error import SqlError
 
 if TYPE_CHECKING:
-    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql import DataFrame
 
 STAGE_FOLDER = "_staging"
 _CHECKPOINT_EVERY = 20
@@ -150,7 +151,7 @@ def commit_replacement(
         actions += [{"remove": remove} for remove in _removes(table, now)]
     actions += [{"add": add} for add in staged.adds]
     version = -1 if table is None else table.version()
-    return _commit(location, staged, version, actions, operation, statement)
+    return _commit(location, staged, version, actions, operation=operation, statement=statement)
 
 
 def commit_append(location: Path, staged: Staged, *, statement: str) -> int:
@@ -169,7 +170,9 @@ def commit_append(location: Path, staged: Staged, *, statement: str) -> int:
         staged.discard()
         return table.version()
     actions = [{"add": add} for add in staged.adds]
-    return _commit(location, staged, table.version(), actions, "WRITE", statement, blind=True)
+    return _commit(
+        location, staged, table.version(), actions, operation="WRITE", statement=statement, blind=True
+    )
 
 
 def commit_metadata(location: Path, shape: TableShape, *, operation: str, statement: str) -> int:
@@ -190,7 +193,10 @@ def commit_metadata(location: Path, shape: TableShape, *, operation: str, statem
     table = DeltaTable(location)
     actions: list[dict[str, Any]] = []
     present = table.protocol()
-    needed = {"minReaderVersion": present.min_reader_version, "minWriterVersion": present.min_writer_version}
+    needed: dict[str, Any] = {
+        "minReaderVersion": present.min_reader_version,
+        "minWriterVersion": present.min_writer_version,
+    }
     if present.writer_features:
         needed["writerFeatures"] = list(present.writer_features)
     if present.reader_features:
@@ -199,7 +205,9 @@ def commit_metadata(location: Path, shape: TableShape, *, operation: str, statem
     if protocol is not None:
         actions.append({"protocol": protocol})
     actions.append({"metaData": _metadata(table, shape)})
-    return _write_commit(location, table.version(), actions, operation, statement, {})
+    return _write_commit(
+        location, table.version(), actions, operation=operation, statement=statement, metrics={}
+    )
 
 
 def shape_of(table: DeltaTable) -> TableShape:
@@ -223,9 +231,9 @@ def _commit(
     staged: Staged,
     version: int,
     actions: list[dict[str, Any]],
+    *,
     operation: str,
     statement: str,
-    *,
     blind: bool = False,
 ) -> int:
     for add in staged.adds:
@@ -239,7 +247,9 @@ def _commit(
         "numOutputBytes": str(sum(add["size"] for add in staged.adds)),
     }
     try:
-        return _write_commit(location, version, actions, operation, statement, metrics, blind=blind)
+        return _write_commit(
+            location, version, actions, operation=operation, statement=statement, metrics=metrics, blind=blind
+        )
     finally:
         staged.discard()
 
@@ -248,10 +258,10 @@ def _write_commit(
     location: Path,
     version: int,
     actions: list[dict[str, Any]],
+    *,
     operation: str,
     statement: str,
     metrics: dict[str, str],
-    *,
     blind: bool = False,
 ) -> int:
     info = {
@@ -305,7 +315,7 @@ def _protocol(needed: dict[str, Any], table: DeltaTable | None, shape: TableShap
     )
     if enough:
         return None
-    merged = {
+    merged: dict[str, Any] = {
         "minReaderVersion": max(present.min_reader_version, protocol["minReaderVersion"]),
         "minWriterVersion": max(present.min_writer_version, protocol["minWriterVersion"]),
     }

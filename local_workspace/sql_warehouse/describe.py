@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from local_workspace.catalog import Column, Table
+from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import not_supported
 from local_workspace.sql_warehouse.sql_text import StatementReader, split_items
@@ -212,7 +213,7 @@ def describe_query(session: Session, reader: StatementReader) -> Result:
     return Result.of_rows(_COLUMNS, [(c.name, c.data_type, c.comment) for c in columns])
 
 
-HANDLERS = {
+HANDLERS: Handlers = {
     (verb, *words): handler
     for verb in ("DESCRIBE", "DESC")
     for words, handler in {

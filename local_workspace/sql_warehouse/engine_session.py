@@ -19,8 +19,7 @@ from local_workspace.sql_warehouse.sql_error import SqlError, from_engine
 from local_workspace.sql_warehouse.sql_text import quote_identifier
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 _NOT_PARSED = re.compile(
     r"invalid argument: found |expected something else|unknown function: (iff|nvl2)|not implemented"
@@ -31,8 +30,8 @@ class EngineSession:
     """A session on the engine, opened when it is first needed.
 
     Args:
-        address: Gives the engine's Spark Connect address. When it changes, because the engine died and another one was started, the
-            session goes on with the new one: all it had there were names, which are given again.
+        address: Gives the engine's Spark Connect address. When it changes, because the engine died and another one
+            was started, the session goes on with the new one: all it had there were names, which are given again.
         log_file: The engine's log, for the text of an error when it has died.
     """
 
@@ -108,7 +107,7 @@ class EngineSession:
     def _stream(self, frame: DataFrame, tag: str | None) -> Iterator[pa.Table]:
         client = self.spark.client
         with self._tagged(tag):
-            items = client.to_table_as_iterator(frame._plan.to_proto(client), {})
+            items = client.to_table_as_iterator(frame._plan.to_proto(client), {})  # type: ignore[operator]
             # The first item starts the execution, under the tag of this thread.
             first = next((item for item in items if isinstance(item, pa.Table)), None)
         if first is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Securable, TableName
+from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported
 from local_workspace.sql_warehouse.sql_text import StatementReader, property_pairs, split_items
@@ -37,8 +38,8 @@ def securable(session: Session, reader: StatementReader) -> Securable | TableNam
         session.require_schema(*parts)
         return Securable("SCHEMA", parts)
     if reader.accept("VOLUME"):
-        name = session.table_name(reader.dotted_name())
-        return Securable("VOLUME", (name.catalog, name.schema, name.table))
+        volume = session.table_name(reader.dotted_name())
+        return Securable("VOLUME", (volume.catalog, volume.schema, volume.table))
     for word in ("FUNCTION", "EXTERNAL", "SHARE", "CONNECTION", "METASTORE", "MODEL", "PROCEDURE"):
         if reader.sees(word):
             raise not_supported(f"a securable of type {word}", "It exists on Databricks only.")
@@ -149,7 +150,7 @@ def _principal(reader: StatementReader) -> str:
     return name
 
 
-HANDLERS = {
+HANDLERS: Handlers = {
     ("COMMENT", "ON"): comment_on,
     ("GRANT",): grant,
     ("REVOKE",): revoke,

@@ -1,7 +1,7 @@
 """information_schema: relations built from the catalog when a query names them, so that any SQL can be asked of them.
 
-Columns are those of the Databricks documentation, pages *Information schema* and below, as far as clients here read them. A catalog's own
-information_schema shows that catalog, ``system.information_schema`` shows all.
+Columns are those of the Databricks documentation, pages *Information schema* and below, as far as clients here read
+them. A catalog's own information_schema shows that catalog, ``system.information_schema`` shows all.
 """
 
 from __future__ import annotations
@@ -260,14 +260,18 @@ _RELATIONS: dict[str, tuple[Columns, Callable[[Session, list[str]], Rows]]] = {
     "catalogs": (_texts("catalog_name", "catalog_owner", "comment") + _AUDIT, _catalogs),
     "schemata": (_texts("catalog_name", "schema_name", "schema_owner", "comment") + _AUDIT, _schemata),
     "tables": (
-        _texts(*_TABLE, "table_type", "is_insertable_into", "commit_action", "table_owner", "comment")
-        + _AUDIT
-        + _texts("data_source_format", "storage_path"),
+        [
+            *_texts(*_TABLE, "table_type", "is_insertable_into", "commit_action", "table_owner", "comment"),
+            *_AUDIT,
+            *_texts("data_source_format", "storage_path"),
+        ],
         _tables,
     ),
     "views": (
-        _texts(*_TABLE, "view_definition", "check_option", "is_updatable", "is_insertable_into")
-        + [("is_materialized", pa.bool_())],
+        [
+            *_texts(*_TABLE, "view_definition", "check_option", "is_updatable", "is_insertable_into"),
+            ("is_materialized", pa.bool_()),
+        ],
         _views,
     ),
     "columns": (
@@ -338,16 +342,19 @@ _RELATIONS: dict[str, tuple[Columns, Callable[[Session, list[str]], Rows]]] = {
         _catalog_privileges,
     ),
     "volumes": (
-        _texts(
-            "volume_catalog",
-            "volume_schema",
-            "volume_name",
-            "volume_type",
-            "volume_owner",
-            "comment",
-            "storage_location",
-        )
-        + [("created", _WHEN), ("last_altered", _WHEN)],
+        [
+            *_texts(
+                "volume_catalog",
+                "volume_schema",
+                "volume_name",
+                "volume_type",
+                "volume_owner",
+                "comment",
+                "storage_location",
+            ),
+            ("created", _WHEN),
+            ("last_altered", _WHEN),
+        ],
         _volumes,
     ),
     "column_masks": (_texts(*_TABLE, "column_name", "mask_name", "using_columns"), _nothing),

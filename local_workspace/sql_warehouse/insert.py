@@ -1,8 +1,8 @@
 """INSERT in its forms: into, overwrite, replace where, replace on; each is one Delta commit.
 
-Rows are aligned to the table's columns by name (BY NAME), by the column list, or by position; a column that is left out is NULL, and a
-value is cast to the column's type. Databricks refuses some of these casts (its "store assignment" does not read numbers from
-text); the local warehouse only refuses values that cannot be cast.
+Rows are aligned to the table's columns by name (BY NAME), by the column list, or by position; a column that is left
+out is NULL, and a value is cast to the column's type. Databricks refuses some of these casts (its "store assignment"
+does not read numbers from text); the local warehouse only refuses values that cannot be cast.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from local_workspace.sql_warehouse.delta_commit import (
     open_table,
     stage,
 )
+from local_workspace.sql_warehouse.handlers import Handlers
+from local_workspace.sql_warehouse.location import location_of
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported, table_not_found
 from local_workspace.sql_warehouse.sql_text import StatementReader, quote_identifier, split_items, tokenize
@@ -29,7 +31,7 @@ from local_workspace.sql_warehouse.table_checks import verify
 from local_workspace.sql_warehouse.table_lock import table_lock
 
 if TYPE_CHECKING:
-    from pyspark.sql.connect.dataframe import DataFrame
+    from pyspark.sql import DataFrame
 
     from local_workspace.sql_warehouse.session import Session
 
@@ -148,18 +150,17 @@ def insert(session: Session, reader: StatementReader) -> Result:
     require_writable(table)
     with table_lock(session.warehouse.layout, name):
         table = session.catalog.get(name) or table
-        if table.location is None:
-            raise table_not_found(name.quoted)
-        clear_staging(table.location)
+        location = location_of(table)
+        clear_staging(location)
         frame = session.engine.frame(session.engine_sql(statement.query), tag=session.tag)
-        target = open_table(table.location)
+        target = open_table(location)
         if target is None:
             raise table_not_found(name.quoted)
         fields = json.loads(target.schema().to_json())["fields"]
         aligned = _aligned(frame, fields, statement, name)
         partition_columns = list(target.metadata().partition_columns)
         configuration = dict(target.metadata().configuration)
-        staged = stage(aligned, table.location, [] if statement.replace_on else partition_columns)
+        staged = stage(aligned, location, [] if statement.replace_on else partition_columns)
         try:
             checks = {
                 k[len(CHECK_PREFIX) :]: v for k, v in configuration.items() if k.startswith(CHECK_PREFIX)
@@ -172,9 +173,9 @@ def insert(session: Session, reader: StatementReader) -> Result:
                 _replace_where(session, table, statement.replace_where, staged, [f["name"] for f in fields])
             elif statement.overwrite:
                 shape = TableShape(fields, partition_columns, configuration, target.metadata().description)
-                commit_replacement(table.location, staged, shape, operation="WRITE", statement=tag)
+                commit_replacement(location, staged, shape, operation="WRITE", statement=tag)
             else:
-                commit_append(table.location, staged, statement=tag)
+                commit_append(location, staged, statement=tag)
         finally:
             staged.discard()
     session.catalog.touch(name)
@@ -221,7 +222,8 @@ def _aligned(
         if unknown:
             raise SqlError(
                 "UNRESOLVED_COLUMN.WITH_SUGGESTION",
-                f"A column with name {', '.join(unknown)} cannot be resolved in {name.quoted}. Did you mean one of {', '.join(names)}?",
+                f"A column with name {', '.join(unknown)} cannot be resolved in {name.quoted}. "
+                f"Did you mean one of {', '.join(names)}?",
                 "42703",
             )
         if len(listed) != len(given):
@@ -253,7 +255,6 @@ def _spark_type(delta_type: Any) -> Any:
 def _replace_where(
     session: Session, table: Table, condition: str, staged: Staged, columns: Sequence[str]
 ) -> None:
-    assert table.location is not None
     source = f"delta.`{staged.folder}`"
     outside = session.engine.query(
         f"SELECT count(*) AS n FROM {source} WHERE ({condition}) IS NOT TRUE"
@@ -266,7 +267,7 @@ def _replace_where(
             f"{count} rows. Nothing was written.",
             "44000",
         )
-    target = session.engine.table(table.name, table.location)
+    target = session.engine.table(table.name, location_of(table))
     if staged.adds:
         # By name: the engine puts partition columns last in what it stages.
         every = ", ".join(quote_identifier(c) for c in columns)
@@ -292,8 +293,7 @@ def _replace_on(
             f"INSERT ... REPLACE ON ({statement.replace_on})",
             "Compare columns by `t.column <=> s.column`, joined by AND.",
         )
-    assert table.location is not None
-    target = session.engine.table(table.name, table.location)
+    target = session.engine.table(table.name, location_of(table))
     source = f"delta.`{staged.folder}`"
     every = ", ".join(quote_identifier(c) for c in columns)
     keyed = {source_key.lower() for _, source_key in keys}
@@ -341,4 +341,4 @@ def equality_keys(condition: str, target: str | None, source: str | None) -> lis
     return pairs or None
 
 
-HANDLERS = {("INSERT",): insert}
+HANDLERS: Handlers = {("INSERT",): insert}

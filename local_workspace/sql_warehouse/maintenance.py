@@ -10,6 +10,8 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
+from local_workspace.sql_warehouse.handlers import Handlers
+from local_workspace.sql_warehouse.location import location_of
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported
 from local_workspace.sql_warehouse.sql_text import StatementReader, split_items
@@ -25,10 +27,7 @@ _DEFAULT_RETENTION_HOURS = 168.0
 
 def _table(session: Session, reader: StatementReader) -> Table:
     table = session.require_table(reader.dotted_name())
-    if table.location is None:
-        raise SqlError(
-            "EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", f"{table.name.quoted} is a view, not a table.", "42809"
-        )
+    location_of(table)
     return table
 
 
@@ -49,7 +48,7 @@ def optimize(session: Session, reader: StatementReader) -> Result:
         columns = [StatementReader(item).name() for item in split_items(text)]
     reader.end()
     with table_lock(session.warehouse.layout, table.name):
-        delta = DeltaTable(table.location)  # type: ignore[arg-type]
+        delta = DeltaTable(location_of(table))
         metrics = delta.optimize.z_order(columns) if columns else delta.optimize.compact()
     session.catalog.touch(table.name)
     return Result.of_rows(
@@ -75,7 +74,7 @@ def vacuum(session: Session, reader: StatementReader) -> Result:
             "22003",
         )
     with table_lock(session.warehouse.layout, table.name):
-        files = DeltaTable(table.location).vacuum(  # type: ignore[arg-type]
+        files = DeltaTable(location_of(table)).vacuum(
             retention_hours=int(hours), dry_run=dry_run, enforce_retention_duration=False
         )
     return Result.of_rows(
@@ -96,7 +95,7 @@ def restore(session: Session, reader: StatementReader) -> Result:
         target = datetime.fromisoformat(reader.string())
     reader.end()
     with table_lock(session.warehouse.layout, table.name):
-        metrics = DeltaTable(table.location).restore(target)  # type: ignore[arg-type]
+        metrics = DeltaTable(location_of(table)).restore(target)
     session.catalog.touch(table.name)
     return Result.of_rows(
         [("num_restored_files", _LONG), ("num_removed_files", _LONG)],
@@ -112,7 +111,7 @@ def describe_history(session: Session, reader: StatementReader) -> Result:
     limit = int(reader.next().text) if reader.accept("LIMIT") else None
     reader.end()
     rows = []
-    for commit in DeltaTable(table.location).history(limit):  # type: ignore[arg-type]
+    for commit in DeltaTable(location_of(table)).history(limit):
         texts = pa.map_(_TEXT, _TEXT)
         rows.append(
             (
@@ -152,7 +151,7 @@ def describe_detail(session: Session, reader: StatementReader) -> Result:
     reader.expect("DETAIL")
     table = _table(session, reader)
     reader.end()
-    delta = DeltaTable(table.location)  # type: ignore[arg-type]
+    delta = DeltaTable(location_of(table))
     metadata, protocol = delta.metadata(), delta.protocol()
     files = pa.table(delta.get_add_actions(flatten=True))
     latest = delta.history(1)
@@ -192,14 +191,14 @@ def describe_detail(session: Session, reader: StatementReader) -> Result:
 
 
 def analyze(session: Session, reader: StatementReader) -> Result:
-    """ANALYZE TABLE name COMPUTE STATISTICS ..: the engine reads statistics from the Delta log, so there is nothing to compute."""
+    """ANALYZE TABLE name COMPUTE STATISTICS ..: nothing to do, statistics are in the Delta log."""
     reader.expect("ANALYZE", "TABLE")
     _table(session, reader)
     reader.expect("COMPUTE")
     return Result.empty(note="no effect")
 
 
-HANDLERS = {
+HANDLERS: Handlers = {
     ("OPTIMIZE",): optimize,
     ("VACUUM",): vacuum,
     ("RESTORE",): restore,

@@ -1,4 +1,4 @@
-"""Answers to the metadata calls of the Thrift protocol: ``cursor.catalogs()``, ``schemas()``, ``tables()``, ``columns()``."""
+"""Answers to the metadata calls of the Thrift protocol: catalogs, schemas, tables, columns."""
 
 from __future__ import annotations
 

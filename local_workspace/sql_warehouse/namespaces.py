@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Securable
+from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported, parse_error
 from local_workspace.sql_warehouse.sql_text import StatementReader, property_pairs
@@ -189,7 +190,7 @@ def drop_volume(session: Session, reader: StatementReader) -> Result:
     return Result.empty()
 
 
-HANDLERS = {
+HANDLERS: Handlers = {
     ("USE", "CATALOG"): use_catalog,
     ("SET", "CATALOG"): use_catalog,
     ("USE",): use_schema,

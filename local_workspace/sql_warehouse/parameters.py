@@ -1,7 +1,7 @@
 """Values bound to ``:name`` and ``?`` markers of a statement.
 
-They are put into the text as typed, quoted literals before anything else looks at it, so that every statement takes them, also
-those that the engine never sees.
+They are put into the text as typed, quoted literals before anything else looks at it, so that every statement takes
+them, also those that the engine never sees.
 """
 
 from __future__ import annotations

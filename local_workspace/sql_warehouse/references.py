@@ -1,9 +1,9 @@
 """Table and view names inside a query, replaced by what the engine can read.
 
-The engine's own catalog is not used for names: it is case-sensitive, belongs to one session, and gives view texts back without
-their quotes. So a table name becomes the name under which its Delta folder is registered with the engine, a view (or a session's
-temporary view) becomes its query in parentheses, and a name of information_schema becomes a table that is made on the spot.
-The rest of the text stays as it was written.
+The engine's own catalog is not used for names: it is case-sensitive, belongs to one session, and gives view texts
+back without their quotes. So a table name becomes the name under which its Delta folder is registered with the
+engine, a view (or a session's temporary view) becomes its query in parentheses, and a name of information_schema
+becomes a table that is made on the spot. The rest of the text stays as it was written.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def replace_references(sql: str, resolve: Resolver, *, statement_names_table: bo
 
     Args:
         sql: A query, or a statement of which the first words name its target (INSERT INTO, MERGE INTO, DELETE FROM, UPDATE).
-        resolve: Gives what stands in for a name (its parts as written, one to three), or None when there is no such table or view.
+        resolve: Gives what stands in for a name (its parts as written, one to three), or None when there is no such
+            table or view.
         statement_names_table: Read ``UPDATE x`` and ``INTO x`` as table positions, too.
 
     Returns:
@@ -143,7 +144,15 @@ def replace_references(sql: str, resolve: Resolver, *, statement_names_table: bo
         if cte:
             pending_cte.append((len(scopes), token.value.lower()))
         elif not _follows_call(tokens, after):
-            edit = _edit(sql, tokens, i, after, chain, scopes, resolve, statement_names_table)
+            edit = _edit(
+                tokens,
+                i,
+                after=after,
+                chain=chain,
+                scopes=scopes,
+                resolve=resolve,
+                statement_names_table=statement_names_table,
+            )
             if edit is not None:
                 edits.append(edit)
         i = after
@@ -193,9 +202,9 @@ def _follows_call(tokens: tuple[Token, ...], after: int) -> bool:
 
 
 def _edit(
-    sql: str,
     tokens: tuple[Token, ...],
     i: int,
+    *,
     after: int,
     chain: list[Token],
     scopes: list[_Scope],

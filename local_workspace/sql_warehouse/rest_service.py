@@ -9,18 +9,13 @@ import json
 import re
 import secrets
 import threading
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 import pyarrow as pa
 
-from local_workspace.sql_warehouse.arrow_types import (
-    ValueForms,
-    plain_value,
-    type_name,
-    type_text,
-    value_text,
-)
+from local_workspace.sql_warehouse.arrow_types import ValueForms, json_text, type_name, type_text, value_text
 from local_workspace.sql_warehouse.parameters import Parameter
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.session import StatementRun
@@ -72,7 +67,7 @@ class _Statement:
         ]
         size = 0
         for batch in result.batches:
-            for row in zip(*(_texts(column) for column in shape(batch).columns)):
+            for row in zip(*(_texts(column) for column in shape(batch).columns), strict=True):
                 if self.row_limit is not None and len(self.rows) >= self.row_limit:
                     self.truncated = True
                     return
@@ -94,12 +89,7 @@ def _decimal(kind: pa.DataType) -> dict[str, int]:
 
 def _texts(column: pa.Array) -> list[str | None]:
     if pa.types.is_nested(column.type):
-        return [
-            None
-            if v is None
-            else json.dumps(plain_value(v, column.type), ensure_ascii=False, separators=(",", ":"))
-            for v in column.to_pylist()
-        ]
+        return [None if v is None else json_text(v, column.type) for v in column.to_pylist()]
     return [None if v is None else value_text(v) for v in column.to_pylist()]
 
 
@@ -142,28 +132,35 @@ class RestService:
         except ValueError:
             return 400, {"error_code": "MALFORMED_REQUEST", "message": "The body is no JSON document."}
         path = path.rstrip("/")
-        if path == "/api/2.0/sql/statements" and method == "POST":
-            return self._execute(document)
-        match = re.fullmatch(r"/api/2\.0/sql/statements/(\w+)(/cancel|/result/chunks/(\d+))?", path)
-        if match and match[1] in self._statements:
-            return self._about(self._statements[match[1]], method, match[2], match[3])
-        if path == "/api/2.0/sql/warehouses" and method == "GET":
-            return 200, {"warehouses": [_description(port)]}
-        if re.fullmatch(r"/api/2\.0/sql/warehouses/\w+", path) and method == "GET":
-            return 200, _description(port)
-        if path == "/api/2.0/preview/scim/v2/Me":
-            return 200, {"id": "1", "userName": self._warehouse.user, "active": True}
-        if path == "/api/2.0/sql/sessions" and method == "POST":
-            return self._open_session(document)
-        match = re.fullmatch(r"/api/2\.0/sql/sessions/(\w+)", path)
-        if match and method == "DELETE":
-            with self._lock:
-                session = self._sessions.pop(match[1], None)
-            if session is not None:
-                session.close()
-            return 200, {}
-        text = f"The local warehouse does not serve {method} {path} {sorted(parse_qs(query))}."
-        return 404, {"error_code": "ENDPOINT_NOT_FOUND", "message": text}
+        routes: list[tuple[str, str, Callable[[re.Match[str]], Answer]]] = [
+            ("POST", "/api/2.0/sql/statements", lambda _: self._execute(document)),
+            (
+                "GET|POST",
+                r"/api/2.0/sql/statements/(\w+)(/cancel|/result/chunks/(\d+))?",
+                lambda m: self._about(method, m[1], m[2], m[3]),
+            ),
+            ("GET", "/api/2.0/sql/warehouses", lambda _: (200, {"warehouses": [_description(port)]})),
+            ("GET", r"/api/2.0/sql/warehouses/\w+", lambda _: (200, _description(port))),
+            (
+                "GET",
+                "/api/2.0/preview/scim/v2/Me",
+                lambda _: (200, {"id": "1", "userName": self._warehouse.user}),
+            ),
+            ("POST", "/api/2.0/sql/sessions", lambda _: self._open_session(document)),
+            ("DELETE", r"/api/2.0/sql/sessions/(\w+)", lambda m: self._close_session(m[1])),
+        ]
+        for methods, pattern, act in routes:
+            match = re.fullmatch(pattern, path)
+            if match and method in methods.split("|"):
+                return act(match)
+        return _not_found(f"The local warehouse does not serve {method} {path} {sorted(parse_qs(query))}.")
+
+    def _close_session(self, key: str) -> Answer:
+        with self._lock:
+            session = self._sessions.pop(key, None)
+        if session is not None:
+            session.close()
+        return 200, {}
 
     def _open_session(self, document: dict[str, Any]) -> Answer:
         try:
@@ -220,7 +217,12 @@ class RestService:
             statement.done.wait(10)
         return 200, self._document(statement)
 
-    def _about(self, statement: _Statement, method: str, action: str | None, chunk: str | None) -> Answer:
+    def _about(self, method: str, key: str, action: str | None, chunk: str | None) -> Answer:
+        statement = self._statements.get(key)
+        if statement is None:
+            return _not_found(
+                f"There is no statement {key}; the warehouse keeps the last {_KEPT_STATEMENTS}."
+            )
         if action == "/cancel" and method == "POST":
             statement.run.cancel()
             return 200, {}
@@ -253,6 +255,10 @@ class RestService:
             }
             document["result"] = _chunk(statement, 0)
         return document
+
+
+def _not_found(message: str) -> Answer:
+    return 404, {"error_code": "ENDPOINT_NOT_FOUND", "message": message}
 
 
 def _chunk(statement: _Statement, index: int) -> dict[str, Any]:

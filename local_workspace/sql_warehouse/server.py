@@ -61,7 +61,8 @@ class WarehouseEndpoint:
             "DBT_ACCESS_TOKEN": self.token,
             "ORDERS_WAREHOUSE_URI": f"https://{self.host}:{self.port}{self.http_path}",
             "ORDERS_WAREHOUSE_CA": str(self.ca_file),
-            # databricks-sdk, inside dbt-databricks, reads the host's metadata with `requests` and would try for five minutes.
+            # databricks-sdk, inside dbt-databricks, reads the host's metadata with `requests` and would try for five
+            # minutes.
             "REQUESTS_CA_BUNDLE": str(self.ca_bundle),
         }
 

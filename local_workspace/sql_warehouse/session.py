@@ -17,6 +17,7 @@ from local_workspace.sql_warehouse import statements
 from local_workspace.sql_warehouse.arrow_types import type_text
 from local_workspace.sql_warehouse.engine_session import EngineSession
 from local_workspace.sql_warehouse.information_schema import INFORMATION_SCHEMA, build_relation
+from local_workspace.sql_warehouse.location import location_of
 from local_workspace.sql_warehouse.parameters import Parameter, bind
 from local_workspace.sql_warehouse.references import Source, check_depth, replace_references
 from local_workspace.sql_warehouse.result import Result
@@ -124,7 +125,7 @@ class Session:
             raise SqlError(
                 "REQUIRES_SINGLE_PART_NAMESPACE", f"{'.'.join(parts)} is not the name of a table.", "42K05"
             )
-        return TableName(*((self.catalog_name, self.schema_name)[: 3 - len(parts)] + tuple(parts)))  # type: ignore[arg-type]
+        return TableName(*((self.catalog_name, self.schema_name)[: 3 - len(parts)] + tuple(parts)))
 
     def schema_parts(self, parts: Sequence[str]) -> tuple[str, str]:
         """The catalog and schema that one or two parts mean here."""
@@ -208,37 +209,32 @@ class Session:
         return sql
 
     def _resolve(self, parts: tuple[str, ...], catalog: str, schema: str, depth: int) -> Source | None:
-        if len(parts) == 1:
-            view = self.temporary_views.get(parts[0].lower())
-            if view is not None:
-                check_depth(depth, view.name)
-                return Source(f"({self._rewrite(view.sql, view.catalog, view.schema, depth + 1)})", True)
+        view = self.temporary_view(parts)
+        if view is not None:
+            check_depth(depth, view.name)
+            return Source(f"({self._rewrite(view.sql, view.catalog, view.schema, depth + 1)})", True)
         full = ((catalog, schema)[: 3 - len(parts)]) + parts
         if full[1].lower() == INFORMATION_SCHEMA:
-            relation = build_relation(self, full[0], full[2])
-            if relation is None:
-                return None
-            if not relation.num_rows:
-                values = ", ".join(
-                    f"CAST(NULL AS {type_text(f.type)}) AS {quote_identifier(f.name)}"
-                    for f in relation.schema
-                )
-                return Source(f"(SELECT {values} WHERE false)", True)
-            name = self.engine.view_of_rows(
-                f"information_schema_{full[2].lower()}_{secrets.token_hex(4)}", relation
-            )
-            return Source(f"(SELECT * FROM {name})", True)
+            return self._information_schema(full[0], full[2])
         try:
             name = TableName(*full)
         except LocalWorkspaceError:
             return None  # Not a name that a table could have: an alias, or a path.
         table = self.catalog.get(name)
-        if table is None:
-            return None
-        if table.location is None:
+        if table is not None and table.location is None:
             check_depth(depth, str(table.name))
             return Source(f"({self._view_sql(table, depth)})", True)
-        return Source(self.engine.table(TableName(full[0], full[1], full[2]), table.location), False)
+        return None if table is None else Source(self.engine.table(name, location_of(table)), False)
+
+    def _information_schema(self, catalog: str, relation: str) -> Source | None:
+        rows = build_relation(self, catalog, relation)
+        if rows is None:
+            return None
+        if rows.num_rows:
+            name = f"information_schema_{relation.lower()}_{secrets.token_hex(4)}"
+            return Source(f"(SELECT * FROM {self.engine.view_of_rows(name, rows)})", True)
+        values = (f"CAST(NULL AS {type_text(f.type)}) AS {quote_identifier(f.name)}" for f in rows.schema)
+        return Source(f"(SELECT {', '.join(values)} WHERE false)", True)
 
     def _view_sql(self, table: Table, depth: int) -> str:
         origin = table.properties.get(VIEW_NAMESPACE, f"{table.name.catalog}.{table.name.schema}")

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from local_workspace.catalog import Securable, Table
 from local_workspace.sql_warehouse import governance
+from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.information_schema import INFORMATION_SCHEMA
 from local_workspace.sql_warehouse.patterns import Fits, show_pattern
 from local_workspace.sql_warehouse.result import Result
@@ -243,7 +244,7 @@ def show_functions(_session: Session, reader: StatementReader) -> Result:
     return Result.of_rows([("function", _TEXT)], [])
 
 
-HANDLERS = {
+HANDLERS: Handlers = {
     ("SHOW", "CATALOGS"): show_catalogs,
     ("SHOW", "SCHEMAS"): show_schemas,
     ("SHOW", "DATABASES"): show_schemas,

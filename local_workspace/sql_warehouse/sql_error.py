@@ -105,7 +105,8 @@ _RULES: list[_Rule] = [
         ),
         lambda m: SqlError(
             "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
-            f"A column or function parameter with name {re.sub(r'[^A-Za-z0-9_.]+', '.', m[1] or m[2]).strip('.')} cannot be resolved.",
+            "A column or function parameter with name "
+            f"{re.sub(r'[^A-Za-z0-9_.]+', '.', m[1] or m[2]).strip('.')} cannot be resolved.",
         ),
     ),
     (
@@ -126,7 +127,8 @@ _RULES: list[_Rule] = [
         ),
         lambda m: SqlError(
             "DELTA_CONCURRENT_WRITE",
-            f"Another writer changed the table while this statement ran ({m[0]}). Nothing of this statement was written; run it again.",
+            f"Another writer changed the table while this statement ran ({m[0]}). "
+            "Nothing of this statement was written; run it again.",
         ),
     ),
     (

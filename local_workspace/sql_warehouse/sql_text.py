@@ -1,8 +1,8 @@
 """SQL text as tokens: enough to recognise a statement, read its clauses and find the names in it.
 
-This is deliberately no SQL grammar. Queries stay text and go to the engine as they are; only the clauses of the statements that
-the warehouse itself answers are read, word by word. Lexical rules: "Databricks SQL language reference", pages *Identifiers*,
-*STRING type* (literals) and *Comment*.
+This is deliberately no SQL grammar. Queries stay text and go to the engine as they are; only the clauses of the
+statements that the warehouse itself answers are read, word by word. Lexical rules: "Databricks SQL language
+reference", pages *Identifiers*, *STRING type* (literals) and *Comment*.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ class Token:
 
 
 def string_value(literal: str) -> str:
-    """The characters that a string literal stands for.
+    r"""The characters that a string literal stands for.
 
     Args:
-        literal: The literal with its quotes, for example ``'it\\'s'``, ``'it''s'`` or ``r'a\\b'``.
+        literal: The literal with its quotes, for example ``'it\'s'``, ``'it''s'`` or ``r'a\b'``.
     """
     raw = literal[0] in "rR"
     body = literal[2:-1] if raw else literal[1:-1]

@@ -1,12 +1,11 @@
 """Which statement is answered by whom.
 
-A statement is recognised by its first words. What is in nobody's list is refused by name: a warehouse that accepts what it does not
-do would prove nothing.
+A statement is recognised by its first words. What is in nobody's list is refused by name: a warehouse that accepts
+what it does not do would prove nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from local_workspace.sql_warehouse import (
@@ -21,14 +20,13 @@ from local_workspace.sql_warehouse import (
     show,
     views,
 )
+from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import not_supported, parse_error
 from local_workspace.sql_warehouse.sql_text import StatementReader
 
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.session import Session
-
-Handler = Callable[["Session", StatementReader], Result]
 
 
 def query(session: Session, reader: StatementReader) -> Result:
@@ -46,7 +44,7 @@ def explain(session: Session, reader: StatementReader) -> Result:
 
 
 # The longest match wins, so that CREATE OR REPLACE TEMPORARY VIEW is not taken for CREATE TABLE.
-_HANDLERS: dict[tuple[str, ...], Handler] = {
+_HANDLERS: Handlers = {
     ("SELECT",): query,
     ("WITH",): query,
     ("VALUES",): query,

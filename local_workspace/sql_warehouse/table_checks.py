@@ -56,6 +56,7 @@ def verify(
         if row[f"c{i}"]:
             raise SqlError(
                 "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES",
-                f"CHECK constraint {name} ({expression}) violated by {row[f'c{i}']} rows for {table.quoted}. Nothing was written.",
+                f"CHECK constraint {name} ({expression}) violated by {row[f'c{i}']} rows for {table.quoted}. "
+                "Nothing was written.",
                 "23001",
             )

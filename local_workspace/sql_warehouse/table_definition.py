@@ -207,6 +207,21 @@ def _skip_key_options(reader: StatementReader) -> None:
         reader.next()
 
 
+_REFUSED_CLAUSES = {
+    ("LOCATION",): (
+        "LOCATION (external tables)",
+        "Leave it out: the table is then managed by the workspace.",
+    ),
+    ("OPTIONS",): ("OPTIONS in CREATE TABLE", "Use TBLPROPERTIES."),
+    ("CLUSTERED", "BY"): (
+        "CLUSTERED BY ... INTO BUCKETS",
+        "Use CLUSTER BY: Delta has no buckets, on Databricks neither.",
+    ),
+    ("WITH", "ROW", "FILTER"): ("row filters", "Apply the filter on Databricks only."),
+}
+_QUERY_STARTS = ("AS", "SELECT", "WITH", "(")
+
+
 def read_clauses(reader: StatementReader) -> TableClauses:
     """Reads the clauses up to AS, CLONE or the end.
 
@@ -214,13 +229,12 @@ def read_clauses(reader: StatementReader) -> TableClauses:
         SqlError: A clause is unknown or not supported.
     """
     clauses = TableClauses()
-    while (
-        not reader.at_end
-        and not reader.sees("AS")
-        and not reader.sees("SELECT")
-        and not reader.sees("WITH")
-        and not reader.sees("(")
-    ):
+    while not reader.at_end:
+        for words, (what, way_out) in _REFUSED_CLAUSES.items():
+            if reader.sees(*words):
+                raise not_supported(what, way_out)
+        if any(reader.sees(word) for word in _QUERY_STARTS):
+            break
         if reader.accept("USING"):
             provider = reader.name()
             if provider.lower() != "delta":
@@ -229,32 +243,14 @@ def read_clauses(reader: StatementReader) -> TableClauses:
             clauses.partition_columns = [
                 _partition_column(item) for item in split_items(reader.parenthesised())
             ]
-        elif reader.accept("CLUSTER", "BY", "AUTO"):
-            clauses.cluster_columns = ["AUTO"]
-        elif reader.accept("CLUSTER", "BY", "NONE"):
-            clauses.cluster_columns = []
         elif reader.accept("CLUSTER", "BY"):
-            clauses.cluster_columns = list(_names(reader))
+            clauses.cluster_columns = _cluster_columns(reader)
         elif reader.accept("COMMENT"):
             clauses.comment = reader.string()
         elif reader.accept("TBLPROPERTIES"):
             clauses.properties.update(property_pairs(reader.parenthesised()))
-        elif reader.sees("LOCATION"):
-            raise not_supported(
-                "LOCATION (external tables)", "Leave it out: the table is then managed by the workspace."
-            )
-        elif reader.sees("OPTIONS"):
-            raise not_supported("OPTIONS in CREATE TABLE", "Use TBLPROPERTIES.")
-        elif reader.sees("CLUSTERED", "BY"):
-            raise not_supported(
-                "CLUSTERED BY ... INTO BUCKETS",
-                "Delta has no buckets, on Databricks neither; use CLUSTER BY.",
-            )
-        elif reader.sees("WITH", "ROW", "FILTER"):
-            raise not_supported("row filters", "Apply the filter on Databricks only.")
         else:
-            token = reader.next()
-            raise parse_error(repr(token.text), reader.sql)
+            raise parse_error(repr(reader.next().text), reader.sql)
     if clauses.partition_columns and clauses.cluster_columns:
         raise SqlError(
             "SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED",
@@ -262,6 +258,12 @@ def read_clauses(reader: StatementReader) -> TableClauses:
             "42908",
         )
     return clauses
+
+
+def _cluster_columns(reader: StatementReader) -> list[str]:
+    if reader.accept("AUTO"):
+        return ["AUTO"]
+    return [] if reader.accept("NONE") else list(_names(reader))
 
 
 def _partition_column(item: str) -> str:

@@ -33,8 +33,8 @@ def table_type(table: Table) -> str:
 def columns_of(session: Session, table: Table) -> list[Column]:
     """The columns of a table or view.
 
-    A view's columns are those of its text now: its tables may have got others since it was made. If the text cannot be planned any
-    more, the columns that it had at its creation.
+    A view's columns are those of its text now: its tables may have got others since it was made. If the text cannot
+    be planned any more, the columns that it had at its creation.
     """
     recorded = session.catalog.columns(table)
     if not table.is_view:

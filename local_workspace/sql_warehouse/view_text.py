@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Catalog properties of a view that only the warehouse uses (the first one has Spark's name for it); SHOW TBLPROPERTIES leaves them out.
+# Catalog properties of a view that only the warehouse uses (the first one has Spark's name for it); SHOW
+# TBLPROPERTIES leaves them out.
 VIEW_NAMESPACE = "view.catalogAndNamespace"
 VIEW_COLUMN_NAMES = "view.query.out.columns"
 

@@ -1,7 +1,7 @@
 """CREATE VIEW, CREATE TEMPORARY VIEW, ALTER VIEW AS and DROP VIEW.
 
-A view is its text: the catalog keeps it, and every statement that reads the view gets it put in place. So a view always shows the
-present columns of its tables, where Databricks shows those at its creation.
+A view is its text: the catalog keeps it, and every statement that reads the view gets it put in place. So a view
+always shows the present columns of its tables, where Databricks shows those at its creation.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Column, TableName
+from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported, table_not_found
 from local_workspace.sql_warehouse.sql_text import (
@@ -229,7 +230,7 @@ def drop_view(session: Session, reader: StatementReader) -> Result:
     return Result.empty()
 
 
-HANDLERS = {
+HANDLERS: Handlers = {
     ("CREATE", "VIEW"): create_view,
     ("CREATE", "OR", "REPLACE", "VIEW"): create_view,
     ("CREATE", "TEMPORARY", "VIEW"): create_temporary_view,
