@@ -21,7 +21,7 @@ CATALOG = "ecommerce_local"
 LANDING = f"dbfs:/Volumes/{CATALOG}/bronze/files/orders/landing"
 SELECTION = (
     "staging.event_log staging.dbt staging.billing stg_orders__order_events stg_orders__quarantined_orders "
-    "intermediate.operations marts.operations freshness_slas"
+    "int_orders__loaded intermediate.operations marts.operations freshness_slas"
 )
 
 EVENT_LOG = """
@@ -237,7 +237,9 @@ class Operations:
 
     def build(self, *arguments: str, select: str = SELECTION, command: str = "build") -> dict[str, str]:
         """`dbt build` or another command over the operations models; status per node."""
-        result = self.dbt(command, "--select", *select.split(), *arguments)
+        # Tests that also read models of other folders belong to those folders.
+        cautious = ("--indirect-selection", "cautious") if command == "build" else ()
+        result = self.dbt(command, "--select", *select.split(), *cautious, *arguments)
         results = [result for result in result.result.results if result.node.resource_type != "operation"]
         return {result.node.unique_id: str(result.status) for result in results}
 

@@ -23,7 +23,7 @@ int_operations__dbt_edges_listed as (
         edge.to_kind as to_kind,
         cast('{{ invocation_id }}' as string) as invocation_id,
         cast('{{ run_id() }}' as string) as run_id,
-        cast('{{ run_started_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ") }}' as timestamp) as listed_at
+        cast('{{ run_started_at }}' as timestamp) as listed_at
     from listed
 
 )

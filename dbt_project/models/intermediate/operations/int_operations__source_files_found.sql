@@ -1,44 +1,48 @@
--- One row per source file that reached Bronze, with the update that loaded it.
--- Found by what the rows themselves carry, kept or quarantined. A file without rows is not here.
-
-{{
-    config(
-        materialized='incremental',
-        unique_key='source_file',
-        incremental_strategy='merge',
-        on_schema_change='fail',
-    )
-}}
+-- One row per source file that left rows, kept or quarantined, with the update that loaded it last. A file without rows is
+-- not here.
+-- Kept rows are those that int_orders__loaded has counted already, so Silver is not scanned for them a second time.
 
 with
 
-new_rows as (
+deliveries as (
 
     select
         source_file,
-        ingested_at
-    from {{ ref('stg_orders__order_events') }}
-    {% if is_incremental() %}
-    where ingested_at >= (
-        select coalesce(max(loaded_at), timestamp'1970-01-01 00:00:00')
-            - interval {{ var('event_log_late_hours', 24) | int }} hours
-        from {{ this }}
-    )
-    {% endif %}
+        ingested_at,
+        max_by(deliveries, load_number) as file_rows
+    from {{ ref('int_orders__loaded') }}
+    group by source_file, ingested_at
 
-    union all
+),
+
+-- A full refresh of the pipeline ingests a file again, at a later time; what it was before is history.
+kept as (
 
     select
         source_file,
-        ingested_at
+        max_by(file_rows, ingested_at) as file_rows,
+        max(ingested_at) as loaded_at
+    from deliveries
+    group by source_file
+
+),
+
+quarantined as (
+
+    select
+        source_file,
+        count(*) as file_rows,
+        max(ingested_at) as loaded_at
     from {{ ref('stg_orders__quarantined_orders') }}
-    {% if is_incremental() %}
-    where ingested_at >= (
-        select coalesce(max(loaded_at), timestamp'1970-01-01 00:00:00')
-            - interval {{ var('event_log_late_hours', 24) | int }} hours
-        from {{ this }}
-    )
-    {% endif %}
+    group by source_file
+
+),
+
+parts as (
+
+    select * from kept
+    union all
+    select * from quarantined
 
 ),
 
@@ -46,9 +50,9 @@ files as (
 
     select
         source_file,
-        count(*) as file_rows,
-        min(ingested_at) as loaded_at
-    from new_rows
+        sum(file_rows) as file_rows,
+        max(loaded_at) as loaded_at
+    from parts
     group by source_file
 
 ),
@@ -90,7 +94,7 @@ int_operations__source_files_found as (
 
     select
         files.source_file,
-        -- Where the stagings of orders and of quarantine come from.
+        -- Where Silver and quarantine come from.
         'bronze.orders' as dataset,
         attributed.update_id,
         cast(files.file_rows as bigint) as file_rows,
