@@ -85,6 +85,7 @@ def health(project: Project, client: Queries) -> HealthReport:
         slow_update_factor=settings.SLOW_UPDATE_FACTOR,
         export_lag_minutes=settings.EXPORT_LAG_MINUTES,
         landing_backlog_files=settings.LANDING_BACKLOG_FILES,
+        freshness_sla_minutes=settings.FRESHNESS_SLA_MINUTES,
     )
     return check_health(
         client.query,

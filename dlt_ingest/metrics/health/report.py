@@ -16,6 +16,9 @@ from dlt_ingest.metrics.postgres.connection import connect, scrubbed
 from dlt_ingest.metrics.postgres.settings import PostgresSettings
 from dlt_ingest.sql_client import QueryFailedError
 
+# The check that a function answers, where the two differ.
+_NAMES = {"rules": "rules_hold"}
+
 
 def check_health(
     query: Query,
@@ -34,14 +37,15 @@ def check_health(
         environment: Name of the environment, for the report.
         waiting_files: Files in landing that no update has taken yet; None where that cannot be seen from here.
     """
+    now = datetime.now(timezone.utc)
     checks: list[Check] = []
     for ask in warehouse_checks.CHECKS:
         checks.extend(_asked(ask, query, limits))
     if waiting_files is not None:
         checks.append(_backlog(waiting_files, limits))
     if postgres is not None:
-        checks.extend(_in_postgres(query, postgres, limits))
-    return HealthReport(environment, datetime.now(timezone.utc), tuple(checks))
+        checks.extend(_in_postgres(query, postgres, limits, now))
+    return HealthReport(environment, now, tuple(checks))
 
 
 def metrics_query(postgres: PostgresSettings, statement: str) -> list[dict[str, Any]]:
@@ -65,38 +69,55 @@ def _asked(
         return ask(query, limits)
     except QueryFailedError as error:
         # Before the first build there is no mart to ask; one missing answer must not hide the others.
-        return [Check(ask.__name__, "fail", f"The marts do not answer: {error.got}", next_step="orders run")]
+        return [
+            Check(
+                _NAMES.get(ask.__name__, ask.__name__),
+                "fail",
+                f"The marts do not answer: {error.got}",
+                next_step="orders run",
+            )
+        ]
 
 
-def _in_postgres(query: Query, postgres: PostgresSettings, limits: HealthLimits) -> list[Check]:
+def _in_postgres(
+    query: Query, postgres: PostgresSettings, limits: HealthLimits, now: datetime
+) -> Sequence[Check]:
     checks: list[Check] = []
     try:
-        built_at = _exports_built_at(query)
         for ask in postgres_checks.CHECKS:
-            checks.extend(ask(lambda statement: metrics_query(postgres, statement), built_at, limits))
-    except psycopg2.errors.UndefinedTable:
+            checks.extend(
+                ask(_in_utc(query), lambda statement: metrics_query(postgres, statement), limits, now)
+            )
+    except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
         return [
             Check("export_lag", "fail", "Nothing was ever exported to Postgres", next_step="orders export")
         ]
     except psycopg2.Error as error:
-        return list(postgres_checks.unreachable(scrubbed(error, postgres)))
-    except QueryFailedError:
-        return checks
+        return postgres_checks.unreachable(scrubbed(error, postgres))
+    except QueryFailedError as error:
+        # Before the first build; the checks of the marts say so too, this one must not hide dead letters.
+        checks = [
+            Check("export_lag", "fail", f"The marts do not answer: {error.got}", next_step="orders run")
+        ]
+        checks.extend(postgres_checks.dead_letters(query, lambda s: metrics_query(postgres, s), limits, now))
     return checks
 
 
-def _exports_built_at(query: Query) -> datetime | None:
-    """When the oldest of the exported models was last built: the marts are exported at least up to there.
+def _in_utc(query: Query) -> Query:
+    """The same with moments that say their zone: the warehouse's are UTC, and some clients leave that out."""
 
-    The moment is that of the node's start: what an export sends was built after it, so an export is never called late for
-    the time that its own model took.
-    """
-    rows = query(
-        "select max(started_at) as built_at from gold.fct_dbt_nodes "
-        "where resource_type = 'model' and node_status = 'succeeded' and substr(node_name, 1, 4) = 'exp_'"
-    )
-    built_at = rows[0]["built_at"] if rows else None
-    return None if built_at is None else built_at.replace(tzinfo=None)
+    def asked(statement: str) -> list[dict[str, Any]]:
+        return [
+            {
+                name: value.replace(tzinfo=timezone.utc)
+                if isinstance(value, datetime) and value.tzinfo is None
+                else value
+                for name, value in row.items()
+            }
+            for row in query(statement)
+        ]
+
+    return asked
 
 
 def _backlog(waiting_files: int, limits: HealthLimits) -> Check:
