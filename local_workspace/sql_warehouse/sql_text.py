@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from local_workspace.sql_warehouse.sql_error import SqlError, parse_error
+from local_workspace.sql_warehouse.sql_error import parse_error
 
 _TOKEN = re.compile(
     r"""
@@ -260,6 +260,11 @@ class StatementReader:
             raise parse_error(repr(token.text), self.sql)
 
 
+_CLOSED_BY = {"(": ")", "[": "]", "{": "}", "<": ">"}
+# Only after these is < a bracket; elsewhere it compares.
+_GENERIC_TYPES = frozenset({"ARRAY", "MAP", "STRUCT"})
+
+
 def split_items(text: str, separator: str = ",") -> list[str]:
     """Splits ``a, b(c, d), e<f, g>`` at the separators outside brackets.
 
@@ -268,15 +273,17 @@ def split_items(text: str, separator: str = ",") -> list[str]:
         separator: One symbol.
     """
     items: list[str] = []
-    depth = start = 0
-    for token in tokenize(text):
+    start = 0
+    opened: list[str] = []
+    tokens = tokenize(text)
+    for i, token in enumerate(tokens):
         if token.kind != "symbol":
             continue
-        if token.text in "([{<":
-            depth += 1
-        elif token.text in ")]}>":
-            depth -= 1
-        elif token.text == separator and depth == 0:
+        if token.text in _CLOSED_BY and (token.text != "<" or (i and tokens[i - 1].upper in _GENERIC_TYPES)):
+            opened.append(_CLOSED_BY[token.text])
+        elif opened and token.text == opened[-1]:
+            opened.pop()
+        elif token.text == separator and not opened:
             items.append(text[start : token.start].strip())
             start = token.end
     items.append(text[start:].strip())
@@ -290,7 +297,7 @@ def property_pairs(text: str) -> dict[str, str]:
         text: The inner text of the parentheses.
 
     Raises:
-        SqlError: If an item has no key (PARSE_SYNTAX_ERROR).
+        SqlError: If an item has no key, or no equals sign after it (PARSE_SYNTAX_ERROR).
     """
     pairs: dict[str, str] = {}
     for item in split_items(text):
@@ -304,8 +311,7 @@ def property_pairs(text: str) -> dict[str, str]:
         if reader.at_end:
             pairs[key] = ""
             continue
-        if not reader.accept("=") and not reader.sees() and reader.peek() is None:
-            raise SqlError("PARSE_SYNTAX_ERROR", f"No value for the key {key!r}.", "42601")
+        reader.expect("=")
         following = reader.peek()
         pairs[key] = (
             reader.string() if following is not None and following.kind == "string" else reader.rest()

@@ -20,7 +20,7 @@ from local_workspace.sql_warehouse import (
     show,
     views,
 )
-from local_workspace.sql_warehouse.handlers import Handlers
+from local_workspace.sql_warehouse.handlers import Handler, Handlers
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import not_supported, parse_error
 from local_workspace.sql_warehouse.sql_text import StatementReader
@@ -106,17 +106,26 @@ def run(session: Session, sql: str) -> Result:
     semicolon = next((token for token in reader.tokens if token.text == ";"), None)
     if semicolon is not None:
         raise parse_error("';'", sql, expected="one statement at a time")
-    words = tuple(token.upper for token in reader.tokens[: max(_LONGEST, 5)])
-    for length in range(_LONGEST, 0, -1):
-        handler = _HANDLERS.get(words[:length])
-        if handler is not None and len(words) >= length:
-            return handler(session, reader)
+    handler = handler_of(reader)
+    if handler is not None:
+        return handler(session, reader)
+    words = tuple(token.upper for token in reader.tokens[:5])
     way_out = next(
         (
             text
-            for start, text in sorted(_WAYS_OUT.items(), key=lambda item: -len(item[0]))
+            for start, text in sorted(_WAYS_OUT.items(), key=lambda i: -len(i[0]))
             if words[: len(start)] == start
         ),
         "Run it on Databricks, or leave it out of what also runs locally.",
     )
     raise not_supported(" ".join(words[:3]), way_out)
+
+
+def handler_of(reader: StatementReader) -> Handler | None:
+    """Who answers a statement, or None if nobody does.
+
+    Args:
+        reader: Stands at the statement's beginning.
+    """
+    words = tuple(token.upper for token in reader.tokens[:_LONGEST])
+    return next((_HANDLERS[words[:n]] for n in range(len(words), 0, -1) if words[:n] in _HANDLERS), None)

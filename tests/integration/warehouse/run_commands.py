@@ -20,7 +20,9 @@ def main() -> None:
         text = io.StringIO()
         with contextlib.redirect_stdout(text):
             result = dbtRunner().invoke(["--no-use-colors", *arguments])
-        outcomes.append([result.success, text.getvalue() + (str(result.exception) if result.exception else "")])
+        outcomes.append(
+            [result.success, text.getvalue() + (str(result.exception) if result.exception else "")]
+        )
     Path(sys.argv[1]).write_text(json.dumps(outcomes))
 
 

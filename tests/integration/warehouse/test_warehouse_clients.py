@@ -19,7 +19,12 @@ from databricks.sdk.service.sql import Disposition, StatementParameterListItem, 
 def _get(warehouse: Any, path: str, token: str | None) -> requests.Response:
     host = warehouse.environment["DBT_HOST"]
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return requests.get(f"https://{host}{path}", headers=headers, verify=warehouse.environment["ORDERS_WAREHOUSE_CA"], timeout=10)
+    return requests.get(
+        f"https://{host}{path}",
+        headers=headers,
+        verify=warehouse.environment["ORDERS_WAREHOUSE_CA"],
+        timeout=10,
+    )
 
 
 def test_only_the_token_opens_the_door(warehouse: Any, client: Any) -> None:
@@ -38,7 +43,9 @@ def test_only_the_token_opens_the_door(warehouse: Any, client: Any) -> None:
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
     for name in ("warehouse-key.pem", "warehouse-token", "warehouse-cert.pem"):
         assert stat.S_IMODE((run / name).stat().st_mode) == 0o600, name
-    listening = [c.laddr.ip for c in psutil.Process(warehouse.process.pid).net_connections() if c.status == "LISTEN"]
+    listening = [
+        c.laddr.ip for c in psutil.Process(warehouse.process.pid).net_connections() if c.status == "LISTEN"
+    ]
     assert set(listening) == {"127.0.0.1"}
     client.rows("SELECT :secret AS a", {"secret": "hunter-2"})
     for file in (warehouse.home / "logs").iterdir():
@@ -53,7 +60,9 @@ def test_long_results_stream_in_limited_memory(warehouse: Any, client: Any) -> N
     client.rows("SELECT 1 AS warm")
     before = server.memory_info().rss
     with client.connection.cursor(arraysize=50_000) as cursor:
-        cursor.execute("SELECT id, repeat('x', 150) AS filler, cast(id AS decimal(18,2)) AS d FROM range(1000000) ORDER BY id")
+        cursor.execute(
+            "SELECT id, repeat('x', 150) AS filler, cast(id AS decimal(18,2)) AS d FROM range(1000000) ORDER BY id"
+        )
         seen, peak = 0, before
         while (table := cursor.fetchmany_arrow(100_000)).num_rows:
             assert table.column("id")[0].as_py() == seen
@@ -74,7 +83,9 @@ def test_cancel_stops_a_statement(client: Any) -> None:
 
     def run() -> None:
         try:
-            cursor.execute("SELECT count(*) AS n FROM range(20000000000) WHERE sha2(cast(id AS string), 256) LIKE 'aaaa%'")
+            cursor.execute(
+                "SELECT count(*) AS n FROM range(20000000000) WHERE sha2(cast(id AS string), 256) LIKE 'aaaa%'"
+            )
             outcome.append("finished")
         except sql.Error as error:
             outcome.append(str(error))
@@ -103,7 +114,9 @@ def test_concurrent_writers_lose_nothing(warehouse: Any, client: Any) -> None:
             with warehouse.connect(schema=schema) as connection, connection.cursor() as cursor:
                 for i in range(3):
                     cursor.execute(f"INSERT INTO t VALUES ({number * 10 + i + 1}, 1)")
-                    cursor.execute("MERGE INTO t USING (SELECT 0 AS k) s ON t.k = s.k WHEN MATCHED THEN UPDATE SET n = t.n + 1")
+                    cursor.execute(
+                        "MERGE INTO t USING (SELECT 0 AS k) s ON t.k = s.k WHEN MATCHED THEN UPDATE SET n = t.n + 1"
+                    )
         except sql.Error as error:
             errors.append(str(error))
 
@@ -122,7 +135,9 @@ def test_statement_execution_api(warehouse: Any, client: Any, monkeypatch: pytes
     schema = client.rows("SELECT current_schema()")[0][0]
     client.run("CREATE TABLE t AS SELECT id, cast(id AS decimal(18,2)) AS price FROM range(12000)")
     workspace = WorkspaceClient(
-        host=f"https://{warehouse.environment['DBT_HOST']}", token=warehouse.environment["DBT_ACCESS_TOKEN"], auth_type="pat"
+        host=f"https://{warehouse.environment['DBT_HOST']}",
+        token=warehouse.environment["DBT_ACCESS_TOKEN"],
+        auth_type="pat",
     )
     api = workspace.statement_execution
     answer = api.execute_statement(
@@ -134,7 +149,12 @@ def test_statement_execution_api(warehouse: Any, client: Any, monkeypatch: pytes
         disposition=Disposition.INLINE,
     )
     assert answer.status.state is StatementState.SUCCEEDED
-    assert [c.type_text for c in answer.manifest.schema.columns] == ["BIGINT", "DECIMAL(18,2)", "ARRAY<INT>", "TIMESTAMP"]
+    assert [c.type_text for c in answer.manifest.schema.columns] == [
+        "BIGINT",
+        "DECIMAL(18,2)",
+        "ARRAY<INT>",
+        "TIMESTAMP",
+    ]
     assert answer.result.data_array[1] == ["1", "1.00", "[1,null]", "2024-01-01T00:00:00.000Z"]
     rows = list(answer.result.data_array)
     chunk = answer.result
@@ -148,7 +168,9 @@ def test_statement_execution_api(warehouse: Any, client: Any, monkeypatch: pytes
     limited = api.execute_statement("SELECT * FROM range(100)", "local", row_limit=7)
     assert (len(limited.result.data_array), limited.manifest.truncated) == (7, True)
     slow = api.execute_statement(
-        "SELECT count(*) FROM range(20000000000) WHERE sha2(cast(id AS string), 256) LIKE 'aaaa%'", "local", wait_timeout="0s"
+        "SELECT count(*) FROM range(20000000000) WHERE sha2(cast(id AS string), 256) LIKE 'aaaa%'",
+        "local",
+        wait_timeout="0s",
     )
     api.cancel_execution(slow.statement_id)
     for _ in range(100):
@@ -171,7 +193,9 @@ def test_every_statement_is_in_the_log(warehouse: Any, client: Any) -> None:
     """Guards logs/statements.jsonl: outcome, duration, error and what was only recorded."""
     client.run("CREATE TABLE logged (a INT)", "ALTER TABLE logged SET TAGS ('x' = 'y')")
     client.error("SELECT * FROM not_logged_anywhere")
-    entries = [json.loads(line) for line in (warehouse.home / "logs" / "statements.jsonl").read_text().splitlines()]
+    entries = [
+        json.loads(line) for line in (warehouse.home / "logs" / "statements.jsonl").read_text().splitlines()
+    ]
     by_text = {entry["statement"]: entry for entry in entries}
     assert by_text["CREATE TABLE logged (a INT)"]["outcome"] == "ok"
     assert by_text["ALTER TABLE logged SET TAGS ('x' = 'y')"]["outcome"] == "recorded"

@@ -1,4 +1,4 @@
-"""Guards dbt on the warehouse: the real adapter, every materialization, built twice with changed data, in both of its ways to build."""
+"""Guards dbt on the warehouse: the real adapter, every materialization, built twice with changed data, in both its ways."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import shutil
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,9 @@ def _project(folder: Path, *, v2: bool) -> Path:
     shutil.copytree(PROBE, folder)
     if v2:
         settings = folder / "dbt_project.yml"
-        settings.write_text(settings.read_text().replace("use_materialization_v2: false", "use_materialization_v2: true"))
+        settings.write_text(
+            settings.read_text().replace("use_materialization_v2: false", "use_materialization_v2: true")
+        )
     return folder
 
 
@@ -34,12 +35,9 @@ def _change_data(project: Path) -> None:
     seed.write_text("\n".join([header, changed, *rest, "5,c4,approved,1.00,2024-01-03 10:00:00,new"]) + "\n")
 
 
-@pytest.fixture(scope="module", params=["ecommerce_local", "ecommerce_prod"], ids=["v1", "v2"])
-def built(request: Any, warehouse: RunningWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
-    """The probe project, built, its data changed, built again."""
-    v2 = request.param == "ecommerce_prod"
-    dbt = Dbt(warehouse, _project(tmp_path_factory.mktemp("probe") / "project", v2=v2), request.param)
-    with client_of(warehouse, catalog=request.param, schema="silver") as client:
+def _build_twice(warehouse: RunningWarehouse, project: Path, catalog: str) -> Dbt:
+    dbt = Dbt(warehouse, project, catalog)
+    with client_of(warehouse, catalog=catalog, schema="silver") as client:
         client.run("CREATE OR REPLACE TABLE events AS SELECT 1 AS id, current_timestamp() AS ingested_at")
     dbt.succeed(["debug"], ["build", *DAYS])
     _change_data(dbt.project)
@@ -47,8 +45,27 @@ def built(request: Any, warehouse: RunningWarehouse, tmp_path_factory: pytest.Te
     return dbt
 
 
-def test_each_strategy_has_the_right_rows(built: Dbt) -> None:
-    """Guards rows after the second build: merge with a new column, append, overwrite, replace, delete+insert, microbatch."""
+@pytest.fixture(scope="module")
+def built(warehouse: RunningWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    """The probe project, built, its data changed, built again; dbt-databricks' first way to build."""
+    project = _project(tmp_path_factory.mktemp("v1") / "project", v2=False)
+    return _build_twice(warehouse, project, "ecommerce_local")
+
+
+@pytest.fixture(scope="module")
+def built_v2(warehouse: RunningWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    """The same by its second way (`use_materialization_v2`), in another catalog."""
+    project = _project(tmp_path_factory.mktemp("v2") / "project", v2=True)
+    return _build_twice(warehouse, project, "ecommerce_prod")
+
+
+BOTH = pytest.mark.parametrize("way", ["built", "built_v2"])
+
+
+@BOTH
+def test_each_strategy_has_the_right_rows(request: pytest.FixtureRequest, way: str) -> None:
+    """Guards rows after the second build: merge with a new column, append, overwrite, replace, microbatch."""
+    built: Dbt = request.getfixturevalue(way)
     with client_of(built.warehouse, catalog=built.catalog) as client:
         assert client.rows("SELECT order_id, status, price, status_upper FROM inc_merge ORDER BY 1") == [
             (1, "approved", Decimal("10.50"), None),
@@ -61,7 +78,9 @@ def test_each_strategy_has_the_right_rows(built: Dbt) -> None:
             (1, 1), (2, 2), (3, 2), (4, 2), (5, 1),
         ]  # fmt: skip
         assert client.rows("SELECT order_id FROM inc_overwrite ORDER BY 1") == [(1,), (2,), (3,), (4,)]
-        assert client.rows("SELECT order_id, price FROM inc_replace_where WHERE order_id IN (2, 5) ORDER BY 1") == [
+        assert client.rows(
+            "SELECT order_id, price FROM inc_replace_where WHERE order_id IN (2, 5) ORDER BY 1"
+        ) == [
             (2, Decimal("20.00")),
             (5, Decimal("1.00")),
         ]
@@ -78,18 +97,32 @@ def test_each_strategy_has_the_right_rows(built: Dbt) -> None:
             (5, Decimal("1.00")),
         ]
         assert client.rows("SELECT * FROM customers WHERE customer_id = 'c2'") == [
-            ("c2", 1, Decimal("22.00"), datetime.datetime(2024, 1, 1, 9, 30, tzinfo=datetime.timezone.utc), "eur")
+            (
+                "c2",
+                1,
+                Decimal("22.00"),
+                datetime.datetime(2024, 1, 1, 9, 30, tzinfo=datetime.timezone.utc),
+                "eur",
+            )
         ]
 
 
-def test_snapshots_keep_history(built: Dbt) -> None:
+@BOTH
+def test_snapshots_keep_history(request: pytest.FixtureRequest, way: str) -> None:
     """Guards both snapshot strategies: a changed row gets a successor, a deleted one is closed or marked."""
+    built: Dbt = request.getfixturevalue(way)
     with client_of(built.warehouse, catalog=built.catalog) as client:
-        assert client.rows("SELECT order_id, dbt_valid_to IS NULL AS open FROM orders_by_time WHERE order_id IN (1, 5) ORDER BY 1") == [
+        assert client.rows(
+            "SELECT order_id, dbt_valid_to IS NULL AS open FROM orders_by_time"
+            " WHERE order_id IN (1, 5) ORDER BY 1"
+        ) == [
             (1, False),
             (5, True),
         ]
-        query = "SELECT order_id, status, dbt_is_deleted, dbt_valid_to IS NULL AS open FROM orders_by_check WHERE order_id < 3"
+        query = (
+            "SELECT order_id, status, dbt_is_deleted, dbt_valid_to IS NULL AS open FROM orders_by_check"
+            " WHERE order_id < 3"
+        )
         assert {row[:1] + row[1:2] + (str(row[2]).lower(), row[3]) for row in client.rows(query)} == {
             (1, "approved", "false", False),
             (1, "approved", "true", True),
@@ -103,21 +136,31 @@ def test_contracts_docs_tags_and_grants_arrive(built: Dbt) -> None:
     built.succeed(["docs", "generate"], ["source", "freshness"])
     with client_of(built.warehouse, catalog=built.catalog) as client:
         constraints = client.rows(
-            "SELECT constraint_name, constraint_type FROM information_schema.table_constraints WHERE table_schema = 'gold' ORDER BY 1"
+            "SELECT constraint_name, constraint_type FROM information_schema.table_constraints"
+            " WHERE table_schema = 'gold' ORDER BY 1"
         )
         assert ("customers_pk", "PRIMARY KEY") in constraints
         assert ("orders_customer_fk", "FOREIGN KEY") in constraints
         assert "CHECK" in {kind for _, kind in constraints}
-        assert "DELTA_VIOLATE_CONSTRAINT" in client.error("INSERT INTO orders_contract VALUES (9, 'c', -1, NULL)")
+        assert "DELTA_VIOLATE_CONSTRAINT" in client.error(
+            "INSERT INTO orders_contract VALUES (9, 'c', -1, NULL)"
+        )
         assert "NOT_NULL" in client.error("INSERT INTO orders_contract VALUES (NULL, 'c', 1, NULL)")
-        assert client.rows("SELECT tag_name, tag_value FROM information_schema.table_tags WHERE table_name = 'customers'") == [("layer", "gold")]
-        assert client.rows("SELECT tag_name FROM information_schema.column_tags WHERE table_name = 'customers'") == [("pii",)]
+        assert client.rows(
+            "SELECT tag_name, tag_value FROM information_schema.table_tags"
+            " WHERE table_name = 'customers' AND schema_name = 'gold'"
+        ) == [("layer", "gold")]
+        assert client.rows(
+            "SELECT tag_name FROM information_schema.column_tags"
+            " WHERE table_name = 'customers' AND schema_name = 'gold'"
+        ) == [("pii",)]
         assert [row[:2] for row in client.rows("SHOW GRANTS ON TABLE customers")] == [("readers", "SELECT")]
         assert ("quality", "gold") in client.rows("SHOW TBLPROPERTIES customers")
         assert client.rows("DESCRIBE TABLE customers")[0] == ("customer_id", "string", "Who ordered.")
-        assert client.rows("SELECT comment FROM information_schema.tables WHERE table_name = 'stg_orders' AND table_schema = 'gold'") == [
-            ("Orders as they came, one row per order; it's \"raw\".",)
-        ]
+        assert client.rows(
+            "SELECT comment FROM information_schema.tables"
+            " WHERE table_name = 'stg_orders' AND table_schema = 'gold'"
+        ) == [('Orders as they came, one row per order; it\'s "raw".',)]
     nodes = json.loads((built.target / "catalog.json").read_text())["nodes"]
     assert nodes["model.warehouse_probe.customers"]["metadata"]["comment"] == "One row per customer."
     assert nodes["model.warehouse_probe.customers"]["columns"]["revenue"]["type"] == "decimal(18,2)"
@@ -128,7 +171,9 @@ def test_full_refresh_failures_retry_and_clone(built: Dbt, tmp_path: Path) -> No
     """Guards full refresh, a broken contract that changes nothing, stored failures, retry, show and clone."""
     model = built.project / "models" / "orders_contract.sql"
     good = model.read_text()
-    model.write_text(good.replace("order_id, customer_id", "cast(order_id as string) as order_id, customer_id"))
+    model.write_text(
+        good.replace("order_id, customer_id", "cast(order_id as string) as order_id, customer_id")
+    )
     refused, shown, refreshed = built.run(
         ["run", "-s", "orders_contract"],
         ["show", "--inline", "select count(*) as n from {{ ref('customers') }}", "--output", "json"],
@@ -142,7 +187,12 @@ def test_full_refresh_failures_retry_and_clone(built: Dbt, tmp_path: Path) -> No
     model.write_text(good)
     broken = built.project / "models" / "customers.sql"
     text = broken.read_text()
-    broken.write_text(text.replace("select customer_id, orders", "select customer_id, orders + cast(raise_error('no') as bigint) as orders"))
+    broken.write_text(
+        text.replace(
+            "select customer_id, orders",
+            "select customer_id, orders + cast(raise_error('no') as bigint) orders",
+        )
+    )
     ((built_broken, failure),) = built.run(["build", "-s", "customers+", "--exclude", "test_type:unit"])
     broken.write_text(text)
     assert not built_broken
@@ -153,4 +203,6 @@ def test_full_refresh_failures_retry_and_clone(built: Dbt, tmp_path: Path) -> No
         assert client.rows("SELECT count(*) AS n FROM inc_merge") == [(4,)]
         assert client.rows("SELECT count(*) AS n FROM orders_contract") == [(4,)]
         assert client.rows("SELECT count(*) AS n FROM dbt_test__audit.revenue_is_never_negative") == [(2,)]
-        assert client.rows("SELECT (SELECT count(*) FROM gold_clone.customers) AS a, (SELECT count(*) FROM customers) AS b") == [(4, 4)]
+        assert client.rows(
+            "SELECT (SELECT count(*) FROM gold_clone.customers) AS a, (SELECT count(*) FROM customers) AS b"
+        ) == [(4, 4)]

@@ -6,7 +6,6 @@ import random
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from databricks import sql
@@ -19,7 +18,7 @@ from .conftest import RunningWarehouse, client_of
 
 
 def test_restart_and_other_processes(tmp_path: Path) -> None:
-    """Guards a second process: same token, views, tables, keys, tags; and tables that another process lands are seen at once."""
+    """Guards a second process: same token, views, tables, keys, tags; and tables landed by others, at once."""
     running = RunningWarehouse(tmp_path).start()
     token = running.environment["DBT_ACCESS_TOKEN"]
     with client_of(running, schema="gold") as client:
@@ -34,7 +33,9 @@ def test_restart_and_other_processes(tmp_path: Path) -> None:
         location = layout.table_path("ecommerce_local", "silver", "landed")
         write_deltalake(location, pa.table({"x": [1, 2]}))
         catalog = Catalog.open(layout)
-        catalog.put_table(TableName("ecommerce_local", "silver", "landed"), kind="STREAMING_TABLE", location=location)
+        catalog.put_table(
+            TableName("ecommerce_local", "silver", "landed"), kind="STREAMING_TABLE", location=location
+        )
         assert client.rows("SELECT sum(x) AS s FROM silver.landed") == [(3,)]
         write_deltalake(location, pa.table({"x": [4], "y": ["new"]}), mode="append", schema_mode="merge")
         assert client.rows("SELECT count(y) AS n, sum(x) AS s FROM silver.landed") == [(1, 7)]
@@ -48,7 +49,9 @@ def test_restart_and_other_processes(tmp_path: Path) -> None:
             assert client.rows("SELECT next FROM v") == [(2,)]
             assert client.rows("DESCRIBE TABLE t") == [("id", "int", "key")]
             assert client.rows("SELECT tag_value FROM information_schema.table_tags") == [("b",)]
-            assert client.rows("SELECT constraint_name FROM information_schema.table_constraints") == [("pk",)]
+            assert client.rows("SELECT constraint_name FROM information_schema.table_constraints") == [
+                ("pk",)
+            ]
     finally:
         assert running.stop() == 0
 
@@ -58,7 +61,7 @@ def test_kill_leaves_whole_tables(tmp_path: Path) -> None:
 
     The table has at every moment the rows of exactly one statement: a replacement writes rows that all carry one number.
     """
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311  (moments, not secrets)
     layout = WorkspaceLayout(tmp_path)
     location = layout.table_path("ecommerce_local", "gold", "t")
     running = RunningWarehouse(tmp_path).start()
@@ -77,7 +80,8 @@ def test_kill_leaves_whole_tables(tmp_path: Path) -> None:
                         client.run(
                             f"CREATE OR REPLACE TABLE t AS SELECT id, {number} AS n FROM range(20000)",
                             f"INSERT OVERWRITE t SELECT id, {number} FROM range(20000)",
-                            f"MERGE INTO t USING (SELECT id AS k FROM range(20000)) s ON t.id = s.k WHEN MATCHED THEN UPDATE SET n = {number}",
+                            "MERGE INTO t USING (SELECT id AS k FROM range(20000)) s ON t.id = s.k "
+                            f"WHEN MATCHED THEN UPDATE SET n = {number}",
                         )
             except (sql.Error, OSError):
                 return  # the server was killed under the statement

@@ -14,7 +14,8 @@ from deltalake import DeltaTable
 def test_values_arrive_as_their_types(client: Any) -> None:
     """Guards types on the wire, exact decimals above all, with bound parameters of both kinds."""
     row = client.rows(
-        "SELECT :n + 1, :d, :s, :t, :f, :b, cast(1.10 AS decimal(18,2)), array(1, 2), map('k', 1), named_struct('x', date '2024-02-29'),"
+        "SELECT :n + 1, :d, :s, :t, :f, :b, cast(1.10 AS decimal(18,2)), array(1, 2), map('k', 1),"
+        " named_struct('x', date '2024-02-29'),"
         " interval 1 day, cast('2024-01-01 10:00:00' AS timestamp), x'0aff', NULL, parse_json('{\"a\": [1]}')",
         {
             "n": 41,
@@ -85,7 +86,8 @@ def test_create_table_as_is_one_commit_with_nullable_columns(client: Any, wareho
     )
     assert client.rows("INSERT INTO t VALUES (NULL, NULL, array(NULL), NULL)") == [(1,)]
     client.run(
-        "CREATE OR REPLACE TABLE t TBLPROPERTIES ('owner' = 'me') AS SELECT a + 1 AS a, 'new' AS z FROM t WHERE a IS NOT NULL"
+        "CREATE OR REPLACE TABLE t TBLPROPERTIES ('owner' = 'me') "
+        "AS SELECT a + 1 AS a, 'new' AS z FROM t WHERE a IS NOT NULL"
     )
     assert client.rows("SELECT * FROM t") == [(2, "new")]
     assert client.rows("SELECT a, p FROM t VERSION AS OF 1 ORDER BY a NULLS LAST") == [(1, "x"), (None, None)]

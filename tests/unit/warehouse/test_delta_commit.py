@@ -1,0 +1,131 @@
+"""Guards the one-commit changes of Delta tables: whole or not at all, with rows, columns, partitions and rules together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from local_workspace.sql_warehouse import delta_commit
+from local_workspace.sql_warehouse.delta_commit import (
+    STAGE_FOLDER,
+    Staged,
+    TableShape,
+    commit_append,
+    commit_metadata,
+    commit_replacement,
+    nullable,
+    shape_of,
+)
+from local_workspace.sql_warehouse.sql_error import SqlError
+
+
+def staged(location: Path, rows: pa.Table, partition_by: list[str] | None = None) -> Staged:
+    """Rows staged as the engine stages them: a Delta table of their own beside the data."""
+    folder = location / STAGE_FOLDER / "one"
+    write_deltalake(folder, rows, partition_by=partition_by)
+    actions = [
+        json.loads(line) for line in (folder / "_delta_log" / f"{0:020}.json").read_text().splitlines()
+    ]
+    return Staged(
+        folder,
+        json.loads(DeltaTable(folder).schema().to_json())["fields"],
+        [a["add"] for a in actions if "add" in a],
+        next(a["protocol"] for a in actions if "protocol" in a),
+        rows.num_rows,
+    )
+
+
+def replace(location: Path, rows: pa.Table, partition_by: list[str] | None = None, **shape: object) -> int:
+    new = staged(location, rows, partition_by)
+    wanted = TableShape(new.fields, partition_by or [], **shape)  # type: ignore[arg-type]
+    return commit_replacement(location, new, wanted, operation="CTAS", statement="s")
+
+
+def test_a_replacement_changes_everything_at_once(tmp_path: Path) -> None:
+    """Guards rows, columns, partitioning, properties and protocol in one version; older versions stay readable."""
+    location = tmp_path / "t"
+    assert replace(location, pa.table({"a": [1, 2], "p q": ["x y", "ü/%"]}), ["p q"]) == 0
+    assert (
+        replace(
+            location, pa.table({"b": [3.5]}), configuration={"delta.constraints.c": "b > 0"}, description="d"
+        )
+        == 1
+    )
+    table = DeltaTable(location)
+    assert table.to_pyarrow_table().to_pylist() == [{"b": 3.5}]
+    assert (table.metadata().partition_columns, table.metadata().description) == ([], "d")
+    assert table.metadata().configuration == {"delta.constraints.c": "b > 0"}
+    assert table.protocol().min_writer_version >= 3
+    former = DeltaTable(location, version=0).to_pyarrow_table().sort_by("a").to_pylist()
+    assert former == [{"a": 1, "p q": "x y"}, {"a": 2, "p q": "ü/%"}]
+    assert replace(location, pa.table({"c": [1]})) == 2
+    assert DeltaTable(location).metadata().configuration == {}
+    assert not (location / STAGE_FOLDER).exists()
+
+
+def test_a_process_that_dies_before_the_commit_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards the moment between staged files and the commit."""
+    location = tmp_path / "t"
+    replace(location, pa.table({"a": [1]}))
+
+    def die(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(delta_commit, "_write_commit", die)
+    with pytest.raises(KeyboardInterrupt):
+        replace(location, pa.table({"a": [2]}))
+    assert DeltaTable(location).to_pyarrow_table().to_pylist() == [{"a": 1}]
+
+
+def test_two_writers_cannot_commit_one_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards the exclusive commit: the later writer is refused and leaves the other's rows alone."""
+    location = tmp_path / "t"
+    replace(location, pa.table({"a": [1]}))
+    link = delta_commit.os.link
+
+    def other_first(source: object, target: object) -> None:
+        write_deltalake(location, pa.table({"a": [9]}), mode="append")
+        link(source, target)
+
+    monkeypatch.setattr(delta_commit.os, "link", other_first)
+    with pytest.raises(SqlError, match="DELTA_CONCURRENT_WRITE"):
+        replace(location, pa.table({"a": [2]}))
+    assert sorted(r["a"] for r in DeltaTable(location).to_pyarrow_table().to_pylist()) == [1, 9]
+    assert not list((location / "_delta_log").glob(".*.tmp"))
+
+
+def test_appends_and_columns(tmp_path: Path) -> None:
+    """Guards appends, an append of nothing, new columns without rows touched, and checkpoints on the way."""
+    location = tmp_path / "t"
+    replace(location, pa.table({"a": [0]}))
+    for i in range(1, 22):
+        commit_append(location, staged(location, pa.table({"a": [i]})), statement="s")
+    assert DeltaTable(location).version() == 21
+    assert (location / "_delta_log" / "_last_checkpoint").exists()
+    empty = Staged(location / STAGE_FOLDER / "none", [], [], {}, 0)
+    assert commit_append(location, empty, statement="s") == 21
+    shape = shape_of(DeltaTable(location))
+    added = {"name": "b", "type": "string", "nullable": True, "metadata": {"comment": "new"}}
+    commit_metadata(location, TableShape([*shape.fields, added]), operation="ADD COLUMNS", statement="s")
+    rows = DeltaTable(location).to_pyarrow_table()
+    assert (rows.num_rows, rows.column_names, rows["b"].null_count) == (22, ["a", "b"], 22)
+
+
+def test_nullable_reaches_every_depth() -> None:
+    """Guards nested types of literals, which the engine calls NOT NULL."""
+    field = {
+        "name": "a",
+        "nullable": False,
+        "type": {
+            "type": "array",
+            "containsNull": False,
+            "elementType": {"type": "struct", "fields": [{"nullable": False}]},
+        },
+    }
+    assert "false" not in json.dumps(nullable(field))

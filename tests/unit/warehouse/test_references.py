@@ -1,0 +1,88 @@
+"""Guards the replacement of table and view names in queries, and that nothing else of the text changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from local_workspace.sql_warehouse.references import Source, replace_references
+
+TABLES = {("cat", "s", "t"): "eng.t", ("cat", "s", "orders"): "eng.orders", ("cat", "other", "t"): "eng2.t"}
+VIEWS = {("cat", "s", "v"): "SELECT 1 AS a"}
+
+
+def resolve(parts: tuple[str, ...]) -> Source | None:
+    full = (("cat", "s")[: 3 - len(parts)] + tuple(p.lower() for p in parts))[-3:]
+    if full in VIEWS:
+        return Source(f"({VIEWS[full]})", True)
+    return Source(TABLES[full], False) if full in TABLES else None
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT * FROM t", "SELECT * FROM eng.t"),
+        ("select * from `cat`.`S`.`T` x", "select * from eng.t x"),
+        ("SELECT t.a FROM t", "SELECT t.a FROM eng.t"),
+        ("SELECT cat.s.t.a, s.t.b FROM cat.s.t", "SELECT `t`.a, `t`.b FROM eng.t"),
+        ("SELECT * FROM v", "SELECT * FROM (SELECT 1 AS a) AS `v`"),
+        ("SELECT * FROM v AS w WHERE w.a = 1", "SELECT * FROM (SELECT 1 AS a) AS w WHERE w.a = 1"),
+        (
+            "SELECT * FROM v w JOIN v ON true",
+            "SELECT * FROM (SELECT 1 AS a) w JOIN (SELECT 1 AS a) AS `v` ON true",
+        ),
+        ("SELECT * FROM a_cte, t, v, other.t", "SELECT * FROM a_cte, eng.t, (SELECT 1 AS a) AS `v`, eng2.t"),
+        ("SELECT t, v, orders FROM t", "SELECT t, v, orders FROM eng.t"),
+        (
+            "SELECT 'from t', \"from t\" -- from t\nFROM t",
+            "SELECT 'from t', \"from t\" -- from t\nFROM eng.t",
+        ),
+        (
+            "WITH orders AS (SELECT * FROM orders) SELECT * FROM orders",
+            "WITH orders AS (SELECT * FROM eng.orders) SELECT * FROM orders",
+        ),
+        (
+            "WITH t (a) AS (SELECT 1), v AS (SELECT * FROM t) SELECT * FROM v, orders",
+            "WITH t (a) AS (SELECT 1), v AS (SELECT * FROM t) SELECT * FROM v, eng.orders",
+        ),
+        (
+            "SELECT * FROM (WITH t AS (SELECT 1) SELECT * FROM t) x JOIN t ON 1 = 1",
+            "SELECT * FROM (WITH t AS (SELECT 1) SELECT * FROM t) x JOIN eng.t ON 1 = 1",
+        ),
+        ("SELECT extract(day FROM t) FROM t", "SELECT extract(day FROM t) FROM eng.t"),
+        ("SELECT 1 FROM t WHERE a IS DISTINCT FROM t.b", "SELECT 1 FROM eng.t WHERE a IS DISTINCT FROM t.b"),
+        ("SELECT * FROM t VERSION AS OF 3", "SELECT * FROM eng.t VERSION AS OF 3"),
+        ("TABLE v", "SELECT * FROM (SELECT 1 AS a)"),
+        ("TABLE t", "TABLE eng.t"),
+        (
+            "SELECT (SELECT max(a) FROM t), b FROM orders, t",
+            "SELECT (SELECT max(a) FROM eng.t), b FROM eng.orders, eng.t",
+        ),
+        ("SELECT a FROM t GROUP BY t, v ORDER BY t, v", "SELECT a FROM eng.t GROUP BY t, v ORDER BY t, v"),
+        ("SELECT * FROM t(1)", "SELECT * FROM t(1)"),
+        ("SELECT * FROM unknown.t, s.t", "SELECT * FROM unknown.t, eng.t"),
+        ("SELECT x FROM (t JOIN v ON true)", "SELECT x FROM (eng.t JOIN (SELECT 1 AS a) AS `v` ON true)"),
+        ("EXPLAIN SELECT * FROM t", "EXPLAIN SELECT * FROM eng.t"),
+    ],
+)
+def test_queries(sql: str, expected: str) -> None:
+    """Guards which words of a query are table names."""
+    assert replace_references(sql, resolve) == expected
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        (
+            "MERGE INTO t AS x USING v AS y ON x.a = y.a WHEN MATCHED THEN UPDATE SET a = y.a",
+            "MERGE INTO eng.t AS x USING (SELECT 1 AS a) AS y ON x.a = y.a WHEN MATCHED THEN UPDATE SET a = y.a",
+        ),
+        (
+            "UPDATE t SET v = 1 WHERE a IN (SELECT a FROM v)",
+            "UPDATE eng.t SET v = 1 WHERE a IN (SELECT a FROM (SELECT 1 AS a) AS `v`)",
+        ),
+        ("DELETE FROM t WHERE t.a = 1", "DELETE FROM eng.t WHERE t.a = 1"),
+    ],
+)
+def test_changes(sql: str, expected: str) -> None:
+    """Guards the target and the source of statements that change rows."""
+    assert replace_references(sql, resolve, statement_names_table=True) == expected
