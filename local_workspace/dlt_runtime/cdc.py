@@ -31,6 +31,7 @@ from local_workspace.dlt_runtime.streaming import (
     check_bookkeeping,
     describe_target,
     look,
+    prepare_table,
     stage_inputs,
 )
 from local_workspace.errors import DataFault, PipelineCodeError
@@ -249,7 +250,7 @@ class _Merge:
 
     def _commit(self, target: Target, rows: StagedRows, merged: StagedRows, final: dict[str, Any]) -> None:
         batch = self.batch
-        commit.ensure_table(target)
+        prepare_table(self.context, self.dataset, target)
         folder = merged.all_files[0].parent if merged.all_files else None
         kept = None
         if folder is not None:

@@ -371,13 +371,13 @@ def _check_view_reads(graph: Graph, dataset: Dataset) -> None:
             other = graph.datasets.get(graph.names.key(read.name))
             if other is None or other.kind != "VIEW" or other.flows[0].plan is None or planned.plan is None:
                 continue
-            if read.streaming and not view_streams(graph, other):
+            if read.streaming and not other.flows[0].streaming:
                 raise PipelineCodeError(
                     f"Flow {planned.flow.name} reads the view {other.shown} as a stream, but its query is a batch one",
                     got=f"at {planned.flow.location}",
                     next_step=f"Read the source of {other.shown} with spark.readStream, or read the view with spark.read",
                 )
-            if not read.streaming and view_streams(graph, other):
+            if not read.streaming and other.flows[0].streaming:
                 raise PipelineCodeError(
                     f"Flow {planned.flow.name} reads the streaming view {other.shown} as a batch",
                     got=f"at {planned.flow.location}",
@@ -385,6 +385,7 @@ def _check_view_reads(graph: Graph, dataset: Dataset) -> None:
                 )
 
 
-def view_streams(graph: Graph, view: Dataset) -> bool:
-    """Say whether a view's query is a streaming one."""
-    return view.flows[0].streaming
+def first_reader(graph: Graph, view: Dataset) -> Dataset:
+    """Give the first table, in order of declaration, that reads a view, directly or through other views."""
+    readers = graph.downstream(view.key)
+    return next((d for d in graph.datasets.values() if d.key in readers and d.kind != "VIEW"), view)

@@ -18,7 +18,7 @@ from local_workspace.dlt_runtime.session import data_frame
 from local_workspace.dlt_runtime.sources import BatchSources, ExpectationViolated, static_tables
 from local_workspace.dlt_runtime.staging import stage_query
 from local_workspace.dlt_runtime.state import Batch
-from local_workspace.dlt_runtime.streaming import add_counts, check_bookkeeping, describe_target
+from local_workspace.dlt_runtime.streaming import add_counts, check_bookkeeping, describe_target, told_views
 from local_workspace.errors import DataFault
 
 #: Part of every fingerprint: raise it when a change of the runtime can change what a query gives.
@@ -206,7 +206,7 @@ def _compute(
                 context.events.flow_batch(
                     view, view, number, output_rows=c.rows - c.dropped, dropped=c.dropped, rules=c.rules
                 )
-                for view, c in sources.view_counts.items()
+                for view, c in told_views(context, dataset, sources)
             ),
             context.events.flow_batch(
                 dataset.shown,

@@ -9,6 +9,7 @@ from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.crash_points import crash_point
 from local_workspace.dlt_runtime.graph import Dataset, Graph
 from local_workspace.dlt_runtime.state import Batch
+from local_workspace.dlt_runtime.streaming import reset_flow
 from local_workspace.errors import InputError
 
 
@@ -58,7 +59,7 @@ def reset_dataset(context: UpdateContext, dataset: Dataset) -> None:
         return
     location = context.location(dataset)
     flows = [context.flow_id(dataset, planned) for planned in dataset.flows]
-    flow_id = f"{context.spec.name}/{dataset.key}/__reset__"
+    flow_id = reset_flow(context, dataset)
     if commit.open_table(location) is None:
         # No table, no transaction: forgetting is all there is to do.
         batch = Batch(
@@ -75,6 +76,8 @@ def reset_dataset(context: UpdateContext, dataset: Dataset) -> None:
     for flow in [*flows, flow_id]:
         _catch_up(context, dataset, flow)
     number = context.state.flow(flow_id).batch + 1
+    table = commit.open_table(location)
+    assert table is not None  # noqa: S101
     batch = Batch(
         flow_id,
         number,
@@ -82,7 +85,7 @@ def reset_dataset(context: UpdateContext, dataset: Dataset) -> None:
         dataset.shown,
         str(location),
         "reset",
-        facts={"resets": flows},
+        facts={"resets": flows, "version": table.version() + 1},
         events=[
             context.events.make(
                 "flow_progress",
@@ -95,8 +98,6 @@ def reset_dataset(context: UpdateContext, dataset: Dataset) -> None:
     context.state.plan(batch, {})
     context.state.prepare(batch, {})
     crash_point("reset_planned")
-    table = commit.open_table(location)
-    assert table is not None  # noqa: S101
     target = commit.Target(
         dataset.shown, location, table.schema(), partition_by=tuple(table.metadata().partition_columns)
     )

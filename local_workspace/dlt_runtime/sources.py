@@ -18,7 +18,7 @@ from local_workspace.dlt_runtime.delta_source import Position
 from local_workspace.dlt_runtime.graph import Dataset, NotBuiltYet, PlannedFlow
 from local_workspace.dlt_runtime.plans import NamedRead, Relation, cloud_files_reads
 from local_workspace.dlt_runtime.session import data_frame
-from local_workspace.dlt_runtime.staging import stage_query
+from local_workspace.dlt_runtime.staging import StagedRows, stage_query
 from local_workspace.errors import DataFault, NotSupported, PipelineCodeError
 
 _VIEW_NUMBERS = itertools.count()
@@ -131,7 +131,7 @@ class BatchSources:
         relations: Streaming source id -> the new rows.
         pinned: Table -> the version to read; one that is not here is read as it is now, and stays so for the batch.
         replaced: Table -> what is read in its place.
-        view_counts: View -> what its expectations counted in this batch.
+        view_counts: Key of a view -> what its expectations counted in this batch.
     """
 
     context: UpdateContext
@@ -186,11 +186,11 @@ class BatchSources:
             if rules:
                 folder = self.folder / f"view-{view.key}"
                 staged = stage_query(relation, rules, folder, self.context.session, view.shown)
-                self.view_counts[view.shown] = staged.counts
+                self.view_counts[view.key] = staged.counts
                 failed = staged.counts.failed("fail")
                 if failed:
                     raise ExpectationViolated.of(view.shown, failed, staged.all_files, rules)
-                relation = _kept_rows(staged.all_files, folder, relation, expectations.mask_columns(rules))
+                relation = _kept_rows(staged, folder, relation, expectations.mask_columns(rules))
             self._views[view.key] = relation
         return self._views[view.key]
 
@@ -220,13 +220,12 @@ class BatchSources:
         self.temp_views.clear()
 
 
-def _kept_rows(files: list[Path], folder: Path, relation: Relation, masks: list[str]) -> Relation:
-    kept = folder / f"{expectations.DROPPED}=0"
-    if not files:
-        return relation  # it gave no row, so neither will it in the query
-    return rewrite.drop_columns(
-        rewrite.parquet_read(kept if kept.exists() else folder), [*masks, expectations.DROPPED]
-    )
+def _kept_rows(staged: StagedRows, folder: Path, relation: Relation, masks: list[str]) -> Relation:
+    """Read what a view's expectations kept; its query, without any row, if that is nothing."""
+    if not staged.kept:
+        return rewrite.filter_true(relation, ["1 = 0"])
+    split = folder / f"{expectations.DROPPED}=0"
+    return rewrite.drop_columns(rewrite.parquet_read(split if split.exists() else folder), masks)
 
 
 class ExpectationViolated(DataFault):

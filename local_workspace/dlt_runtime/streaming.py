@@ -15,7 +15,7 @@ from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.crash_points import crash_point
 from local_workspace.dlt_runtime.delta_source import Position
 from local_workspace.dlt_runtime.events import Event
-from local_workspace.dlt_runtime.graph import Dataset, PlannedFlow
+from local_workspace.dlt_runtime.graph import Dataset, PlannedFlow, first_reader
 from local_workspace.dlt_runtime.plans import Relation
 from local_workspace.dlt_runtime.sources import (
     BatchSources,
@@ -189,7 +189,7 @@ def _run_batch(
         failed = staged.counts.failed("fail")
         if failed:
             raise ExpectationViolated.of(planned.flow.name, failed, staged.all_files, rules)
-        new_columns = commit.ensure_table(target)
+        new_columns, empty = prepare_table(context, dataset, target)
         batch.events = _batch_events(
             context, dataset, planned, batch, inputs, staged_inputs, staged.counts, sources, new_columns
         )
@@ -205,7 +205,7 @@ def _run_batch(
             commit.commit(
                 target,
                 actions,
-                overwrite=False,
+                overwrite=empty,
                 flow=flow_id,
                 batch=batch.batch,
                 metadata={
@@ -277,6 +277,25 @@ def stage_loader(
     return result
 
 
+def prepare_table(context: UpdateContext, dataset: Dataset, target: Target) -> tuple[list[str], bool]:
+    """Create or widen the table of a batch; return the columns added, and whether a full refresh has left the table empty.
+
+    An empty table takes the schema of its first batch as it is, even if a column's type has changed.
+    """
+    now = delta_source.position(target.location)
+    if (
+        now is not None
+        and context.state.flow(reset_flow(context, dataset)).facts.get("version") == now.version
+    ):
+        return [], True
+    return commit.ensure_table(target), False
+
+
+def reset_flow(context: UpdateContext, dataset: Dataset) -> str:
+    """Give the application id under which full refreshes of a table are committed."""
+    return f"{context.spec.name}/{dataset.key}/__reset__"
+
+
 def describe_target(
     context: UpdateContext, dataset: Dataset, relation: Relation, flow: str
 ) -> tuple[Relation, Target]:
@@ -328,7 +347,7 @@ def _batch_events(
     shown, flow = dataset.shown, planned.flow.name
     rules = dataset.output.expectations
     events: list[Event] = []
-    for view, seen in sources.view_counts.items():
+    for view, seen in told_views(context, dataset, sources):
         events.append(
             make.flow_batch(
                 view,
@@ -384,6 +403,21 @@ def _batch_events(
             )
         )
     return events
+
+
+def told_views(
+    context: UpdateContext, dataset: Dataset, sources: BatchSources
+) -> list[tuple[str, expectations.Counts]]:
+    """List what the expectations of views counted, for the one reader of each view whose batches tell it.
+
+    Every reader evaluates a view on its own rows; counting all of them would count rows twice.
+    """
+    assert context.graph is not None  # noqa: S101
+    return [
+        (view.shown, counts)
+        for key, counts in sources.view_counts.items()
+        if first_reader(context.graph, (view := context.graph.datasets[key])) is dataset
+    ]
 
 
 def _source_files(dataset: Dataset, files: list[InputFile], done: Staged) -> list[SourceFile]:

@@ -21,12 +21,16 @@ def parse_table_schema(ddl: str, where: str) -> StructType:
         tree = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", read="databricks")
     except SqlglotError as error:
         raise PipelineCodeError(
-            f"The schema of {where} cannot be read", got=str(error).splitlines()[0]
+            f"The schema of {where} cannot be read", got=f"{ddl.strip()!r}: {str(error).splitlines()[0]}"
         ) from error
     definitions = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
     fields: list[StructField] = []
     for definition in definitions:
-        if not isinstance(definition, exp.ColumnDef) or definition.kind is None:
+        if isinstance(definition, exp.Identifier | exp.Column) or (
+            isinstance(definition, exp.ColumnDef) and definition.kind is None
+        ):
+            raise PipelineCodeError(f"The schema of {where} gives {definition.name} no type", got=repr(ddl))
+        if not isinstance(definition, exp.ColumnDef):
             raise NotSupported(
                 f"{definition.sql('databricks')} in the schema of {where}",
                 "Declare columns, types and comments only",
