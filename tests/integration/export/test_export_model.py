@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -35,6 +36,23 @@ def test_the_same_rows_again_change_nothing(database: Database) -> None:
         "select target, run_id, rows_read, rows_inserted, batches, exported_at > changed_at from metrics._export_state"
     )
     assert state == [("exp_business_metrics", "second", 5000, 0, 5, True)]
+
+
+def test_memory_does_not_grow_with_the_rows(database: Database) -> None:
+    """Guards streaming: of a hundred batches only a few are held at any moment, a retry in store included."""
+    held: list[int] = []
+
+    def watched() -> Iterator[pa.RecordBatch]:
+        for part in many(100_000):
+            held.append(pa.total_allocated_bytes())
+            yield part
+
+    one = next(many(1000)).nbytes
+    before = pa.total_allocated_bytes()
+    for expected_rows in (100_000, 0):
+        held.clear()
+        assert database.export_batches(watched()).changed == expected_rows
+        assert max(held) - before < 10 * one
 
 
 def test_only_what_differs_is_written_and_carries_its_run(database: Database) -> None:
