@@ -6,9 +6,9 @@ it proves that SQL, DDL, contracts and grants are accepted and what they compute
 permissions forbid. A statement that is not known is refused by name; one that is only recorded is noted as such in
 ``<home>/logs/statements.jsonl``.
 
-Every change of a table is one Delta commit, under a lock of the table that holds between processes. One exception: a CHECK is
-verified before the commit in INSERT and CREATE TABLE, but after it in UPDATE and MERGE, which are taken back by a second
-commit if they broke it.
+Every change of a table is one Delta commit, under a lock of the table that holds between processes. One exception: a
+CHECK is verified before the commit in INSERT and CREATE TABLE, but after it in UPDATE and MERGE, which are taken back by a
+second commit if they broke it.
 
 What the local engine (Sail 0.7) computes differently from Databricks, and what is not caught here:
 
@@ -18,6 +18,7 @@ What the local engine (Sail 0.7) computes differently from Databricks, and what 
 * SHALLOW CLONE copies the files; CLUSTER BY is recorded and does not cluster; VARCHAR(n) does not limit length.
 * Grants and tags are recorded and keep nobody out.
 
-Modules: `server` (HTTPS) hands requests to `thrift_service` and `rest_service`; both run statements in a `session`; `statements`
-finds who answers one; `references` puts the engine's names in place of the catalog's; `delta_commit` writes the Delta log.
+Modules: `server` (HTTPS) hands requests to `thrift_service` and `rest_service`; both run statements in a `session`;
+`statements` finds who answers one; `references` puts the engine's names in place of the catalog's; `delta_commit` writes
+the Delta log.
 """

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from local_workspace.sql_warehouse.sql_error import SqlError
+from local_workspace.sql_warehouse.sql_error import SqlError, table_not_found
 from local_workspace.sql_warehouse.sql_text import Token, quote_identifier, tokenize
 
 _MAX_VIEW_DEPTH = 50
@@ -80,6 +80,9 @@ _ENDS_FROM = frozenset(
     ]
 )
 
+# `delta`.`/a/path` reads files, not a table.
+_PATH_FORMATS = frozenset({"delta", "parquet", "json", "csv", "text"})
+
 
 @dataclass(frozen=True)
 class Source:
@@ -106,7 +109,9 @@ class _Scope:
         self.ctes: set[str] = set()
 
 
-def replace_references(sql: str, resolve: Resolver, *, statement_names_table: bool = False) -> str:
+def replace_references(
+    sql: str, resolve: Resolver, *, statement_names_table: bool = False, missing_ok: bool = False
+) -> str:
     """Replaces every table and view name of a query.
 
     Args:
@@ -114,9 +119,13 @@ def replace_references(sql: str, resolve: Resolver, *, statement_names_table: bo
         resolve: Gives what stands in for a name (its parts as written, one to three), or None when there is no such
             table or view.
         statement_names_table: Read ``UPDATE x`` and ``INTO x`` as table positions, too.
+        missing_ok: Leave names of two or three parts that are no table, too.
 
     Returns:
-        The text with names replaced; names that cannot be resolved stay, so that the engine reports them.
+        The text with names replaced; single words that are no table stay, since they may be something else.
+
+    Raises:
+        SqlError: A name of two or three parts stands for a table and there is none (TABLE_OR_VIEW_NOT_FOUND).
     """
     tokens = tokenize(sql)
     edits: list[tuple[int, int, str]] = []
@@ -152,6 +161,7 @@ def replace_references(sql: str, resolve: Resolver, *, statement_names_table: bo
                 scopes=scopes,
                 resolve=resolve,
                 statement_names_table=statement_names_table,
+                missing_ok=missing_ok,
             )
             if edit is not None:
                 edits.append(edit)
@@ -210,12 +220,18 @@ def _edit(
     scopes: list[_Scope],
     resolve: Resolver,
     statement_names_table: bool,
+    missing_ok: bool,
 ) -> tuple[int, int, str] | None:
     parts = tuple(token.value for token in chain)
     if _in_table_position(tokens, i, scopes[-1], statement_names_table):
         if len(parts) == 1 and any(parts[0].lower() in scope.ctes for scope in scopes):
             return None
         source = resolve(parts) if len(parts) <= 3 else None
+        if source is None and (
+            len(parts) == 3 or (len(parts) == 2 and parts[0].lower() not in _PATH_FORMATS)
+        ):
+            # The engine would name the last part only.
+            raise table_not_found(".".join(quote_identifier(part) for part in parts))
         if source is None:
             return None
         text = source.text

@@ -6,10 +6,12 @@ always shows the present columns of its tables, where Databricks shows those at 
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Column, TableName
 from local_workspace.sql_warehouse.handlers import Handlers
+from local_workspace.sql_warehouse.references import Source, replace_references
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported, table_not_found
 from local_workspace.sql_warehouse.sql_text import (
@@ -162,12 +164,19 @@ def create_temporary_view(session: Session, reader: StatementReader) -> Result:
     if names:
         query = f"SELECT * FROM ({query}) AS v({', '.join(quote_identifier(n) for n in names)})"
     session.engine.frame(session.engine_sql(query), tag=session.tag)
-    # A replaced view may be read by its successor's text; the text then has the former one in place of the name.
     former = session.temporary_views.get(name.lower())
-    if former is not None and any(
-        t.is_name and t.value.lower() == name.lower() for t in StatementReader(query).tokens
-    ):
-        query = session.engine_sql(query)
+    if former is not None:
+        # The new text may read the former view: that one lives on under a name that nobody else uses.
+        kept = f"{name.lower()}_{secrets.token_hex(4)}"
+        own = Source(quote_identifier(kept), False)
+        renamed = replace_references(
+            query,
+            lambda parts: own if [p.lower() for p in parts] == [name.lower()] else None,
+            missing_ok=True,
+        )
+        if renamed != query:
+            session.temporary_views[kept] = former
+            query = renamed
     session.temporary_views[name.lower()] = TemporaryView(
         name, query, session.catalog_name, session.schema_name
     )

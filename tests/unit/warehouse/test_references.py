@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local_workspace.sql_warehouse.references import Source, replace_references
+from local_workspace.sql_warehouse.sql_error import SqlError
 
 TABLES = {("cat", "s", "t"): "eng.t", ("cat", "s", "orders"): "eng.orders", ("cat", "other", "t"): "eng2.t"}
 VIEWS = {("cat", "s", "v"): "SELECT 1 AS a"}
@@ -59,7 +60,7 @@ def resolve(parts: tuple[str, ...]) -> Source | None:
         ),
         ("SELECT a FROM t GROUP BY t, v ORDER BY t, v", "SELECT a FROM eng.t GROUP BY t, v ORDER BY t, v"),
         ("SELECT * FROM t(1)", "SELECT * FROM t(1)"),
-        ("SELECT * FROM unknown.t, s.t", "SELECT * FROM unknown.t, eng.t"),
+        ("SELECT * FROM unknown, s.t, delta.`/a/b`", "SELECT * FROM unknown, eng.t, delta.`/a/b`"),
         ("SELECT x FROM (t JOIN v ON true)", "SELECT x FROM (eng.t JOIN (SELECT 1 AS a) AS `v` ON true)"),
         ("EXPLAIN SELECT * FROM t", "EXPLAIN SELECT * FROM eng.t"),
     ],
@@ -67,6 +68,12 @@ def resolve(parts: tuple[str, ...]) -> Source | None:
 def test_queries(sql: str, expected: str) -> None:
     """Guards which words of a query are table names."""
     assert replace_references(sql, resolve) == expected
+
+
+def test_missing_tables_are_named_in_full() -> None:
+    """Guards the name in the error, which the engine would cut to its last part."""
+    with pytest.raises(SqlError, match=r"\[TABLE_OR_VIEW_NOT_FOUND\] .*`cat`.`s`.`gone`"):
+        replace_references("SELECT * FROM cat.s.gone", resolve)
 
 
 @pytest.mark.parametrize(

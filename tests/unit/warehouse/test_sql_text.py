@@ -53,6 +53,21 @@ def test_string_literals(literal: str, value: str) -> None:
     assert string_value(literal) == value
 
 
+def test_identifiers_may_begin_with_a_digit() -> None:
+    """Guards dbt's generated constraint names, which are hashes: `4d115a76`, `75fca8`, `1e5`."""
+    found = [(t.kind, t.text) for t in tokenize("CONSTRAINT 4d115a76 4d 75fca8 1e5 1.5bd 10L .5 a1")]
+    assert found[1:] == [
+        ("word", "4d115a76"),
+        ("number", "4d"),
+        ("word", "75fca8"),
+        ("number", "1e5"),
+        ("number", "1.5bd"),
+        ("number", "10L"),
+        ("number", ".5"),
+        ("word", "a1"),
+    ]
+
+
 def test_comments_and_semicolons_are_no_part_of_a_statement() -> None:
     """Guards the comment that dbt puts before each statement, and closing semicolons."""
     text = '/* {"app": "dbt", "q": "it\'s; -- not"} */\n-- first\nSELECT 1 -- last\n ; ;'
