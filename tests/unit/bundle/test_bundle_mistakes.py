@@ -35,6 +35,7 @@ class Mistake:
         what: A part of what it must say.
         remedy: A part of what it must advise.
         at: The file that the finding must name, where it is not the edited one.
+        target: The target in which it shows.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Mistake:
     what: str
     remedy: str
     at: str | None = None
+    target: str = "prod"
 
 
 MISTAKES = [
@@ -146,6 +148,7 @@ MISTAKES = [
         "variables.run_as_service_principal",
         "no value in target dev",
         "Give it one",
+        target="dev",
     ),
     Mistake(
         "variable nobody uses",
@@ -538,6 +541,7 @@ MISTAKES = [
         "targets.staging.variables.catalog",
         "staging.json says 'ecommerce_staging'",
         "ecommerce_staging",
+        target="staging",
     ),
     Mistake(
         "secret in the file",
@@ -661,7 +665,7 @@ def _apply(root: Path, mistake: Mistake) -> None:
 def test_mistake_is_found(mistake: Mistake, bundle_copy: Path) -> None:
     """Guards that each kind of mistake is named by file and key, with the way out."""
     _apply(bundle_copy, mistake)
-    findings = check_bundle(bundle_copy)
+    findings = check_bundle(bundle_copy, [mistake.target])
     found = [finding for finding in findings if finding.key == mistake.key and mistake.what in finding.what]
     assert found, "\n".join(map(str, findings)) or "nothing was found"
     assert mistake.remedy in f"{found[0].remedy} {found[0].allowed}"
