@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
@@ -45,6 +46,15 @@ def position(path: Path) -> Position | None:
     except TableNotFoundError:
         return None
     return Position(str(table.metadata().id), table.version())
+
+
+def table_bytes(path: Path) -> int:
+    """Sum the bytes of a table's current files; 0 if there is none."""
+    try:
+        files: Any = DeltaTable(str(path)).get_add_actions(flatten=True)
+    except TableNotFoundError:
+        return 0
+    return sum(pa.table(files)["size_bytes"].to_pylist())
 
 
 def check_options(options: Mapping[str, str], source: str) -> bool:
@@ -111,6 +121,12 @@ def added_files(
                 next_step="Do a full refresh of the tables that read it as a stream",
             ) from None
         removed = [a["remove"] for a in actions if "remove" in a and a["remove"].get("dataChange", True)]
+        if removed and _is_reset(actions):
+            raise DataFault(
+                f"[DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE] {source} was refreshed in full at version {version}",
+                consequence="Its rows come a second time, and skipChangeCommits would take them again",
+                next_step="Do a full refresh of the tables that read it as a stream, together with it",
+            )
         if removed:
             if skip_changes:
                 continue
@@ -126,8 +142,14 @@ def added_files(
 
 
 def _operation(actions: list[dict[str, Any]]) -> str:
-    info = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+    info: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
     return str(info.get("operation", "UNKNOWN"))
+
+
+def _is_reset(actions: list[dict[str, Any]]) -> bool:
+    """Whether a commit is that of a full refresh; see `reset.py`."""
+    info = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+    return json.loads(info.get("dlt") or "{}").get("operation") == "full refresh"
 
 
 def row_count(adds: list[dict[str, Any]]) -> int | None:

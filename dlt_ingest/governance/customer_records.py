@@ -1,0 +1,98 @@
+"""Which records are a customer's: one rule for lines of files, for rows of tables and for text.
+
+A record is a customer's when its `customer_id` is theirs. A record whose customer cannot be read (a damaged line, a
+misnamed field) is theirs when their id stands in its text as a word. Another customer's record that mentions the id
+stays: it is somebody else's order, and the search for traces names the place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from dlt_ingest.errors import InputError
+
+_ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}")
+# Shorter ids and bare numbers stand in any text by chance, so there they count only where they are marked as an id.
+_TELLING = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9_.:@/+-]).{4,}")
+
+
+@dataclass(frozen=True)
+class CustomerId:
+    """The id of the customer to be erased.
+
+    Attributes:
+        value: The id as it stands in `customer_id`, without spaces around it.
+
+    Raises:
+        InputError: It is empty or has characters that no id of this project has.
+    """
+
+    value: str
+
+    def __post_init__(self) -> None:
+        if not _ALLOWED.fullmatch(self.value):
+            raise InputError(
+                "This is no customer id",
+                got=repr(self.value),
+                allowed="letters, digits and . _ : @ / + - (1 to 200, a letter or digit first)",
+                consequence="Nothing was erased",
+            )
+
+    @cached_property
+    def pattern(self) -> str:
+        """A regular expression that finds the id in text, in the syntax that Python, Spark, Sail and Postgres share."""
+        escaped = re.sub(r"([.+])", r"[\1]", self.value)
+        if _TELLING.fullmatch(self.value):
+            return f"(^|[^A-Za-z0-9_-]){escaped}([^A-Za-z0-9_-]|$)"
+        return f'"{escaped}"|customer_id[^A-Za-z0-9]{{1,6}}{escaped}([^A-Za-z0-9_]|$)'
+
+    @cached_property
+    def _in_bytes(self) -> re.Pattern[bytes]:
+        return re.compile(self.pattern.encode())
+
+    @cached_property
+    def _in_text(self) -> re.Pattern[str]:
+        return re.compile(self.pattern)
+
+    @cached_property
+    def trace(self) -> re.Pattern[bytes]:
+        """Finds the id in any bytes, of a file in a binary format too, where a length may stand right before it."""
+        if _TELLING.fullmatch(self.value):
+            return re.compile(re.escape(self.value.encode()) + rb"(?![A-Za-z0-9])")
+        return self._in_bytes
+
+    def stands_in(self, text: str | bytes) -> bool:
+        """Whether the id is in a text as a word."""
+        if isinstance(text, str):
+            return self._in_text.search(text) is not None
+        return self._in_bytes.search(text) is not None
+
+    def masked(self, content: bytes) -> bytes:
+        """The content with the id replaced by asterisks, byte for byte as long as before.
+
+        The length stays, so that a process that has the file open goes on writing at the right place.
+        """
+        own = self.value.encode()
+        return self.trace.sub(lambda found: found[0].replace(own, b"*" * len(own)), content)
+
+    def owns_line(self, line: bytes) -> bool:
+        """Whether a line of a landing file is a record of this customer."""
+        if not line.strip():
+            return False
+        try:
+            record = json.loads(line.decode("utf-8-sig"), parse_int=str, parse_float=str)
+        except (ValueError, RecursionError):
+            return self.stands_in(line)
+        named = _text(record.get("customer_id")) if isinstance(record, dict) else ""
+        return named == self.value if named else self.stands_in(line)
+
+
+def _text(value: Any) -> str:
+    """A scalar as Bronze reads it into a STRING; nothing for NULL and for what is no scalar."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.strip(" ") if isinstance(value, str) else ""

@@ -1,0 +1,110 @@
+"""The SQL of an erasure, in order: what `orders erase` runs here, and what the job in the documentation runs on Databricks.
+
+Only statements that both know, with two parameters: `:customer_id` and `:customer_pattern` (`CustomerId.pattern`).
+docs/operations/erase-customer.md has the same texts; a test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dlt_ingest.governance.customer_records import CustomerId
+from dlt_ingest.quality.order_record import CORRUPT_RECORD, RESCUED_DATA
+
+# Fields in which the id of a customer can stand when `customer_id` itself could not be read.
+FREE_TEXT = ("order_id", "order_item", "status", "replay_of", CORRUPT_RECORD.name, RESCUED_DATA.name)
+
+# Tables of Gold that hold customer ids; a test compares them with information_schema. Their views hold none.
+GOLD_TABLES = (
+    "fct_order_events",
+    "int_orders__changed",
+    "fct_orders",
+    "int_customers__orders_aggregated",
+    "int_customers__months_aggregated",
+    "dim_customers",
+    "customers_snapshot",
+)
+
+# Streams of Silver take what Bronze still had for them before Silver is cleaned, else they would bring it afterwards.
+STREAMS = ("silver.orders", "silver.orders_quarantine")
+VIEWS = ("silver.customers",)
+
+# What is computed from the cleaned tables. A snapshot is no model: its rows are deleted and nothing rebuilds it.
+DBT_ARGUMENTS = (
+    "build",
+    "--full-refresh",
+    "--select",
+    "stg_orders__order_events+",
+    "stg_orders__customers+",
+    "stg_orders__quarantined_orders+",
+    "--exclude-resource-type",
+    "test",
+    "--exclude-resource-type",
+    "unit_test",
+)
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """Rows of one table that are the customer's.
+
+    Attributes:
+        table: Schema and table.
+        condition: SQL with the parameters.
+    """
+
+    table: str
+    condition: str
+
+    @property
+    def statement(self) -> str:
+        """The DELETE, with its parameters."""
+        return f"DELETE FROM {self.table} WHERE {self.condition}"
+
+    def delete(self, customer: CustomerId) -> str:
+        """The DELETE for one customer."""
+        return bound(self.statement, customer)
+
+    def count(self, customer: CustomerId) -> str:
+        """A query for the number of rows, in column `n`."""
+        return bound(f"SELECT count(*) AS n FROM {self.table} WHERE {self.condition}", customer)
+
+
+def bound(statement: str, customer: CustomerId) -> str:
+    """A statement with literals for its parameters; an id has no character that ends a literal."""
+    return statement.replace(":customer_id", f"'{customer.value}'").replace(
+        ":customer_pattern", f"'{customer.pattern}'"
+    )
+
+
+def record_condition(more_text: Iterable[str] = ()) -> str:
+    """Rows of records as they came: `CustomerId.owns_line`, said in SQL.
+
+    Args:
+        more_text: STRING columns that schema evolution has added.
+    """
+    mentions = " OR ".join(f"{column} RLIKE :customer_pattern" for column in [*FREE_TEXT, *more_text])
+    # No coalesce: the local engine's DELETE does not take it.
+    return (
+        "trim(customer_id) = :customer_id "
+        f"OR ((customer_id IS NULL OR trim(customer_id) = '') AND ({mentions}))"
+    )
+
+
+def bronze_deletion(more_text: Iterable[str] = ()) -> Deletion:
+    """What is the customer's in Bronze."""
+    return Deletion("bronze.orders", record_condition(more_text))
+
+
+def silver_deletions(more_text: Iterable[str] = ()) -> tuple[Deletion, ...]:
+    """What is the customer's in the streaming tables of Silver."""
+    return (
+        Deletion("silver.orders", "customer_id = :customer_id"),
+        Deletion("silver.orders_quarantine", record_condition(more_text)),
+    )
+
+
+def gold_deletions(tables: Iterable[str] = GOLD_TABLES) -> tuple[Deletion, ...]:
+    """What is the customer's in Gold."""
+    return tuple(Deletion(f"gold.{table}", "customer_id = :customer_id") for table in tables)
