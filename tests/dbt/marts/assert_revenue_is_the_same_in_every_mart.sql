@@ -1,15 +1,16 @@
 -- Guards against a mart that counts an order twice or loses one: net revenue, gross revenue and orders must be the same,
 -- to the cent, whether they are summed over orders, days, hours, items, cohorts or customers.
-with totals as (
+with expected as (
 
     select
-        'fct_orders' as mart,
         count(*) as orders,
         sum(gross_revenue) as gross_revenue,
         sum(net_revenue) as net_revenue
     from {{ ref('fct_orders') }}
 
-    union all
+),
+
+totals as (
 
     select
         'fct_daily_revenue' as mart,
@@ -51,23 +52,23 @@ with totals as (
     select
         'fct_customer_cohorts' as mart,
         sum(orders) as orders,
-        null as gross_revenue,
+        cast(null as decimal(28, 2)) as gross_revenue,
         sum(net_revenue) as net_revenue
     from {{ ref('fct_customer_cohorts') }}
 
 )
 
 select
-    others.mart,
-    others.orders,
-    orders.orders as orders_expected,
-    others.gross_revenue,
-    orders.gross_revenue as gross_revenue_expected,
-    others.net_revenue,
-    orders.net_revenue as net_revenue_expected
-from totals as others
-inner join totals as orders on orders.mart = 'fct_orders'
+    totals.mart,
+    totals.orders,
+    expected.orders as orders_expected,
+    totals.gross_revenue,
+    expected.gross_revenue as gross_revenue_expected,
+    totals.net_revenue,
+    expected.net_revenue as net_revenue_expected
+from totals
+cross join expected
 where
-    coalesce(others.orders, 0) <> orders.orders
-    or others.gross_revenue <> orders.gross_revenue
-    or coalesce(others.net_revenue, 0) <> coalesce(orders.net_revenue, 0)
+    coalesce(totals.orders, 0) <> expected.orders
+    or totals.gross_revenue <> expected.gross_revenue
+    or coalesce(totals.net_revenue, 0) <> coalesce(expected.net_revenue, 0)
