@@ -55,7 +55,7 @@ class RetryPolicy:
         while True:
             try:
                 return work(attempt)
-            except Exception as error:  # noqa: PERF203  # the loop is the retry
+            except Exception as error:
                 if attempt >= self.attempts or not passes(error):
                     raise
                 pause = self.pause_s(attempt, random.random())  # noqa: S311  # jitter, not a secret
