@@ -8,8 +8,9 @@ from dlt_ingest.cli.console import format_option, print_rows
 from dlt_ingest.cli.project import Project
 
 
-@click.command()
-@click.argument("query")
+# A statement may begin with a comment, which looks like an option.
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("query", type=click.UNPROCESSED)
 @format_option
 def sql(query: str, output_format: str) -> None:
     """Run one SQL statement and print its rows; `-` reads it from standard input.
