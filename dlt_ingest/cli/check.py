@@ -10,7 +10,7 @@ from rich.table import Table
 from dlt_ingest.cli.console import console, step
 from dlt_ingest.cli.project import Project
 from dlt_ingest.metrics.health.model import HealthLimits, HealthReport
-from dlt_ingest.metrics.reconciliation import Reconciliation
+from dlt_ingest.metrics.reconciliation.outcome import Reconciliation
 from dlt_ingest.sql_client import Queries
 
 _MARKS = {
@@ -57,7 +57,7 @@ def check(output_format: str, strict: bool, environment: str | None) -> None:
 def reconcile(output_format: str, environment: str | None) -> None:
     """Compare rows and revenue of neighbouring layers, from the landing files to Postgres, to the cent."""
     from dlt_ingest.metrics.health.report import metrics_query
-    from dlt_ingest.metrics.reconciliation import reconcile as compare_layers
+    from dlt_ingest.metrics.reconciliation.layers import reconcile as compare_layers
 
     project = Project.find(environment=environment)
     with step("Reconciling"), project.queries() as client:
@@ -138,8 +138,7 @@ def _print_reconciliation(outcome: Reconciliation) -> None:
     ):
         layers.add_column(heading, justify=justify)  # type: ignore[arg-type]
     for layer in outcome.layers:
-        amount = "" if layer.value is None else f"{layer.value:,}"
-        layers.add_row(layer.name, f"{layer.rows:,}", layer.unit, amount, layer.measure)
+        layers.add_row(layer.name, f"{layer.rows:,}", layer.unit, f"{layer.value:,f}", layer.measure)
     console.print(layers)
     console.print()
     for comparison in outcome.comparisons:

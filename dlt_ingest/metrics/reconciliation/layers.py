@@ -1,0 +1,216 @@
+"""Asking each layer for its figures and holding it against its neighbour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import Any
+
+from dlt_ingest.metrics.reconciliation.landing_files import landing_figures
+from dlt_ingest.metrics.reconciliation.outcome import (
+    Comparison,
+    Layer,
+    Pair,
+    Reconciliation,
+    add_pairs,
+    compare,
+    layer_of,
+)
+from dlt_ingest.sql_client import QueryFailedError
+
+Query = Callable[[str], list[dict[str, Any]]]
+# Python's own 28 digits are fewer than a DECIMAL(38) has; a sum of such must not be rounded.
+DIGITS = 76
+
+# Value of a record whatever its status; NULL where price or items could not be read, which counts as nothing.
+_RECORD_VALUE = "sum(cast(price * items_ordered as decimal(38, 6)))"
+_DISTINCT_EVENTS = """
+select day, count(*) as records, sum(amount) as amount
+from (
+    select order_event_id, min(date_ordered) as day, min(order_value) as amount
+    from silver.orders
+    group by order_event_id
+) as events
+group by day
+"""
+# Said again here, not read from the marts: an incremental mart that had drifted would agree with itself.
+_CURRENT_STATES = """
+select day, count(*) as records, sum(amount) as amount
+from (
+    select
+        events.date_ordered as day,
+        case when statuses.counts_as_gross and not statuses.counts_as_refund then events.order_value else 0 end as amount,
+        row_number() over (
+            partition by events.order_id
+            order by events.order_timestamp desc, statuses.lifecycle_rank desc, events.order_event_id desc
+        ) as recency
+    from silver.orders as events
+    inner join gold.order_statuses as statuses
+        on events.status = statuses.status
+) as states
+where recency = 1
+group by day
+"""
+_POSTGRES_DAYS = """
+select
+    metric_date as key,
+    max(metric_value) filter (where metric_name = 'orders') as records,
+    max(metric_value) filter (where metric_name = 'net_revenue') as amount
+from metrics.exp_business_metrics
+group by metric_date
+"""
+
+
+def reconcile(query: Query, metrics: Query | None, landing: Path | None) -> Reconciliation:
+    """Hold every layer against its neighbour.
+
+    Args:
+        query: Runs one SQL statement on the warehouse.
+        metrics: Runs one on the metrics database; None leaves Postgres out.
+        landing: The landing folder on this machine; None leaves the files out, as on Databricks, where Auto Loader's own
+            record of files is the witness.
+
+    Raises:
+        QueryFailedError: If a table is not there yet.
+    """
+    with localcontext() as context:
+        context.prec = DIGITS
+        steps = _Steps(query)
+        steps.files(landing)
+        steps.silver()
+        steps.marts()
+        steps.postgres(metrics)
+        return Reconciliation(tuple(steps.layers), tuple(steps.comparisons), tuple(steps.notes))
+
+
+class _Steps:
+    """The layers in the order of the flow; what one step reads the next one compares with."""
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self.layers: list[Layer] = []
+        self.comparisons: list[Comparison] = []
+        self.notes: list[str] = []
+        self._bronze: dict[str, Pair] = {}
+        self._daily: dict[str, Pair] = {}
+
+    def files(self, landing: Path | None) -> None:
+        self._bronze = self._by_file("bronze.orders", _RECORD_VALUE)
+        if landing is None:
+            self.notes.append("landing is not on this machine; its files were not read")
+        else:
+            files = landing_figures(landing)
+            landed = {name: (f.records, f.value.normalize()) for name, f in files.items()}
+            self._add("landing", landed, "records", "record value")
+            # A file that has come since is no difference, one that an update has passed over is; one that was archived
+            # can no longer be read.
+            waiting = [name for name in sorted(landed.keys() - self._bronze.keys()) if landed[name][0]]
+            looked_at = self._landing_looked_at() if waiting else None
+            passed_over = [n for n in waiting if looked_at is not None and files[n].landed_at < looked_at]
+            fresh = [name for name in waiting if name not in passed_over]
+            gone = sorted(self._bronze.keys() - landed.keys())
+            if fresh:
+                self.notes.append(f"{len(fresh):,} files wait for the next update, the first is {fresh[0]}")
+            if gone:
+                self.notes.append(
+                    f"{len(gone):,} ingested files are no longer in landing, the first is {gone[0]}"
+                )
+            expected = {name: landed.get(name, figures) for name, figures in self._bronze.items()}
+            expected |= {name: landed[name] for name in passed_over}
+            self._compare("landing = bronze, records and value of each file", expected, self._bronze)
+        self._add("bronze.orders", self._bronze, "records", "record value")
+
+    def silver(self) -> None:
+        silver = self._by_file("silver.orders", "sum(order_value)")
+        quarantine = self._by_file("silver.orders_quarantine", _RECORD_VALUE)
+        self._add("silver.orders", silver, "events", "record value")
+        self._add("silver.orders_quarantine", quarantine, "records", "record value")
+        both = {
+            name: add_pairs(pair for pair in (silver.get(name), quarantine.get(name)) if pair)
+            for name in silver.keys() | quarantine.keys()
+        }
+        self._compare("bronze = silver + quarantine, records and value of each file", self._bronze, both)
+
+    def marts(self) -> None:
+        events = self._by_key("gold.fct_order_events", "date_ordered", "count(*)", "sum(order_value)")
+        self._add("gold.fct_order_events", events, "events", "record value")
+        self._compare(
+            "silver, each event once = fct_order_events, of each day",
+            _pairs(self._query(_DISTINCT_EVENTS), "day"),
+            events,
+        )
+        orders = self._by_key("gold.fct_orders", "date_ordered", "count(*)", "sum(net_revenue)")
+        self._add("gold.fct_orders", orders, "orders", "net revenue")
+        self._compare(
+            "silver, current states = fct_orders, orders and net revenue of each day",
+            _pairs(self._query(_CURRENT_STATES), "day"),
+            orders,
+        )
+        self._daily = self._mart_of_orders("gold.fct_daily_revenue", "date_ordered", "day", orders)
+        self._mart_of_orders("gold.fct_hourly_orders", "date_ordered", "day", orders)
+        for mart, key, what in (
+            ("gold.fct_product_performance", "order_month", "month"),
+            ("gold.dim_customers", "customer_id", "customer"),
+        ):
+            by_key = self._by_key("gold.fct_orders", key, "count(*)", "sum(net_revenue)")
+            self._mart_of_orders(mart, key, what, by_key)
+
+    def postgres(self, metrics: Query | None) -> None:
+        if metrics is None:
+            self.notes.append("no metrics database is configured; Postgres was not compared")
+            return
+        exported = _without_quiet(_pairs(metrics(_POSTGRES_DAYS), "key"))
+        self._add("Postgres metrics.exp_business_metrics", exported, "orders", "net revenue")
+        self._compare(
+            "fct_daily_revenue = Postgres, orders and net revenue of each day", self._daily, exported
+        )
+
+    def _mart_of_orders(self, mart: str, key: str, what: str, orders: Mapping[str, Pair]) -> dict[str, Pair]:
+        figures = _without_quiet(self._by_key(mart, key, "sum(orders)", "sum(net_revenue)"))
+        name = mart.removeprefix("gold.")
+        self._add(mart, figures, "orders", "net revenue")
+        self._compare(f"fct_orders = {name}, orders and net revenue of each {what}", orders, figures)
+        return figures
+
+    def _landing_looked_at(self) -> datetime | None:
+        """When the latest good refresh of Bronze began; None before the first, or where no mart knows of it yet."""
+        try:
+            rows = self._query(
+                "select max(started_at) as started_at from gold.fct_dataset_runs "
+                "where dataset = 'bronze.orders' and flow_status = 'COMPLETED'"
+            )
+        except QueryFailedError:
+            return None
+        started_at: datetime | None = rows[0]["started_at"] if rows else None
+        if started_at is not None and started_at.tzinfo is None:
+            return started_at.replace(tzinfo=timezone.utc)
+        return started_at
+
+    def _by_file(self, table: str, amount: str) -> dict[str, Pair]:
+        name = "regexp_extract(source_file, '([^/]+)$', 1)"
+        return self._by_key(table, name, "count(*)", amount)
+
+    def _by_key(self, table: str, key: str, records: str, amount: str) -> dict[str, Pair]:
+        rows = self._query(
+            f"select {key} as key, {records} as records, {amount} as amount from {table} group by {key}"
+        )
+        return _pairs(rows, "key")
+
+    def _add(self, name: str, figures: Mapping[str, Pair], unit: str, measure: str) -> None:
+        self.layers.append(layer_of(name, figures, unit, measure))
+
+    def _compare(self, law: str, left: Mapping[str, Pair], right: Mapping[str, Pair]) -> None:
+        self.comparisons.append(compare(law, left, right))
+
+
+def _pairs(rows: list[dict[str, Any]], key: str) -> dict[str, Pair]:
+    return {
+        str(row[key]): (int(row["records"] or 0), Decimal(row["amount"] or 0).normalize()) for row in rows
+    }
+
+
+def _without_quiet(figures: Mapping[str, Pair]) -> dict[str, Pair]:
+    """Days without an order are rows of zeros in one mart and no row in another."""
+    return {key: pair for key, pair in figures.items() if pair != (0, Decimal(0))}
