@@ -46,6 +46,14 @@ def delete(session: Session, reader: StatementReader) -> Result:
     return _change(session, table, reader.sql)
 
 
+def truncate(session: Session, reader: StatementReader) -> Result:
+    """TRUNCATE TABLE name: no rows are left, older versions are."""
+    reader.expect("TRUNCATE", "TABLE")
+    table = session.require_table(reader.dotted_name())
+    reader.end()
+    return _change(session, table, f"DELETE FROM {table.name.quoted}")
+
+
 def merge(session: Session, reader: StatementReader) -> Result:
     """MERGE [WITH SCHEMA EVOLUTION] INTO name [alias] USING source ON .. WHEN .."""
     reader.expect("MERGE")
@@ -102,4 +110,9 @@ def _verify_or_undo(session: Session, table: Table, version: int, after: DeltaTa
             )
 
 
-HANDLERS: Handlers = {("UPDATE",): update, ("DELETE",): delete, ("MERGE",): merge}
+HANDLERS: Handlers = {
+    ("UPDATE",): update,
+    ("DELETE",): delete,
+    ("MERGE",): merge,
+    ("TRUNCATE", "TABLE"): truncate,
+}

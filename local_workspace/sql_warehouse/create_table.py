@@ -28,6 +28,8 @@ from local_workspace.sql_warehouse.table_definition import (
 from local_workspace.sql_warehouse.table_lock import table_lock
 
 if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
+
     from local_workspace.sql_warehouse.session import Session
 
 # Properties that Delta readers and writers act on and that every engine here can honour. Others are recorded in the
@@ -140,7 +142,7 @@ def _write(
     location = session.warehouse.layout.table_path(*name.key)
     clear_staging(location)
     frame = session.engine.frame(session.engine_sql(query), tag=session.tag)
-    _refuse_bad_columns(frame.schema.names)
+    _refuse_bad_columns(frame.schema)
     by_name = {n.lower(): n for n in frame.schema.names}
     partition_columns = [_known(by_name, column, name) for column in clauses.partition_columns]
     cluster_columns = [c if c == "AUTO" else _known(by_name, c, name) for c in clauses.cluster_columns]
@@ -191,9 +193,14 @@ def _known(by_name: Mapping[str, str], column: str, table: TableName) -> str:
     return by_name[column.lower()]
 
 
-def _refuse_bad_columns(names: Sequence[str]) -> None:
+def _refuse_bad_columns(schema: StructType) -> None:
     seen: set[str] = set()
-    for column in names:
+    for field in schema.fields:
+        column = field.name
+        if field.dataType.simpleString() == "void":
+            raise not_supported(
+                f"a column of type VOID ({column})", f"Give NULL a type: CAST(NULL AS STRING) AS {column}."
+            )
         if column.lower() in seen:
             raise SqlError(
                 "COLUMN_ALREADY_EXISTS", f"The column {column} already exists. Choose another name.", "42711"

@@ -50,6 +50,8 @@ _HARMLESS_SETTINGS = frozenset(
         "time zone",
         "spark.sql.session.timezone",
         "enable_photon",
+        # What databricks-sql-connector sends of itself.
+        "spark.thriftserver.arrowbasedrowset.timestampasstring",
     }
 )
 _ONLY_VALUES = {
@@ -77,6 +79,21 @@ def set_parameter(session: Session, reader: StatementReader) -> Result:
         if not value:
             return Result.of_rows(columns, [(key, session.settings.get(key, "<undefined>"))])
     value = value.strip("'\"; ")
+    check_setting(key, value)
+    session.settings[key] = value
+    return Result.of_rows(columns, [(key, value)])
+
+
+def check_setting(key: str, value: str) -> None:
+    """Refuses a setting that would change what a statement does on Databricks and does not here.
+
+    Args:
+        key: As of SET, or of a session's configuration.
+        value: Without quotes.
+
+    Raises:
+        SqlError: UNSUPPORTED_FEATURE.
+    """
     if key.lower() not in _HARMLESS_SETTINGS:
         raise not_supported(
             f"SET {key}", "SQL warehouses on Databricks refuse most Spark settings as well; leave it out."
@@ -86,8 +103,6 @@ def set_parameter(session: Session, reader: StatementReader) -> Result:
         raise not_supported(
             f"SET {key} = {value}", f"The local warehouse always works with {allowed[0].upper()}."
         )
-    session.settings[key] = value
-    return Result.of_rows(columns, [(key, value)])
 
 
 def create_schema(session: Session, reader: StatementReader) -> Result:

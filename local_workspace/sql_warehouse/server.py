@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
 import logging
@@ -18,6 +19,7 @@ from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.transport.TTransport import TMemoryBuffer
 
 from local_workspace.sql_warehouse.certificate import Credentials, ensure_credentials
+from local_workspace.sql_warehouse.engine_session import EngineSession
 from local_workspace.sql_warehouse.rest_service import RestService
 from local_workspace.sql_warehouse.thrift_service import ThriftService
 from local_workspace.sql_warehouse.warehouse import Warehouse
@@ -77,6 +79,7 @@ class WarehouseServer:
     """
 
     def __init__(self, warehouse: Warehouse, credentials: Credentials, port: int = 0) -> None:
+        self._warehouse = warehouse
         self._thrift = ThriftService(warehouse)
         self._rest = RestService(warehouse)
         self._processor = TCLIService.Processor(self._thrift)
@@ -104,7 +107,15 @@ class WarehouseServer:
         """Begins to answer; returns at once."""
         for thread in self._threads:
             thread.start()
+        threading.Thread(target=self._warm_up, name="warehouse-warm-up", daemon=True).start()
         return self
+
+    def _warm_up(self) -> None:
+        # The first query pays for loading the engine's client; better now than when somebody waits.
+        with contextlib.suppress(Exception):
+            engine = EngineSession(lambda: self._warehouse.engine_address)
+            engine.query("SELECT 1").table()
+            engine.close()
 
     def stop(self) -> None:
         """Stops answering; running statements are canceled."""

@@ -90,6 +90,11 @@ def catalog_not_found(name: str) -> SqlError:
     return SqlError("NO_SUCH_CATALOG_EXCEPTION", f"Catalog '{name}' was not found.", "42704")
 
 
+def _object_name(text: str) -> str:
+    """``Identifier("a"), Identifier("b")`` as ``a.b``; any other text as it is."""
+    return ".".join(re.findall(r'"([^"]*)"', text)) or text
+
+
 _Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], SqlError]]
 _RULES: list[_Rule] = [
     (
@@ -105,8 +110,7 @@ _RULES: list[_Rule] = [
         ),
         lambda m: SqlError(
             "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
-            "A column or function parameter with name "
-            f"{re.sub(r'[^A-Za-z0-9_.]+', '.', m[1] or m[2]).strip('.')} cannot be resolved.",
+            f"A column or function parameter with name {_object_name(m[1] or m[2])} cannot be resolved.",
         ),
     ),
     (

@@ -33,8 +33,9 @@ from local_workspace.sql_warehouse.warehouse import Warehouse
 
 PROTOCOL = t.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V7
 # A statement that takes longer is answered with its handle, so that the client can poll and cancel it.
-_DIRECT_SECONDS = 5.0
-_POLL_SECONDS = 5.0
+_DIRECT_SECONDS = 2.0
+# Short, because the connector sends nothing else meanwhile, not even a cancel.
+_POLL_SECONDS = 0.5
 
 
 class ThriftService:
@@ -145,7 +146,7 @@ class ThriftService:
         return answer
 
     def GetOperationStatus(self, req: t.TGetOperationStatusReq) -> t.TGetOperationStatusResp:  # noqa: N802
-        """Says how far an operation is; waits some seconds for its end, because the connector asks again at once."""
+        """Says how far an operation is; waits a moment for its end, because the connector asks again at once."""
         operation = self._operation(req.operationHandle)
         if operation is None or operation.future is None:
             return t.TGetOperationStatusResp(status=ok(), operationState=t.TOperationState.CLOSED_STATE)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from local_workspace.catalog import Catalog
 from local_workspace.layout import WorkspaceLayout
+from local_workspace.sql_warehouse.namespaces import check_setting
 from local_workspace.sql_warehouse.session import Session
 from local_workspace.sql_warehouse.sql_error import catalog_not_found
 from local_workspace.sql_warehouse.statement_log import StatementLog
@@ -46,8 +47,10 @@ class Warehouse:
             configuration: Settings of the client.
 
         Raises:
-            SqlError: There is no such catalog.
+            SqlError: There is no such catalog, or a setting is not supported.
         """
+        for key, value in (configuration or {}).items():
+            check_setting(key, value)
         names = {c.catalog.lower(): c.catalog for c in self.catalog.catalogs()}
         if catalog is None:
             catalog = next(iter(names.values()), "main")

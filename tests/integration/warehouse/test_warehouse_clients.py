@@ -30,6 +30,10 @@ def _get(warehouse: Any, path: str, token: str | None) -> requests.Response:
 def test_only_the_token_opens_the_door(warehouse: Any, client: Any) -> None:
     """Guards TLS, the token, file modes, loopback, and that neither token nor bound values are in the log."""
     token = warehouse.environment["DBT_ACCESS_TOKEN"]
+    with pytest.raises(sql.Error, match=r"SET spark.sql.shuffle.partitions"):
+        warehouse.connect(session_configuration={"spark.sql.shuffle.partitions": "4"})
+    with pytest.raises(sql.Error, match="NO_SUCH_CATALOG"):
+        warehouse.connect(catalog="nowhere")
     with pytest.raises(sql.Error, match="Invalid access token"):
         warehouse.connect(token="dapi-wrong")
     for path in ("/api/2.0/sql/warehouses", "/anything"):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 import time
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from databricks import sql
 from deltalake import DeltaTable, write_deltalake
 
 from local_workspace.catalog import Catalog, TableName
+from local_workspace.engine import SailEngine
 from local_workspace.layout import WorkspaceLayout
+from local_workspace.sql_warehouse.sql_error import SqlError
+from local_workspace.sql_warehouse.warehouse import Warehouse
 
 from .conftest import RunningWarehouse, client_of
 
@@ -54,6 +60,28 @@ def test_restart_and_other_processes(tmp_path: Path) -> None:
             ]
     finally:
         assert running.stop() == 0
+
+
+def test_a_session_outlives_its_engine(tmp_path: Path) -> None:
+    """Guards a killed engine: a clear error at once, and with another engine the same session goes on, views and all."""
+    layout = WorkspaceLayout(tmp_path).create()
+    catalog = Catalog.open(layout)
+    catalog.create_catalog("c")
+    catalog.create_schema("c", "s")
+    with SailEngine.start(layout) as engine:
+        warehouse = Warehouse(layout, catalog, engine.address)
+        session = warehouse.open_session("c", "s")
+        session.execute("CREATE TABLE t AS SELECT 1 AS a")
+        session.execute("CREATE TEMPORARY VIEW v AS SELECT a + 1 AS b FROM t")
+        os.kill(engine.pid, signal.SIGKILL)
+        with pytest.raises(SqlError, match="engine"):
+            session.execute("INSERT INTO t SELECT 2")
+    with SailEngine.start(layout) as engine:
+        warehouse.engine_address = engine.address
+        session.execute("INSERT INTO t SELECT 3")
+        assert sorted(r["b"] for r in session.execute("SELECT b FROM v").table().to_pylist()) == [2, 4]
+        session.close()
+    catalog.close()
 
 
 def test_kill_leaves_whole_tables(tmp_path: Path) -> None:
