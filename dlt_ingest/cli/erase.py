@@ -201,12 +201,18 @@ class Erasure:
 
     def _erase_source(self) -> None:
         from dlt_ingest.generators.ledger import Ledger
+        from local_workspace.dlt_runtime.rewritten_files import note_rewritten
 
-        landing = self.project.landing
+        landing, layout = self.project.landing, self.workspace.layout
+        state = layout.pipelines / pipeline_spec(self.project).folder_name / "state.sqlite"
+
+        def announce(path: Path, size: int, mtime_ns: int) -> None:
+            note_rewritten(state, layout.volume_uri(path), size, mtime_ns)
+
         ledger = Ledger(self._generator, landing)
         with self._no_update(), ledger.locked():
             ledger.settle()
-            erase_from_landing(landing, self.customer)
+            erase_from_landing(landing, self.customer, announce)
             erase_from_generator(self._generator, landing, self.customer)
             self._delete(self._bronze)
 

@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "notebook": "notebook:notebook",
     "postgres": "postgres:postgres",
     "erase": "erase:erase",
+    "governance": "governance:governance",
     "doctor": "workspace:doctor",
 }
 

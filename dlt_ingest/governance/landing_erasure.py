@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from dlt_ingest.generators.ledger import Ledger
 from dlt_ingest.governance.customer_records import CustomerId
 
 _ASIDE = ".erasing"
+Announce = Callable[[Path, int, int], None]
 
 
 def landing_lines(landing: Path, customer: CustomerId) -> dict[Path, int]:
@@ -27,15 +28,22 @@ def landing_lines(landing: Path, customer: CustomerId) -> dict[Path, int]:
     return {path: count for path, count in counts.items() if count}
 
 
-def erase_from_landing(landing: Path, customer: CustomerId) -> int:
-    """Remove the customer's lines from all files of landing; return how many there were."""
+def erase_from_landing(landing: Path, customer: CustomerId, announce: Announce) -> int:
+    """Remove the customer's lines from all files of landing; return how many there were.
+
+    Args:
+        landing: The landing folder.
+        customer: Whose lines.
+        announce: Is told path, bytes and time (ns) of each new file before it takes the old one's place.
+    """
     for path in landing.rglob(f".*{_ASIDE}"):
         path.unlink()
     removed = landing_lines(landing, customer)
     for path in removed:
-        kept = [line for line in _lines(_content(path)) if not customer.owns_line(line)]
-        content = b"".join(kept)
-        replace_file(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+        kept = b"".join(line for line in _lines(_content(path)) if not customer.owns_line(line))
+        content = gzip.compress(kept, mtime=0) if path.suffix == ".gz" else kept
+        announce(path, len(content), path.stat().st_mtime_ns)
+        replace_file(path, content)
     return sum(removed.values())
 
 
@@ -71,13 +79,15 @@ def erase_from_generator(folder: Path, landing: Path, customer: CustomerId) -> i
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Replace a file in one step, with the same mode; after a crash it is the old one or the new one."""
+    """Replace a file in one step, with the same mode and time; after a crash it is the old one or the new one."""
     aside = path.with_name(f".{path.name}{_ASIDE}")
     with aside.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    aside.chmod(path.stat().st_mode & 0o777)
+    status = path.stat()
+    aside.chmod(status.st_mode & 0o777)
+    os.utime(aside, ns=(status.st_atime_ns, status.st_mtime_ns))
     aside.replace(path)
     sync_folder(path.parent)
 
