@@ -7,15 +7,16 @@ from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.graph import Names, NotBuiltYet, PlannedFlow, plan_flow
 from local_workspace.dlt_runtime.plans import NamedRead, Relation
 from local_workspace.dlt_runtime.registry import Registry
-from local_workspace.dlt_runtime.session import data_frame
+from local_workspace.dlt_runtime.session import data_frame, unguarded
 from local_workspace.errors import NotSupported, PipelineCodeError
 
 
 class AnalysisSources:
-    """Resolves names to tables that are up to date; for any other dataset of the pipeline, the function has to wait.
+    """Resolves names to tables that are up to date; for any other dataset the function has to wait.
 
     Args:
-        use_existing: Also take tables that an earlier update left (for a dry run, which brings nothing up to date).
+        use_existing: Also take tables that an earlier update left (for a dry run, which brings nothing up to
+            date).
     """
 
     def __init__(self, context: UpdateContext, registry: Registry, *, use_existing: bool) -> None:
@@ -77,8 +78,6 @@ class AnalysisSources:
         """Register a table for SQL text."""
         name = f"{rewrite.TEMP_VIEW}analysis_{len(self._temp_views)}"
         session = self._context.session
-        from local_workspace.dlt_runtime.session import unguarded
-
         with unguarded(session):
             data_frame(self.table(read), session).createOrReplaceTempView(name)
         self._temp_views.append(name)

@@ -1,9 +1,9 @@
 """The functions that `import dlt` and `from pyspark import pipelines as dp` give to pipeline code.
 
-Written from Databricks' public documentation (page "Lakeflow Spark Declarative Pipelines Python language reference" and the pages
-it links to) and from Apache Spark's `pyspark.pipelines`. A function only checks and registers; what it registers is run by
-`update.py`. `SERVED` and `REFUSED` list every name: a documented name that is not served raises `NotSupported`, never passes in
-silence.
+Written from Databricks' public documentation (page "Lakeflow Spark Declarative Pipelines Python language
+reference" and the pages it links to) and from Apache Spark's `pyspark.pipelines`. A function only checks and
+registers; what it registers is run by `update.py`. `SERVED` and `REFUSED` list every name: a documented name
+that is not served raises `NotSupported`, never passes in silence.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from pyspark.sql import SparkSession
+
+from local_workspace.dlt_runtime.arguments import name_argument, properties_argument, strings_argument
+from local_workspace.dlt_runtime.change_feeds import apply_changes, create_auto_cdc_flow
 from local_workspace.dlt_runtime.registry import (
-    CdcSettings,
     DatasetKind,
     Expectation,
     ExpectationAction,
@@ -27,36 +30,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _EXPECTATIONS = "_dlt_expectations"
 _DATASET = "_dlt_dataset"
-
-
-def _name(value: Any, argument: str, where: SourceLocation) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise PipelineCodeError(
-            f"{argument} must be a non-empty string",
-            got=f"{value!r} at {where}",
-            consequence="Nothing was declared",
-        )
-    return value.strip()
-
-
-def _strings(value: Any, argument: str, where: SourceLocation) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if (
-        isinstance(value, str)
-        or not isinstance(value, Sequence)
-        or not all(isinstance(x, str) for x in value)
-    ):
-        raise PipelineCodeError(f"{argument} must be a list of column names", got=f"{value!r} at {where}")
-    return tuple(value)
-
-
-def _properties(value: Any, argument: str, where: SourceLocation) -> Mapping[str, str]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping) or not all(isinstance(k, str) for k in value):
-        raise PipelineCodeError(f"{argument} must be a dict with string keys", got=f"{value!r} at {where}")
-    return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in value.items()}
 
 
 def _unknown(
@@ -110,16 +83,16 @@ def _dataset(kind: DatasetKind, decorator: str, function: Any, arguments: dict[s
             raise PipelineCodeError(
                 f"Function {fn.__name__} carries two dataset decorators", got=f"at {where}", allowed="one"
             )
-        name = _name(options["name"] if options["name"] is not None else fn.__name__, "name", where)
+        name = name_argument(options["name"] if options["name"] is not None else fn.__name__, "name", where)
         output = Output(
             name=name,
             kind=kind,
             location=where,
             comment=options["comment"],
-            table_properties=_properties(options["table_properties"], "table_properties", where),
-            spark_conf=_properties(options["spark_conf"], "spark_conf", where),
-            partition_cols=_strings(options["partition_cols"], "partition_cols", where),
-            cluster_by=_strings(options["cluster_by"], "cluster_by", where),
+            table_properties=properties_argument(options["table_properties"], "table_properties", where),
+            spark_conf=properties_argument(options["spark_conf"], "spark_conf", where),
+            partition_cols=strings_argument(options["partition_cols"], "partition_cols", where),
+            cluster_by=strings_argument(options["cluster_by"], "cluster_by", where),
             schema=options["schema"],
             temporary=bool(options["temporary"] or options["private"]),
             expectations=tuple(reversed(getattr(fn, _EXPECTATIONS, ()))),
@@ -177,8 +150,8 @@ def _expect(rules: Mapping[str, str], action: ExpectationAction, decorator: str)
     if not isinstance(rules, Mapping) or not rules:
         raise PipelineCodeError(f"{decorator} takes a dict {{name: condition}}", got=f"{rules!r} at {where}")
     for name, condition in rules.items():
-        _name(name, f"{decorator}: the name of an expectation", where)
-        _name(condition, f"{decorator}: the condition of expectation {name!r}", where)
+        name_argument(name, f"{decorator}: the name of an expectation", where)
+        name_argument(condition, f"{decorator}: the condition of expectation {name!r}", where)
 
     def attach(fn: F) -> F:
         if getattr(fn, _DATASET, None):
@@ -229,8 +202,6 @@ def expect_all_or_fail(expectations: Mapping[str, str]) -> Callable[[F], F]:
 
 def read(name: str) -> Any:
     """Read all rows of a dataset."""
-    from pyspark.sql import SparkSession
-
     session = SparkSession.getActiveSession()
     assert session is not None  # noqa: S101  (the loader always activates one)
     return session.read.table(name)
@@ -238,14 +209,12 @@ def read(name: str) -> Any:
 
 def read_stream(name: str) -> Any:
     """Read the new rows of a dataset."""
-    from pyspark.sql import SparkSession
-
     session = SparkSession.getActiveSession()
     assert session is not None  # noqa: S101
     return session.readStream.table(name)
 
 
-def create_streaming_table(
+def create_streaming_table(  # noqa: PLR0917  (Databricks' signature)
     name: str,
     comment: str | None = None,
     spark_conf: Mapping[str, str] | None = None,
@@ -277,14 +246,14 @@ def create_streaming_table(
     for group, action in actions:
         rules.extend(Expectation(n, c, action) for n, c in (group or {}).items())
     output = Output(
-        name=_name(name, "name", where),
+        name=name_argument(name, "name", where),
         kind="STREAMING_TABLE",
         location=where,
         comment=comment,
-        table_properties=_properties(table_properties, "table_properties", where),
-        spark_conf=_properties(spark_conf, "spark_conf", where),
-        partition_cols=_strings(partition_cols, "partition_cols", where),
-        cluster_by=_strings(cluster_by, "cluster_by", where),
+        table_properties=properties_argument(table_properties, "table_properties", where),
+        spark_conf=properties_argument(spark_conf, "spark_conf", where),
+        partition_cols=strings_argument(partition_cols, "partition_cols", where),
+        cluster_by=strings_argument(cluster_by, "cluster_by", where),
         schema=schema,
         expectations=tuple(rules),
     )
@@ -313,99 +282,17 @@ def append_flow(
             )
         registry.add_flow(
             Flow(
-                _name(name if name is not None else fn.__name__, "name", where),
-                _name(target, "target", where),
+                name_argument(name if name is not None else fn.__name__, "name", where),
+                name_argument(target, "target", where),
                 fn,
                 where,
-                spark_conf=_properties(spark_conf, "spark_conf", where),
+                spark_conf=properties_argument(spark_conf, "spark_conf", where),
                 once=once,
             )
         )
         return fn
 
     return register
-
-
-def apply_changes(
-    target: str,
-    source: str,
-    keys: Sequence[Any],
-    sequence_by: Any,
-    where: str | None = None,
-    ignore_null_updates: bool = False,
-    apply_as_deletes: Any = None,
-    apply_as_truncates: Any = None,
-    column_list: Sequence[Any] | None = None,
-    except_column_list: Sequence[Any] | None = None,
-    stored_as_scd_type: Any = 1,
-    track_history_column_list: Sequence[Any] | None = None,
-    track_history_except_column_list: Sequence[Any] | None = None,
-    flow_name: str | None = None,
-    name: str | None = None,
-    once: bool = False,
-    ignore_null_updates_column_list: Sequence[str] | None = None,
-    ignore_null_updates_except_column_list: Sequence[str] | None = None,
-) -> None:
-    """Keep a streaming table in step with a change feed (AUTO CDC).
-
-    Raises:
-        NotSupported: `apply_as_truncates`, `where`, `once`, and the arguments about null updates.
-    """
-    registry = active_registry("dlt.apply_changes")
-    location = registry.caller()
-    refused = {
-        "where": where,
-        "apply_as_truncates": apply_as_truncates,
-        "once": once or None,
-        "ignore_null_updates": ignore_null_updates or None,
-        "ignore_null_updates_column_list": ignore_null_updates_column_list,
-        "ignore_null_updates_except_column_list": ignore_null_updates_except_column_list,
-    }
-    for argument, value in refused.items():
-        if value is not None:
-            raise NotSupported(
-                f"dlt.apply_changes({argument}=...)", "Do it in the query of the source", got=f"at {location}"
-            )
-    if str(stored_as_scd_type) not in {"1", "2"}:
-        raise PipelineCodeError(
-            "stored_as_scd_type must be 1 or 2", got=f"{stored_as_scd_type!r} at {location}"
-        )
-    if str(stored_as_scd_type) == "1" and (track_history_column_list or track_history_except_column_list):
-        raise PipelineCodeError("track_history_* belongs to stored_as_scd_type=2", got=f"at {location}")
-    if column_list and except_column_list:
-        raise PipelineCodeError("column_list and except_column_list exclude each other", got=f"at {location}")
-    if not keys:
-        raise PipelineCodeError("keys must name at least one column", got=f"{keys!r} at {location}")
-    settings = CdcSettings(
-        source=_name(source, "source", location),
-        keys=_columns(keys),
-        sequence_by=sequence_by,
-        apply_as_deletes=apply_as_deletes,
-        column_list=_columns(column_list) if column_list else None,
-        except_column_list=_columns(except_column_list) if except_column_list else None,
-        scd_type=int(stored_as_scd_type),
-        track_history_column_list=_columns(track_history_column_list) if track_history_column_list else None,
-        track_history_except_column_list=(
-            _columns(track_history_except_column_list) if track_history_except_column_list else None
-        ),
-    )
-    target = _name(target, "target", location)
-    registry.add_flow(Flow(flow_name or name or target, target, None, location, cdc=settings))
-
-
-create_auto_cdc_flow = apply_changes
-
-
-def _columns(values: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(value if isinstance(value, str) else _column_name(value) for value in values)
-
-
-def _column_name(column: Any) -> str:
-    expression = getattr(column, "_expr", None)
-    name = getattr(expression, "_unparsed_identifier", None)
-    if not isinstance(name, str):
-        raise PipelineCodeError("A list of columns takes names or plain col(...) references", got=str(column))
-    return name
 
 
 def _refuse(name: str, way_out: str) -> Callable[..., Any]:
@@ -454,5 +341,6 @@ REFUSED: dict[str, str] = {
 
 def namespace() -> dict[str, Callable[..., Any]]:
     """Give every name that the `dlt` module has, served or refused."""
-    served = {name: globals()[name] for name in SERVED}
+    own = globals() | {"apply_changes": apply_changes, "create_auto_cdc_flow": create_auto_cdc_flow}
+    served = {name: own[name] for name in SERVED}
     return served | {name: _refuse(name, way_out) for name, way_out in REFUSED.items()}

@@ -1,9 +1,10 @@
 """AUTO CDC (`apply_changes`): a change feed applied to a streaming table by key, SCD type 1 and 2.
 
-Changes may come late and in any order, so what the table shows is not enough to go on from: the changes themselves are kept, beside
-the pipeline's bookkeeping (for type 1 the latest of each key, deletes included; for type 2 all of them), as Databricks keeps them in
-a hidden table. Each batch adds its changes to those and computes the table from them. Doing a batch again changes nothing, so the two
-commits need not be one; the batch is done when the table's own commit is there.
+Changes may come late and in any order, so what the table shows is not enough to go on from: the changes
+themselves are kept, beside the pipeline's bookkeeping (for type 1 the latest of each key, deletes included;
+for type 2 all of them), as Databricks keeps them in a hidden table. Each batch adds its changes to those and
+computes the table from them. Doing a batch again changes nothing, so the two commits need not be one; the
+batch is done when the table's own commit is there.
 """
 
 from __future__ import annotations
@@ -20,20 +21,14 @@ from local_workspace.dlt_runtime.commit import Target
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.crash_points import crash_point
 from local_workspace.dlt_runtime.graph import Dataset, PlannedFlow
+from local_workspace.dlt_runtime.inputs import Input, look, stage_inputs
 from local_workspace.dlt_runtime.plans import NamedRead, Relation
 from local_workspace.dlt_runtime.registry import CdcSettings
 from local_workspace.dlt_runtime.session import data_frame, relation_of
 from local_workspace.dlt_runtime.sources import BatchSources, streaming_sources
 from local_workspace.dlt_runtime.staging import StagedRows, delta_schema, query_schema, stage_query
 from local_workspace.dlt_runtime.state import Batch
-from local_workspace.dlt_runtime.streaming import (
-    Input,
-    check_bookkeeping,
-    describe_target,
-    look,
-    prepare_table,
-    stage_inputs,
-)
+from local_workspace.dlt_runtime.streaming import check_bookkeeping, describe_target, prepare_table
 from local_workspace.errors import DataFault, PipelineCodeError
 
 SEQUENCE, DELETED, NEW = "__sequence", "__deleted", "__new"
@@ -81,7 +76,7 @@ class _Merge:
     def __init__(
         self, context: UpdateContext, dataset: Dataset, planned: PlannedFlow, batch: Batch, *, fresh: bool
     ) -> None:
-        assert planned.flow.cdc is not None
+        assert planned.flow.cdc is not None  # noqa: S101
         self.context, self.dataset, self.planned, self.batch, self.fresh = (
             context,
             dataset,
@@ -157,11 +152,11 @@ class _Merge:
                 got=f"at {self.planned.flow.location}",
                 allowed=", ".join(feed.columns),
             )
-        delete = f.lit(False) if settings.apply_as_deletes is None else _expression(settings.apply_as_deletes)  # noqa: FBT003
+        delete = f.lit(False) if settings.apply_as_deletes is None else _expression(settings.apply_as_deletes)
         changes = feed.select(
             "*",
             _expression(settings.sequence_by).alias(SEQUENCE),
-            f.coalesce(delete, f.lit(False)).alias(DELETED),  # noqa: FBT003
+            f.coalesce(delete, f.lit(False)).alias(DELETED),
         ).withColumn(NEW, f.lit(1))
         without = changes.where(f.col(SEQUENCE).isNull()).limit(1).collect()
         if without:
@@ -210,7 +205,7 @@ class _Merge:
 
     def _type_1(self, state: DataFrame, columns: list[str]) -> DataFrame:
         result: Any = state.where(~f.col(DELETED)).select(*[f.col(f"`{c}`") for c in self._columns(columns)])
-        return result  # type: ignore[no-any-return]
+        return result
 
     def _type_2(self, state: DataFrame, columns: list[str]) -> DataFrame:
         """Give one row for each stretch in which the tracked columns of a key stayed the same."""

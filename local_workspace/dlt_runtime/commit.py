@@ -1,14 +1,15 @@
 """Staged files into a Delta table: one commit, which says which batch of which flow it is.
 
-The files are moved into the table's folder first and become part of the table only with the commit. The commit carries Delta's
-application transaction (flow, batch number), which is how a later update knows whether the batch is done (Delta protocol, section
-"Transaction Identifiers"), and custom metadata for people who read the history.
+The files are moved into the table's folder first and become part of the table only with the commit. The
+commit carries Delta's application transaction (flow, batch number), which is how a later update knows whether
+the batch is done (Delta protocol, section "Transaction Identifiers"), and custom metadata for people who read
+the history.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -134,14 +135,17 @@ def _without_nullability(kind: Any) -> Any:
 
 
 def adopt(target: Target, files: Sequence[StagedFile], flow: str, batch: int) -> list[AddAction]:
-    """Move staged files into the table's folder and describe them to Delta; they are not part of the table yet."""
+    """Move staged files into the table's folder and describe them to Delta.
+
+    They are not part of the table yet.
+    """
     actions: list[AddAction] = []
     for at, staged in enumerate(files):
         name = f"{file_prefix(flow, batch)}{at:05d}.parquet"
         path = target.location / name
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = pq.read_metadata(staged.path).num_rows
-        os.replace(staged.path, path)
+        staged.path.replace(path)
         if at == 0:
             crash_point("files_half_adopted")
         status = path.stat()
@@ -161,8 +165,6 @@ def adopt(target: Target, files: Sequence[StagedFile], flow: str, batch: int) ->
 
 def file_prefix(flow: str, batch: int) -> str:
     """Give the beginning of the names of a batch's files, by which those of an abandoned batch are found."""
-    import hashlib
-
     return f"part-{hashlib.sha256(flow.encode()).hexdigest()[:12]}-{batch:08d}-"
 
 

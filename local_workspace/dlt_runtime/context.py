@@ -70,7 +70,10 @@ class UpdateContext:
                 self.on_event(event)
 
     def location(self, dataset: Dataset) -> Path:
-        """Give the folder of a dataset's table; a temporary one lies with the bookkeeping and is in no catalog."""
+        """Give the folder of a dataset's table.
+
+        A temporary one lies with the bookkeeping and is in no catalog.
+        """
         assert dataset.name is not None  # noqa: S101  (views have none)
         if dataset.output.temporary:
             return self.folder / "tables" / "/".join(dataset.name.key)

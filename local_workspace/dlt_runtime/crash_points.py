@@ -1,7 +1,8 @@
-"""Named places at which a test can kill the process, to prove that a killed update is repaired by the next one.
+"""Named places at which a test can kill the process, to prove that the next update repairs what it left.
 
-`LOCAL_WORKSPACE_CRASH_AT=<point>` or `<point>:<n>` (the n-th time the point is reached) ends the process there as `kill -9` would:
-no handler runs, no buffer is flushed. Without the variable a point costs one dictionary look-up.
+`LOCAL_WORKSPACE_CRASH_AT=<point>` or `<point>:<n>` (the n-th time the point is reached) ends the process
+there as `kill -9` would: no handler runs, no buffer is flushed. Without the variable a point costs one
+dictionary look-up.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A Delta table as a streaming source: the files that its commits added since a version, and nothing else.
 
-A slice is a throw-away Delta table in the stage whose files are hard links to the new ones. Delta's own reader then does what it
-always does about partition columns and columns that older files lack.
+A slice is a throw-away Delta table in the stage whose files are hard links to the new ones. Delta's own
+reader then does what it always does about partition columns and columns that older files lack.
 """
 
 from __future__ import annotations
@@ -96,8 +96,8 @@ def added_files(
     """List the `add` actions of the commits after `since` up to `until`.
 
     Raises:
-        DataFault: A commit changed or removed rows, the table was replaced, or its log no longer reaches back that far. The texts
-            are those of Delta's streaming source.
+        DataFault: A commit changed or removed rows, the table was replaced, or its log no longer reaches back
+            that far. The texts are those of Delta's streaming source.
     """
     if since.table_id != until.table_id:
         raise DataFault(
@@ -131,10 +131,11 @@ def added_files(
             if skip_changes:
                 continue
             raise DataFault(
-                f"[DELTA_SOURCE_TABLE_IGNORE_CHANGES] Detected a data update (for example {_operation(actions)}) in the source table"
-                f" {source} at version {version}. This is currently not supported. If this is going to happen regularly and you are"
-                " okay to skip changes, set the option 'skipChangeCommits' to 'true'. If you would like the data update to be"
-                " reflected, please restart this query with a fresh checkpoint directory or do a full refresh",
+                f"[DELTA_SOURCE_TABLE_IGNORE_CHANGES] Detected a data update (for example {_operation(actions)})"
+                f" in the source table {source} at version {version}. This is currently not supported. If this is"
+                " going to happen regularly and you are okay to skip changes, set the option 'skipChangeCommits' to"
+                " 'true'. If you would like the data update to be reflected, please restart this query with a fresh"
+                " checkpoint directory or do a full refresh",
                 got=removed[0]["path"],
             )
         adds.extend(a["add"] for a in actions if "add" in a and a["add"].get("dataChange", True))
@@ -148,7 +149,7 @@ def _operation(actions: list[dict[str, Any]]) -> str:
 
 def _is_reset(actions: list[dict[str, Any]]) -> bool:
     """Whether a commit is that of a full refresh; see `reset.py`."""
-    info = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+    info: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
     return json.loads(info.get("dlt") or "{}").get("operation") == "full refresh"
 
 

@@ -1,7 +1,8 @@
 """The event log table: events leave the bookkeeping for a Delta table, each exactly once.
 
-An event is first kept in the same SQLite transaction as what it tells of, so a killed process neither loses nor doubles it. It is
-then written to the table with the number of the last event as application transaction: whoever flushes next sees what is there.
+An event is first kept in the same SQLite transaction as what it tells of, so a killed process neither loses
+nor doubles it. It is then written to the table with the number of the last event as application transaction:
+whoever flushes next sees what is there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Events in the shape of Databricks' pipeline event log (documentation page "Pipeline event log schema").
 
-Event types and the members of `details` are those of Databricks. One event type is this runtime's own: `source_files` lists the input
-files that a batch took, with rows and bytes, since Databricks keeps that in a table function (`cloud_files_state`) that does not exist
-here.
+Event types and the members of `details` are those of Databricks. One event type is this runtime's own:
+`source_files` lists the input files that a batch took, with rows and bytes, since Databricks keeps that in a
+table function (`cloud_files_state`) that does not exist here.
 """
 
 from __future__ import annotations

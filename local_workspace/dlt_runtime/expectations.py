@@ -1,7 +1,8 @@
 """Expectations: every rule of a dataset evaluated once per row, in the same pass that writes the rows.
 
-Each row gets a bit mask of the rules that it fails (a predicate that is NULL fails, since it is not true) and a flag that says
-whether it is dropped. Staged files are split by the flag, so what is kept can be adopted as it is and what is dropped is left behind.
+Each row gets a bit mask of the rules that it fails (a predicate that is NULL fails, since it is not true) and
+a flag that says whether it is dropped. Staged files are split by the flag, so what is kept can be adopted as
+it is and what is dropped is left behind.
 """
 
 from __future__ import annotations
@@ -139,6 +140,6 @@ def violation_text(flow: str, failed: Sequence[ExpectationCount], rows: Sequence
     names = ", ".join(f"'{rule.name}'" for rule in failed)
     record = rows[0] if rows else "{}"
     return (
-        f"[EXPECTATION_VIOLATION.VERBOSITY_ALL] Flow '{flow}' failed to meet the expectation. Violated expectations: {names}."
-        f" Output record: '{record}'"
+        f"[EXPECTATION_VIOLATION.VERBOSITY_ALL] Flow '{flow}' failed to meet the expectation."
+        f" Violated expectations: {names}. Output record: '{record}'"
     )

@@ -1,4 +1,7 @@
-"""From declarations to a graph: what each flow reads, in which order datasets are refreshed, and what is wrong before a row moves."""
+"""From declarations to a graph.
+
+What each flow reads, in which order datasets are refreshed, and what is wrong before a row moves.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,7 @@ class Dataset:
 
 
 class Names:
-    """Resolves the names that queries use, against the datasets of the pipeline and its default catalog and schema."""
+    """Resolves the names that queries use: views of the pipeline, and tables in its catalog and schema."""
 
     def __init__(self, registry: Registry, catalog: str, schema: str) -> None:
         self._catalog, self._schema = catalog, schema
@@ -97,7 +100,10 @@ class Names:
             self.tables[name] = output
 
     def table(self, text: str) -> TableName:
-        """Give the full table name of a name of one to three levels; `LIVE.` stands for the pipeline's schema."""
+        """Give the full table name of a name of one to three levels.
+
+        `LIVE.` stands for the pipeline's schema.
+        """
         bare = text.replace("`", "")
         if bare.lower().startswith("live.") and bare.count(".") == 1:
             bare = bare.split(".", 1)[1]
@@ -276,7 +282,8 @@ def connect(
     """Add what a flow reads to the edges of its dataset.
 
     Raises:
-        PipelineCodeError: It reads something that neither the pipeline nor the workspace has, or its own table.
+        PipelineCodeError: It reads something that neither the pipeline nor the workspace has, or its own
+            table.
     """
     for read in planned.reads:
         key = graph.names.key(read.name)
@@ -327,7 +334,7 @@ def _check_target(dataset: Dataset, flow: Flow) -> None:
 
 
 def _decide_kind(dataset: Dataset) -> None:
-    """Settle whether a `TABLE` is a streaming table or a materialized view, and check its flows against the kind."""
+    """Settle whether a `TABLE` is a streaming table or a materialized view, and check its flows by that."""
     if dataset.kind == "VIEW" or any(f.plan is None and f.flow.cdc is None for f in dataset.flows):
         return
     streaming = [f.streaming for f in dataset.flows]

@@ -1,11 +1,14 @@
 """Whether a materialized view can be refreshed by its new rows alone, provably with the same result.
 
-The rule is an allow-list: every operator works on one row at a time (or is a UNION ALL), every function is a known deterministic one
-of its row. Then query(old + new) = query(old) + query(new), so new rows of append-only sources can be appended. Anything that is not
-on the list, or not understood, is computed anew, which is always right.
+The rule is an allow-list: every operator works on one row at a time (or is a UNION ALL), every function is a
+known deterministic one of its row. Then query(old + new) = query(old) + query(new), so new rows of
+append-only sources can be appended. Anything that is not on the list, or not understood, is computed anew,
+which is always right.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from google.protobuf.message import Message
 from pyspark.sql.connect.proto import relations_pb2
@@ -47,23 +50,193 @@ _EXPRESSIONS = frozenset(
     }
 )
 _FUNCTIONS = frozenset(
-    """
-    + - * / % == = <=> != <> < > <= >= ! and or not & | ^ ~ negative positive abs sign signum mod pmod div
-    isnull isnotnull isnan coalesce nvl nvl2 ifnull nullif when case if in between nanvl greatest least
-    concat concat_ws contains startswith endswith like ilike rlike regexp_like regexp_extract regexp_replace replace translate
-    substring substr left right upper ucase lower lcase initcap trim ltrim rtrim lpad rpad repeat reverse length char_length
-    character_length len split split_part instr locate position ascii chr char format_number
-    round floor ceil ceiling sqrt cbrt pow power exp ln log log10 log2
-    year month day dayofmonth dayofweek dayofyear hour minute second quarter weekofyear weekday date_trunc trunc to_date
-    to_timestamp date_format date_add date_sub dateadd datediff date_diff add_months months_between last_day next_day make_date
-    unix_micros unix_millis unix_seconds timestamp_micros timestamp_millis timestamp_seconds
-    struct named_struct array map create_map map_from_entries map_keys map_values size cardinality array_contains array_distinct
-    array_except array_intersect array_join array_max array_min array_position array_remove array_size array_sort array_union
-    arrays_overlap element_at get flatten slice sort_array transform filter exists forall any_match
-    get_json_object from_json to_json sha sha1 sha2 md5 crc32 hash xxhash64 hex unhex base64 unbase64 cast try_cast
-    """.split()
+    [
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "==",
+        "=",
+        "<=>",
+        "!=",
+        "<>",
+        "<",
+        ">",
+        "<=",
+        ">=",
+        "!",
+        "and",
+        "or",
+        "not",
+        "&",
+        "|",
+        "^",
+        "~",
+        "negative",
+        "positive",
+        "abs",
+        "sign",
+        "signum",
+        "mod",
+        "pmod",
+        "div",
+        "isnull",
+        "isnotnull",
+        "isnan",
+        "coalesce",
+        "nvl",
+        "nvl2",
+        "ifnull",
+        "nullif",
+        "when",
+        "case",
+        "if",
+        "in",
+        "between",
+        "nanvl",
+        "greatest",
+        "least",
+        "concat",
+        "concat_ws",
+        "contains",
+        "startswith",
+        "endswith",
+        "like",
+        "ilike",
+        "rlike",
+        "regexp_like",
+        "regexp_extract",
+        "regexp_replace",
+        "replace",
+        "translate",
+        "substring",
+        "substr",
+        "left",
+        "right",
+        "upper",
+        "ucase",
+        "lower",
+        "lcase",
+        "initcap",
+        "trim",
+        "ltrim",
+        "rtrim",
+        "lpad",
+        "rpad",
+        "repeat",
+        "reverse",
+        "length",
+        "char_length",
+        "character_length",
+        "len",
+        "split",
+        "split_part",
+        "instr",
+        "locate",
+        "position",
+        "ascii",
+        "chr",
+        "char",
+        "format_number",
+        "round",
+        "floor",
+        "ceil",
+        "ceiling",
+        "sqrt",
+        "cbrt",
+        "pow",
+        "power",
+        "exp",
+        "ln",
+        "log",
+        "log10",
+        "log2",
+        "year",
+        "month",
+        "day",
+        "dayofmonth",
+        "dayofweek",
+        "dayofyear",
+        "hour",
+        "minute",
+        "second",
+        "quarter",
+        "weekofyear",
+        "weekday",
+        "date_trunc",
+        "trunc",
+        "to_date",
+        "to_timestamp",
+        "date_format",
+        "date_add",
+        "date_sub",
+        "dateadd",
+        "datediff",
+        "date_diff",
+        "add_months",
+        "months_between",
+        "last_day",
+        "next_day",
+        "make_date",
+        "unix_micros",
+        "unix_millis",
+        "unix_seconds",
+        "timestamp_micros",
+        "timestamp_millis",
+        "timestamp_seconds",
+        "struct",
+        "named_struct",
+        "array",
+        "map",
+        "create_map",
+        "map_from_entries",
+        "map_keys",
+        "map_values",
+        "size",
+        "cardinality",
+        "array_contains",
+        "array_distinct",
+        "array_except",
+        "array_intersect",
+        "array_join",
+        "array_max",
+        "array_min",
+        "array_position",
+        "array_remove",
+        "array_size",
+        "array_sort",
+        "array_union",
+        "arrays_overlap",
+        "element_at",
+        "get",
+        "flatten",
+        "slice",
+        "sort_array",
+        "transform",
+        "filter",
+        "exists",
+        "forall",
+        "any_match",
+        "get_json_object",
+        "from_json",
+        "to_json",
+        "sha",
+        "sha1",
+        "sha2",
+        "md5",
+        "crc32",
+        "hash",
+        "xxhash64",
+        "hex",
+        "unhex",
+        "base64",
+        "unbase64",
+        "cast",
+        "try_cast",
+    ]
 )
-_SQL_NODES: tuple[type[exp.Expression], ...] = (
+_SQL_NODES: tuple[Any, ...] = (
     exp.Cast,
     exp.TryCast,
     exp.Case,
@@ -71,7 +244,7 @@ _SQL_NODES: tuple[type[exp.Expression], ...] = (
     exp.Connector,
     exp.Coalesce,
 )
-_SQL_REFUSED: tuple[type[exp.Expression], ...] = (
+_SQL_REFUSED: tuple[Any, ...] = (
     exp.Query,
     exp.Subquery,
     exp.Window,
@@ -84,7 +257,10 @@ _SQL_REFUSED: tuple[type[exp.Expression], ...] = (
 
 
 def why_not(plan: Relation, where: str) -> str | None:
-    """Give the first thing in a plan that keeps it from being refreshed by new rows alone; None if there is none."""
+    """Give the first thing in a plan that keeps it from being refreshed by new rows alone.
+
+    None if there is none.
+    """
     for message in walk(plan):
         if isinstance(message, Relation):
             kind = message.WhichOneof("rel_type") or "nothing"
@@ -117,11 +293,11 @@ def _why_not_expression(message: Message, where: str) -> str | None:
     if kind not in _EXPRESSIONS:
         return f"EXPRESSION_NOT_INCREMENTALIZABLE: {kind}"
     if kind == "UnresolvedFunction":
-        name: str = message.function_name.lower()  # type: ignore[attr-defined]
-        if name not in _FUNCTIONS or message.is_distinct or message.is_user_defined_function:  # type: ignore[attr-defined]
+        name: str = message.function_name.lower()
+        if name not in _FUNCTIONS or message.is_distinct or message.is_user_defined_function:
             return f"EXPRESSION_NOT_INCREMENTALIZABLE: {name}()"
     if kind == "ExpressionString":
-        return _why_not_text(message.expression, where)  # type: ignore[attr-defined]
+        return _why_not_text(message.expression, where)
     return None
 
 

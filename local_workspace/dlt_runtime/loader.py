@@ -1,8 +1,8 @@
 """Loading pipeline files: the one place where a module named `dlt` exists.
 
-PyPI's `dlt` is another product (dltHub's), and Databricks' own stub cannot run anything, so the runtime puts a module of its own at
-`sys.modules["dlt"]`, and the same functions at `pyspark.pipelines`, while pipeline code is loaded and its functions are called. What
-was there before is put back.
+PyPI's `dlt` is another product (dltHub's), and Databricks' own stub cannot run anything, so the runtime puts
+a module of its own at `sys.modules["dlt"]`, and the same functions at `pyspark.pipelines`, while pipeline
+code is loaded and its functions are called. What was there before is put back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ MODULE_NAMES = ("dlt", "pyspark.pipelines")
 
 
 class DltModule(ModuleType):
-    """The module that pipeline code imports; a name it does not have is refused with the list of those it has."""
+    """The module that pipeline code imports.
+
+    A name it does not have is refused with the list of those it has.
+    """
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -69,7 +72,8 @@ def dlt_module() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _import_root(root: Path) -> Iterator[None]:
-    # Modules of the pipeline are forgotten afterwards: the next update of this process must see their files as they are then.
+    # Modules of the pipeline are forgotten afterwards: the next update of this process must see their files
+    # as they are then.
     before = set(sys.modules)
     sys.path.insert(0, str(root))
     try:
@@ -93,7 +97,8 @@ def pipeline_environment(session: PipelineSession, root: Path, resolve: Resolver
 def load_files(files: list[Path], registry: Registry, session: PipelineSession) -> None:
     """Run pipeline files so that they register their datasets. Call it inside :func:`pipeline_environment`.
 
-    Each file runs as a module of its own with `spark` as a global, as a source file of a Databricks pipeline does.
+    Each file runs as a module of its own with `spark` as a global, as a source file of a Databricks pipeline
+    does.
 
     Raises:
         PipelineCodeError: A file cannot be read, compiled or run; the file and line are named.

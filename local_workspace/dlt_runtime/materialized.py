@@ -1,18 +1,26 @@
-"""Refreshing a materialized view: not at all if nothing it depends on has changed, else by computing it anew."""
+"""Refreshing a materialized view.
+
+Not at all if nothing it depends on has changed, else by computing it anew.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.connect import functions as f
 
 from local_workspace.dlt_runtime import commit, delta_source, incremental, plans, recovery, rewrite
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.crash_points import crash_point
 from local_workspace.dlt_runtime.delta_source import Position
+from local_workspace.dlt_runtime.events import Event
+from local_workspace.dlt_runtime.expectations import Counts
 from local_workspace.dlt_runtime.graph import Dataset, PlannedFlow
+from local_workspace.dlt_runtime.inputs import SMALL_BYTES
 from local_workspace.dlt_runtime.plans import Relation
 from local_workspace.dlt_runtime.session import data_frame
 from local_workspace.dlt_runtime.sources import BatchSources, ExpectationViolated, static_tables
@@ -25,61 +33,241 @@ from local_workspace.errors import DataFault
 RUNTIME_VERSION = "1"
 
 
+#: Table -> the `add` actions of the files that came since the last refresh.
+_NewFiles = dict[str, list[dict[str, Any]]]
+
+
 def refresh_view(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> None:
     """Bring a materialized view up to date.
 
     Raises:
         LocalWorkspaceError: The flow failed; the view is as it was.
     """
-    flow_id = context.flow_id(dataset, planned)
-    flow = planned.flow.name
-    check_bookkeeping(context, dataset, flow_id)
-    tables = static_tables(context, planned)
-    positions = {key: _position(key, path) for key, path in tables.items()}
-    fingerprint = _fingerprint(context, dataset, planned)
-    known = context.state.flow(flow_id).facts
-    reason = _why_recompute(context, dataset, planned, known, fingerprint, positions)
+    check_bookkeeping(context, dataset, context.flow_id(dataset, planned))
+    refresh = _Refresh(context, dataset, planned)
+    reason = refresh.why_recompute()
     result = context.result(dataset)
-    result.reason = reason
-    if reason is None:
-        result.refresh = "NO_OP"
-        context.emit(context.events.planning(dataset.shown, flow, "NO_OP", ["NOTHING_CHANGED"]))
-        if context.verify:
-            _verify(context, dataset, planned, positions)
-        return
     new_files: _NewFiles | None = None
     if reason == "SOURCES_CHANGED":
-        new_files, reason = _new_files(context, dataset, planned, tables, known["sources"], positions)
-        result.reason = reason
-    technique = "COMPLETE_RECOMPUTE" if new_files is None else "APPEND_ONLY"
-    context.emit(
-        context.events.planning(dataset.shown, flow, technique, [reason] if new_files is None else [])
-    )
-    _compute(context, dataset, planned, flow_id, fingerprint, positions, new_files)
-    result.refresh = technique
+        new_files, reason = refresh.new_files()
+    technique = "NO_OP" if reason is None else "COMPLETE_RECOMPUTE" if new_files is None else "APPEND_ONLY"
+    issues = {"NO_OP": ["NOTHING_CHANGED"], "APPEND_ONLY": []}.get(technique, [reason or ""])
+    context.emit(context.events.planning(dataset.shown, planned.flow.name, technique, issues))
+    if technique != "NO_OP":
+        refresh.compute(new_files)
+    result.refresh, result.reason = technique, reason
     if context.verify:
-        _verify(context, dataset, planned, positions)
+        refresh.verify()
+
+
+class _Refresh:
+    """One refresh of one view: what it reads, how far, and what is known of the last time."""
+
+    def __init__(self, context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> None:
+        assert planned.plan is not None  # noqa: S101  (a postponed flow has been planned by now)
+        self.context, self.dataset = context, dataset
+        self.plan: Relation = planned.plan
+        self.flow = planned.flow.name
+        self.flow_id = context.flow_id(dataset, planned)
+        self.location = context.location(dataset)
+        self.known = context.state.flow(self.flow_id).facts
+        self.tables = static_tables(context, planned)
+        self.positions = {key: _position(key, path) for key, path in self.tables.items()}
+        self.views = _view_plans(context, planned)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        output = self.dataset.output
+        extra = [
+            RUNTIME_VERSION,
+            repr(output.expectations),
+            str(output.schema),
+            repr(output.partition_cols),
+            json.dumps(dict(output.table_properties), sort_keys=True),
+        ]
+        extra += [plans.fingerprint(plan, repr(rules)) for plan, rules in self.views]
+        return plans.fingerprint(self.plan, *extra)
+
+    def why_recompute(self) -> str | None:
+        """Say why the view must be computed anew; None if it would come out the same."""
+        now = delta_source.position(self.location)
+        if now is None or not self.known.get("fingerprint"):
+            return "FIRST_REFRESH"
+        if self.known.get("target") != now.to_json():
+            return "TARGET_CHANGED_BY_OTHERS"
+        if self.known["fingerprint"] != self.fingerprint:
+            return "QUERY_CHANGED"
+        if any(plans.is_volatile(plan, self.flow) for plan in (self.plan, *(plan for plan, _ in self.views))):
+            return "NON_DETERMINISTIC_EXPRESSION"
+        return None if self.known["sources"] == self.positions else "SOURCES_CHANGED"
+
+    def new_files(self) -> tuple[_NewFiles | None, str]:
+        """Find the new files of all sources, if the view can be refreshed by them alone.
+
+        Else say why it cannot.
+        """
+        where = f"flow {self.flow}"
+        before = self.known["sources"]
+        problems = [
+            incremental.why_not(plan, where) for plan in (self.plan, *(plan for plan, _ in self.views))
+        ]
+        problems.append(incremental.why_not_rules(self.dataset.output.expectations, where))
+        if any(rules for _plan, rules in self.views):
+            problems.append("EXPECTATIONS_ON_A_VIEW")
+        if {k: p.get("columns") for k, p in before.items()} != {
+            k: p["columns"] for k, p in self.positions.items()
+        }:
+            problems.append("SOURCE_SCHEMA_CHANGED")
+        problem = next((p for p in problems if p), None)
+        if problem is not None:
+            return None, problem
+        found: _NewFiles = {}
+        for key, path in self.tables.items():
+            since, until = (Position(p["table_id"], p["version"]) for p in (before[key], self.positions[key]))
+            try:
+                found[key] = delta_source.added_files(path, key, since, until, skip_changes=False)
+            except DataFault:
+                return None, f"CHANGE_SET_NOT_APPEND_ONLY: {key}"
+        return found, "SOURCES_CHANGED"
+
+    def compute(self, new_files: _NewFiles | None) -> None:
+        """Compute the view anew, or append what the new files give, and commit it."""
+        context, rules = self.context, self.dataset.output.expectations
+        number = context.state.flow(self.flow_id).batch + 1
+        kind = "overwrite" if new_files is None else "append"
+        batch = Batch(
+            self.flow_id, number, context.events.update_id, self.dataset.shown, str(self.location), kind
+        )
+        context.state.plan(batch, {})
+        crash_point("batch_planned")
+        folder = context.fresh_stage(f"batch-{number}")
+        sources = self._sources(folder, new_files or {})
+        try:
+            relation = rewrite.resolve(self.plan, sources, f"flow {self.flow}")
+            relation, target = describe_target(context, self.dataset, relation, self.flow)
+            staged = stage_query(
+                relation,
+                rules,
+                folder / "out",
+                context.session,
+                self.flow,
+                partition_by=self.dataset.output.partition_cols,
+                small=sum(delta_source.table_bytes(path) for path in self.tables.values()) < SMALL_BYTES,
+            )
+            crash_point("output_staged")
+            ExpectationViolated.check(self.flow, staged, rules)
+            if commit.open_table(self.location) is None:
+                commit.ensure_table(target)
+            batch.facts = self._facts()
+            batch.events = self._events(number, staged.counts, sources)
+            context.state.prepare(batch, {})
+            crash_point("batch_prepared")
+            commit.commit(
+                target,
+                commit.adopt(target, staged.kept, self.flow_id, number),
+                overwrite=new_files is None,
+                flow=self.flow_id,
+                batch=number,
+                metadata={
+                    "update_id": batch.update_id,
+                    "run_id": context.run_id,
+                    "flow": self.flow,
+                    "batch": number,
+                    "sources": self.positions,
+                    "fingerprint": self.fingerprint,
+                },
+            )
+        except BaseException:
+            recovery.settle(context.state, batch)
+            raise
+        finally:
+            sources.forget()
+        recovery.finish(context.state, batch)
+        crash_point("batch_recorded")
+        context.show(*batch.events)
+        result = context.result(self.dataset)
+        result.batches += 1
+        result.rows_in, result.rows_dropped = staged.counts.rows, staged.counts.dropped
+        result.rows_out = staged.counts.rows - staged.counts.dropped
+        result.expectations = add_counts([], staged.counts.rules)
+
+    def _facts(self) -> dict[str, Any]:
+        """Say what the view will be made of.
+
+        Delta numbers versions without gaps and the pipeline's lock keeps other writers of ours out, so the
+        version that the commit will have is known before it. If it comes out otherwise, the next update
+        computes the view anew.
+        """
+        before = delta_source.position(self.location)
+        assert before is not None  # noqa: S101  (the table has just been made sure of)
+        target = Position(before.table_id, before.version + 1)
+        return {"fingerprint": self.fingerprint, "sources": self.positions, "target": target.to_json()}
+
+    def _events(self, number: int, counts: Counts, sources: BatchSources) -> list[Event]:
+        make = self.context.events
+        told = told_views(self.context, self.dataset, sources)
+        return [
+            *(
+                make.flow_batch(
+                    v, v, number, output_rows=c.rows - c.dropped, dropped=c.dropped, rules=c.rules
+                )
+                for v, c in told
+            ),
+            make.flow_batch(
+                self.dataset.shown,
+                self.flow,
+                number,
+                output_rows=counts.rows - counts.dropped,
+                dropped=counts.dropped if self.dataset.output.expectations else None,
+                rules=counts.rules,
+            ),
+        ]
+
+    def _sources(self, folder: Path, new_files: _NewFiles) -> BatchSources:
+        """Pin every table to its version; where there are new files, let only those be read."""
+        sources = BatchSources(self.context, self.flow, folder)
+        sources.pinned = {key: int(p["version"]) for key, p in self.positions.items()}
+        for at, (key, adds) in enumerate(new_files.items()):
+            until = Position(self.positions[key]["table_id"], self.positions[key]["version"])
+            delta_source.make_slice(self.tables[key], until, adds, folder / f"source-{at}")
+            sources.replaced[key] = rewrite.delta_read(folder / f"source-{at}", 0)
+        return sources
+
+    def verify(self) -> None:
+        """Compute the view anew, beside it, and compare row by row.
+
+        Raises:
+            DataFault: They differ.
+        """
+        sources = self._sources(self.context.fresh_stage("verify"), {})
+        session, dataset = self.context.session, self.dataset
+        try:
+            relation = rewrite.resolve(self.plan, sources, f"flow {self.flow}")
+            relation, _target = describe_target(self.context, dataset, relation, self.flow)
+            dropping = [r.condition for r in dataset.output.expectations if r.action == "drop"]
+            fresh = data_frame(rewrite.filter_true(relation, dropping) if dropping else relation, session)
+            now = delta_source.position(self.location)
+            assert now is not None  # noqa: S101
+            kept = data_frame(rewrite.delta_read(self.location, now.version), session)
+            missing, surplus = _difference(fresh, kept), _difference(kept, fresh)
+        finally:
+            sources.forget()
+        if missing or surplus:
+            raise DataFault(
+                f"{dataset.shown} differs from a full recompute",
+                got=f"{missing} rows missing, {surplus} rows too many",
+                consequence="The table is not what its query gives",
+                next_step=f"Do a full refresh of {dataset.shown} and report this",
+            )
 
 
 def _position(key: str, path: Path) -> dict[str, Any]:
     now = delta_source.position(path)
-    if now is None:
+    table = commit.open_table(path)
+    if now is None or table is None:
         raise DataFault(f"{key} has no data yet", got=str(path), next_step="Refresh it first")
-    return now.to_json()
-
-
-def _fingerprint(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> str:
-    output = dataset.output
-    extra = [
-        RUNTIME_VERSION,
-        repr(output.expectations),
-        str(output.schema),
-        repr(output.partition_cols),
-        json.dumps(dict(output.table_properties), sort_keys=True),
-    ]
-    extra += [plans.fingerprint(plan, repr(rules)) for plan, rules in _view_plans(context, planned)]
-    assert planned.plan is not None  # noqa: S101
-    return plans.fingerprint(planned.plan, *extra)
+    columns = hashlib.sha256(table.schema().to_json().encode()).hexdigest()
+    return now.to_json() | {"columns": columns}
 
 
 def _view_plans(context: UpdateContext, planned: PlannedFlow) -> list[tuple[Relation, Any]]:
@@ -93,214 +281,16 @@ def _view_plans(context: UpdateContext, planned: PlannedFlow) -> list[tuple[Rela
     return found
 
 
-def _why_recompute(
-    context: UpdateContext,
-    dataset: Dataset,
-    planned: PlannedFlow,
-    known: dict[str, Any],
-    fingerprint: str,
-    positions: dict[str, dict[str, Any]],
-) -> str | None:
-    """Say why the view must be computed anew; None if it would come out the same."""
-    now = delta_source.position(context.location(dataset))
-    if now is None or not known.get("fingerprint"):
-        return "FIRST_REFRESH"
-    if known.get("target") != now.to_json():
-        return "TARGET_CHANGED_BY_OTHERS"
-    if known["fingerprint"] != fingerprint:
-        return "QUERY_CHANGED"
-    assert planned.plan is not None  # noqa: S101
-    all_plans = [planned.plan, *(plan for plan, _ in _view_plans(context, planned))]
-    if any(plans.is_volatile(plan, planned.flow.name) for plan in all_plans):
-        return "NON_DETERMINISTIC_EXPRESSION"
-    if known["sources"] != positions:
-        return "SOURCES_CHANGED"
-    return None
+def _difference(a: Any, b: Any) -> int:
+    """Count the rows of `a` that `b` lacks.
 
-
-#: Table -> the `add` actions of the files that came since the last refresh.
-_NewFiles = dict[str, list[dict[str, Any]]]
-
-
-def _new_files(
-    context: UpdateContext,
-    dataset: Dataset,
-    planned: PlannedFlow,
-    tables: dict[str, Path],
-    before: dict[str, dict[str, Any]],
-    now: dict[str, dict[str, Any]],
-) -> tuple[_NewFiles | None, str]:
-    """Find the new files of all sources, if the view can be refreshed by them alone; else say why it cannot."""
-    where = f"flow {planned.flow.name}"
-    assert planned.plan is not None  # noqa: S101
-    views = _view_plans(context, planned)
-    problems = [incremental.why_not(plan, where) for plan in (planned.plan, *(plan for plan, _ in views))]
-    problems.append(incremental.why_not_rules(dataset.output.expectations, where))
-    if any(rules for _plan, rules in views):
-        problems.append("EXPECTATIONS_ON_A_VIEW")
-    if set(before) != set(now):
-        problems.append("SOURCES_CHANGED: not the same tables")
-    problem = next((p for p in problems if p), None)
-    if problem is not None:
-        return None, problem
-    found: _NewFiles = {}
-    for key, path in tables.items():
-        since, until = (Position(p["table_id"], p["version"]) for p in (before[key], now[key]))
-        try:
-            found[key] = delta_source.added_files(path, key, since, until, skip_changes=False)
-        except DataFault:
-            return None, f"CHANGE_SET_NOT_APPEND_ONLY: {key}"
-    return found, "SOURCES_CHANGED"
-
-
-def _compute(
-    context: UpdateContext,
-    dataset: Dataset,
-    planned: PlannedFlow,
-    flow_id: str,
-    fingerprint: str,
-    positions: dict[str, dict[str, Any]],
-    new_files: _NewFiles | None,
-) -> None:
-    """Compute the view anew, or append what the new files give, and commit it with the state of its sources."""
-    location = context.location(dataset)
-    flow = planned.flow.name
-    rules = dataset.output.expectations
-    tables = static_tables(context, planned)
-    number = context.state.flow(flow_id).batch + 1
-    kind = "overwrite" if new_files is None else "append"
-    batch = Batch(flow_id, number, context.events.update_id, dataset.shown, str(location), kind)
-    context.state.plan(batch, {})
-    crash_point("batch_planned")
-    folder = context.fresh_stage(f"batch-{number}")
-    sources = _sources(context, flow, folder, positions)
-    try:
-        for at, (key, adds) in enumerate((new_files or {}).items()):
-            until = Position(positions[key]["table_id"], positions[key]["version"])
-            delta_source.make_slice(tables[key], until, adds, folder / f"source-{at}")
-            sources.replaced[key] = rewrite.delta_read(folder / f"source-{at}", 0)
-        assert planned.plan is not None  # noqa: S101
-        relation = rewrite.resolve(planned.plan, sources, f"flow {flow}")
-        relation, target = describe_target(context, dataset, relation, flow)
-        staged = stage_query(
-            relation, rules, folder / "out", context.session, flow, partition_by=dataset.output.partition_cols
-        )
-        crash_point("output_staged")
-        failed = staged.counts.failed("fail")
-        if failed:
-            raise ExpectationViolated.of(flow, failed, staged.all_files, rules)
-        if commit.open_table(location) is None:
-            commit.ensure_table(target)
-        # Delta numbers versions without gaps and the pipeline's lock keeps other writers of ours out, so the version that the
-        # commit will have is known before it; if it comes out otherwise the next update computes the view anew.
-        before = delta_source.position(location)
-        assert before is not None  # noqa: S101
-        batch.facts = {
-            "fingerprint": fingerprint,
-            "sources": positions,
-            "target": {"table_id": before.table_id, "version": before.version + 1},
-        }
-        counts = staged.counts
-        batch.events = [
-            *(
-                context.events.flow_batch(
-                    view, view, number, output_rows=c.rows - c.dropped, dropped=c.dropped, rules=c.rules
-                )
-                for view, c in told_views(context, dataset, sources)
-            ),
-            context.events.flow_batch(
-                dataset.shown,
-                flow,
-                number,
-                output_rows=counts.rows - counts.dropped,
-                dropped=counts.dropped if rules else None,
-                rules=counts.rules,
-            ),
-        ]
-        context.state.prepare(batch, {})
-        crash_point("batch_prepared")
-        actions = commit.adopt(target, staged.kept, flow_id, number)
-        commit.commit(
-            target,
-            actions,
-            overwrite=new_files is None,
-            flow=flow_id,
-            batch=number,
-            metadata={
-                "update_id": batch.update_id,
-                "run_id": context.run_id,
-                "flow": flow,
-                "batch": number,
-                "sources": positions,
-                "fingerprint": fingerprint,
-            },
-        )
-    except BaseException:
-        recovery.settle(context.state, batch)
-        raise
-    finally:
-        sources.forget()
-    recovery.finish(context.state, batch)
-    crash_point("batch_recorded")
-    context.show(*batch.events)
-    result = context.result(dataset)
-    result.batches += 1
-    result.rows_in, result.rows_dropped = counts.rows, counts.dropped
-    result.rows_out = counts.rows - counts.dropped
-    result.expectations = add_counts([], counts.rules)
-
-
-def _sources(
-    context: UpdateContext, flow: str, folder: Path, positions: dict[str, dict[str, Any]]
-) -> BatchSources:
-    sources = BatchSources(context, flow, folder)
-    sources.pinned = {key: int(p["version"]) for key, p in positions.items()}
-    return sources
-
-
-def _verify(
-    context: UpdateContext, dataset: Dataset, planned: PlannedFlow, positions: dict[str, dict[str, Any]]
-) -> None:
-    """Compute the view anew, beside it, and compare row by row.
-
-    Raises:
-        DataFault: They differ.
+    Rows are compared as JSON text, so that nested columns and NULLs compare by value.
     """
-    folder = context.fresh_stage("verify")
-    sources = _sources(context, planned.flow.name, folder, positions)
-    try:
-        assert planned.plan is not None  # noqa: S101
-        relation = rewrite.resolve(planned.plan, sources, f"flow {planned.flow.name}")
-        relation, _target = describe_target(context, dataset, relation, planned.flow.name)
-        dropping = [r.condition for r in dataset.output.expectations if r.action == "drop"]
-        fresh = data_frame(rewrite.filter_true(relation, dropping) if dropping else relation, context.session)
-        now = delta_source.position(context.location(dataset))
-        assert now is not None  # noqa: S101
-        kept = data_frame(rewrite.delta_read(context.location(dataset), now.version), context.session)
-        missing, surplus = _difference(fresh, kept), _difference(kept, fresh)
-    finally:
-        sources.forget()
-    if missing or surplus:
-        raise DataFault(
-            f"{dataset.shown} differs from a full recompute",
-            got=f"{missing} rows missing, {surplus} rows too many",
-            consequence="The table is not what its query gives",
-            next_step=f"Do a full refresh of {dataset.shown} and report this",
-        )
 
+    def counted(frame: Any) -> Any:
+        row = f.to_json(f.struct(*[f.col(f"`{c}`") for c in frame.columns])).alias("r")
+        return frame.select(row).groupBy("r").count()
 
-def _difference(a: DataFrame, b: DataFrame) -> int:
-    # Rows are compared as JSON texts: EXCEPT ALL of the engine gets nested columns and NULLs wrong in some versions.
-    from pyspark.sql.connect import functions as f
-
-    def keyed(frame: DataFrame) -> DataFrame:
-        return (
-            frame.select(f.to_json(f.struct(*[f.col(f"`{c}`") for c in frame.columns])).alias("r"))
-            .groupBy("r")
-            .count()
-        )  # type: ignore[return-value]
-
-    left, right = keyed(a), keyed(b).withColumnRenamed("count", "other")
-    joined = left.join(right, "r", "left").selectExpr("greatest(count - coalesce(other, 0L), 0L) as n")
-    rows = joined.agg(f.sum("n")).collect()
-    return int(rows[0][0] or 0)
+    left, right = counted(a), counted(b).withColumnRenamed("count", "other")
+    lacking = left.join(right, "r", "left").selectExpr("greatest(count - coalesce(other, 0L), 0L) as n")
+    return int(lacking.agg(f.sum("n")).collect()[0][0] or 0)

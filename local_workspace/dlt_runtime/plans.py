@@ -1,7 +1,7 @@
-"""Reading query plans of Spark Connect: what a query reads, whether it streams, and whether its answer can change by itself.
+"""Reading query plans of Spark Connect: what a query reads, whether it streams, whether its answer is stable.
 
-A plan is a protobuf message that no engine has looked at yet, so it can name tables that do not exist. Field names are those of
-`spark/connect/relations.proto` (Apache Spark 4.2).
+A plan is a protobuf message that no engine has looked at yet, so it can name tables that do not exist. Field
+names are those of `spark/connect/relations.proto` (Apache Spark 4.2).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from pyspark.sql.connect.proto import relations_pb2
+from sqlglot import exp
 
 from local_workspace.dlt_runtime import sql_text
 from local_workspace.errors import NotSupported
@@ -21,7 +22,10 @@ Relation = relations_pb2.Relation
 
 
 def walk(message: Message) -> Iterator[Message]:
-    """Give a message and every message inside it, parents first. A loop, not a recursion: plans may be deep."""
+    """Give a message and every message inside it, parents first. A loop, not a recursion.
+
+    Plans may be deep.
+    """
     pending = [message]
     while pending:
         current = pending.pop()
@@ -83,9 +87,9 @@ def text_of(message: Message) -> str | None:
     """Return the SQL text that a message carries, or None."""
     kind = message.DESCRIPTOR.name
     if kind == "SQL":
-        return str(message.query)  # type: ignore[attr-defined]
+        return str(message.query)
     if kind == "ExpressionString":
-        return str(message.expression)  # type: ignore[attr-defined]
+        return str(message.expression)
     return None
 
 
@@ -101,10 +105,13 @@ def cloud_files_reads(plan: Relation) -> list[relations_pb2.Read]:
 
 
 def is_volatile(plan: Relation, where: str) -> bool:
-    """Say whether the plan's answer can change while its inputs do not: it asks for time, chance or the user, or runs Python."""
+    """Say whether the plan's answer can change while its inputs do not.
+
+    It asks for time, chance or the user, or runs Python.
+    """
     for message in walk(plan):
         kind = message.DESCRIPTOR.name
-        if kind == "UnresolvedFunction" and message.function_name.lower() in sql_text.VOLATILE_FUNCTIONS:  # type: ignore[attr-defined]
+        if kind == "UnresolvedFunction" and message.function_name.lower() in sql_text.VOLATILE_FUNCTIONS:
             return True
         if kind in {"CommonInlineUserDefinedFunction", "CommonInlineUserDefinedTableFunction", "Sample"}:
             return True
@@ -115,10 +122,10 @@ def is_volatile(plan: Relation, where: str) -> bool:
 
 
 def fingerprint(plan: Relation, *extra: str) -> str:
-    """Hash what a plan computes: the same code gives the same hash in another process, other code another one.
+    """Hash what a plan computes: the same code gives the same hash in another process.
 
-    Where in a file an expression stood is left out; plan ids, which differ between two runs, are numbered anew in order of
-    appearance, since `df1.x` and `df2.x` are told apart by them.
+    Where in a file an expression stood is left out; plan ids, which differ between two runs, are numbered
+    anew in order of appearance, since `df1.x` and `df2.x` are told apart by them.
     """
     copy = Relation()
     copy.CopyFrom(plan)
@@ -127,20 +134,20 @@ def fingerprint(plan: Relation, *extra: str) -> str:
     for message in walk(copy):
         if message.DESCRIPTOR.name == "UnresolvedNamedLambdaVariable":
             # pyspark numbers the variables of lambdas through the whole process.
-            names = [variables.setdefault(part, f"v{len(variables)}") for part in message.name_parts]  # type: ignore[attr-defined]
-            message.name_parts[:] = names  # type: ignore[attr-defined]
+            names = [variables.setdefault(part, f"v{len(variables)}") for part in message.name_parts]
+            message.name_parts[:] = names
         fields = {d.name for d in message.DESCRIPTOR.fields}
         if (
             "common" in fields
             and message.HasField("common")
             and message.common.DESCRIPTOR.name == "ExpressionCommon"
-        ):  # type: ignore[attr-defined]
+        ):
             message.ClearField("common")
         if message.DESCRIPTOR.name == "RelationCommon":
             message.ClearField("origin")
             message.ClearField("source_info")
         if "plan_id" in fields and message.HasField("plan_id"):
-            message.plan_id = numbers.setdefault(message.plan_id, len(numbers))  # type: ignore[attr-defined]
+            message.plan_id = numbers.setdefault(message.plan_id, len(numbers))
     digest = hashlib.sha256(copy.SerializeToString(deterministic=True))
     for part in extra:
         digest.update(b"\x00" + part.encode())
@@ -201,14 +208,17 @@ _AGGREGATES = frozenset(
         "string_agg",
     }
 )
-_STATE = "Keep the streaming table row-wise and put this operation into a @dlt.table whose query is a batch one (a materialized view)"
+_STATE = (
+    "Keep the streaming table row-wise and put this operation into a @dlt.table whose query is a batch one"
+    " (a materialized view)"
+)
 
 
 def check_streaming(plan: Relation, flow: str) -> bool:
     """Say whether a plan streams, and refuse a streaming plan that batches alone cannot compute.
 
-    Each update gives the query only the rows that are new, so an operation that needs rows of earlier batches as well (aggregation,
-    window, distinct, sort, limit, a join of two streams) would give wrong rows.
+    Each update gives the query only the rows that are new, so an operation that needs rows of earlier batches
+    as well (aggregation, window, distinct, sort, limit, a join of two streams) would give wrong rows.
 
     Raises:
         NotSupported: Such an operation stands above a streaming source; the operation and the flow are named.
@@ -217,11 +227,11 @@ def check_streaming(plan: Relation, flow: str) -> bool:
     def refuse(operation: str) -> NotSupported:
         return NotSupported(f"{operation} on a streaming source (flow {flow})", _STATE)
 
-    def visit(relation: Relation) -> bool:
+    def visit(relation: Relation) -> bool:  # noqa: PLR0911  (one an operator)
         kind = relation.WhichOneof("rel_type")
         if kind == "read":
             return bool(relation.read.is_streaming)
-        node = getattr(relation, kind) if kind else None
+        node: Any = getattr(relation, kind) if kind else None
         if kind == "sql":
             return _sql_streams(relation.sql.query, flow, refuse, stream_given=False)
         if kind == "with_relations" and any(visit(reference) for reference in node.references):
@@ -241,7 +251,9 @@ def check_streaming(plan: Relation, flow: str) -> bool:
             _check_join(node, flags, refuse)
             return True
         raise refuse(
-            {"aggregate": "Aggregation", "deduplicate": "dropDuplicates", "sort": "Sorting"}.get(kind, kind)
+            {"aggregate": "Aggregation", "deduplicate": "dropDuplicates", "sort": "Sorting"}.get(
+                str(kind), str(kind)
+            )
         )
 
     return visit(plan)
@@ -269,8 +281,8 @@ def _check_expressions(node: Message, refuse: Callable[[str], NotSupported]) -> 
             kind = message.DESCRIPTOR.name
             if kind == "Window":
                 raise refuse("A window function")
-            if kind == "UnresolvedFunction" and message.function_name.lower() in _AGGREGATES:  # type: ignore[attr-defined]
-                raise refuse(f"Aggregation by {message.function_name}()")  # type: ignore[attr-defined]
+            if kind == "UnresolvedFunction" and message.function_name.lower() in _AGGREGATES:
+                raise refuse(f"Aggregation by {message.function_name}()")
 
 
 def _expression_messages(value: Any) -> Iterator[Message]:
@@ -306,8 +318,6 @@ def _check_join(node: Any, flags: list[bool], refuse: Callable[[str], NotSupport
 def _sql_streams(text: str, flow: str, refuse: Callable[[str], NotSupported], *, stream_given: bool) -> bool:
     if not stream_given and not any(r.streaming for r in sql_text.table_references(text, f"flow {flow}")):
         return False
-    from sqlglot import exp
-
     tree = sql_text.parse(text, f"flow {flow}")
     for kind, name in (
         (exp.Group, "GROUP BY"),

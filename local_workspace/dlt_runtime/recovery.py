@@ -1,4 +1,7 @@
-"""Bringing the bookkeeping into step with Delta: what a killed update had committed is finished, the rest never happened."""
+"""Bringing the bookkeeping into step with Delta.
+
+What a killed update had committed is finished, the rest never happened.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from local_workspace.dlt_runtime.state import Batch, PipelineState
 def settle(state: PipelineState, batch: Batch) -> bool:
     """Finish a batch if Delta has it, else forget it and delete the files it left; say whether Delta has it.
 
-    Delta's log decides alone: the commit is atomic, and it is the last step before the batch is recorded as done.
+    Delta's log decides alone: the commit is atomic, and it is the last step before the batch is recorded as
+    done.
     """
     location = Path(batch.location)
     done = commit.committed_batch(location, batch.flow)

@@ -1,7 +1,7 @@
 """The vocabulary of a pipeline: datasets, flows and expectations, as pipeline code declares them.
 
-Declaring is separate from running, as in Apache Spark's `pyspark.pipelines`: a decorator validates its arguments, freezes them and
-registers the result here. Nothing in this module touches an engine or a file.
+Declaring is separate from running, as in Apache Spark's `pyspark.pipelines`: a decorator validates its
+arguments, freezes them and registers the result here. Nothing in this module touches an engine or a file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Expectation:
 
     Args:
         name: Unique within its dataset.
-        condition: A SQL predicate over the columns of the dataset. A row for which it is not true, NULL included, fails.
+        condition: A SQL predicate over the columns of the dataset. A row for which it is not true, NULL
+            included, fails.
         action: What happens to a failing row: kept and counted, dropped and counted, or the flow fails.
     """
 
@@ -67,8 +68,8 @@ class Output:
 
     Args:
         name: As written in the code, one to three levels.
-        kind: `TABLE` is decided later: a streaming query makes a streaming table, any other a materialized view, as
-            Databricks does for `@dlt.table`.
+        kind: `TABLE` is decided later: a streaming query makes a streaming table, any other a materialized
+            view, as Databricks does for `@dlt.table`.
         schema: A Spark DDL string or a StructType, or None.
     """
 
@@ -177,7 +178,8 @@ def active_registry(what: str) -> Registry:
     """Return the registry of the pipeline that is being loaded.
 
     Raises:
-        PipelineCodeError: No pipeline is being loaded: the call came from inside a dataset function or from other code.
+        PipelineCodeError: No pipeline is being loaded: the call came from inside a dataset function or from
+            other code.
     """
     registry = _ACTIVE.get()
     if registry is None:

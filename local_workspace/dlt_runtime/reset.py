@@ -48,8 +48,8 @@ def selection(graph: Graph, full_refresh: bool | Sequence[str]) -> list[Dataset]
 def reset_dataset(context: UpdateContext, dataset: Dataset) -> None:
     """Empty a table and forget what its flows have done.
 
-    Readers see an empty table until the refresh has filled it again, as on Databricks; its history stays. A table with the property
-    `pipelines.reset.allowed` set to false is left as it is.
+    Readers see an empty table until the refresh has filled it again, as on Databricks; its history stays. A
+    table with the property `pipelines.reset.allowed` set to false is left as it is.
     """
     properties = {k.lower(): v.lower() for k, v in dataset.output.table_properties.items()}
     if properties.get("pipelines.reset.allowed") == "false":

@@ -1,6 +1,7 @@
-"""Rewriting query plans: names become Delta folders, Auto Loader becomes the staged files, `_metadata` becomes a hidden column.
+"""Rewriting query plans: names become Delta folders, Auto Loader the staged files, `_metadata` a hidden column.
 
-A plan is changed as a protobuf message before the engine sees it. A replaced node keeps its plan id, since `df["x"]` refers to it.
+A plan is changed as a protobuf message before the engine sees it. A replaced node keeps its plan id, since
+`df["x"]` refers to it.
 """
 
 from __future__ import annotations
@@ -141,10 +142,11 @@ def _drop_hidden(relation: Relation) -> None:
 
 
 def _hide_metadata(relation: Relation) -> bool:
-    """Make `_metadata` mean the hidden column of the staged files; say whether the relation still carries that column.
+    """Make `_metadata` mean the hidden column of the staged files; say whether the relation still has it.
 
-    On Databricks `_metadata` is a hidden column: any query above the source may ask for it, and a star does not bring it along.
-    Here the hidden column is carried upwards as long as the operators are row-wise, and dropped below any other one.
+    On Databricks `_metadata` is a hidden column: any query above the source may ask for it, and a star does
+    not bring it along. Here the hidden column is carried upwards as long as the operators are row-wise, and
+    dropped below any other one.
     """
     kind = relation.WhichOneof("rel_type")
     if kind is None:
@@ -207,7 +209,7 @@ def _is_star(expression: Any) -> bool:
 
 def _rename_in_expressions(node: Message) -> None:
     for _descriptor, value in node.ListFields():
-        if isinstance(value, Relation) or isinstance(value, (str, bytes, int, bool, float)):
+        if isinstance(value, (Relation, str, bytes, int, bool, float)):
             continue
         for item in [value] if isinstance(value, Message) else value:
             if isinstance(item, Message) and not isinstance(item, Relation):
@@ -218,14 +220,14 @@ def _rename_metadata(expression: Message) -> None:
     for message in walk(expression):
         kind = message.DESCRIPTOR.name
         if kind == "UnresolvedAttribute":
-            name: str = message.unparsed_identifier  # type: ignore[attr-defined]
+            name: str = message.unparsed_identifier
             head, dot, tail = name.partition(".")
             if head.strip("`").lower() == "_metadata":
-                message.unparsed_identifier = HIDDEN_METADATA + dot + tail  # type: ignore[attr-defined]
+                message.unparsed_identifier = HIDDEN_METADATA + dot + tail
         elif kind == "ExpressionString":
-            parts = re.split(r"('(?:[^'\\]|\\.)*')", message.expression)  # type: ignore[attr-defined]
+            parts = re.split(r"('(?:[^'\\]|\\.)*')", message.expression)
             parts[::2] = [_METADATA.sub(HIDDEN_METADATA, part) for part in parts[::2]]
-            message.expression = "".join(parts)  # type: ignore[attr-defined]
+            message.expression = "".join(parts)
 
 
 def _children(node: Message) -> list[Relation]:
@@ -243,7 +245,10 @@ def _children(node: Message) -> list[Relation]:
 
 
 def balance_unions(plan: Relation) -> None:
-    """Turn long chains of UNION ALL into balanced trees: the engine recurses over a plan, and a chain of hundreds kills it."""
+    """Turn long chains of UNION ALL into balanced trees.
+
+    The engine recurses over a plan, and a chain of hundreds kills it.
+    """
     for message in walk(plan):
         if not isinstance(message, Relation) or not _is_union(message):
             continue
@@ -272,8 +277,8 @@ def _is_union(relation: Relation) -> bool:
 
 
 def _same_union(a: Relation, b: Relation) -> bool:
-    # By name, the columns of the first branch count, so only plain unions may be regrouped freely; by-name ones keep that
-    # property when their order is kept, and do not when missing columns are allowed.
+    # By name, the columns of the first branch count, so only plain unions may be regrouped freely; by-name
+    # ones keep that property when their order is kept, and do not when missing columns are allowed.
     return a.set_op.by_name == b.set_op.by_name and not a.set_op.allow_missing_columns
 
 

@@ -1,12 +1,13 @@
 """The Spark session as pipeline code sees it.
 
-On Databricks a dataset function may look at `spark`, but it changes nothing: it is called several times while a pipeline is planned.
-So inside `guarded()` the session answers `spark.conf.get` from the pipeline's configuration, keeps `spark.sql` lazy, resolves table
-names through the runtime instead of the engine's catalog, and refuses every change of the session. Outside it is an ordinary
-Spark Connect session, which the runtime itself uses.
+On Databricks a dataset function may look at `spark`, but it changes nothing: it is called several times while
+a pipeline is planned. So inside `guarded()` the session answers `spark.conf.get` from the pipeline's
+configuration, keeps `spark.sql` lazy, resolves table names through the runtime instead of the engine's
+catalog, and refuses every change of the session. Outside it is an ordinary Spark Connect session, which the
+runtime itself uses.
 
-The list of refused methods follows Apache Spark's `pyspark.pipelines.block_session_mutations`. The client methods that are wrapped
-are private API of pyspark 4.2; an integration test covers each of them.
+The list of refused methods follows Apache Spark's `pyspark.pipelines.block_session_mutations`. The client
+methods that are wrapped are private API of pyspark 4.2; an integration test covers each of them.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pyspark.sql.connect import proto
+from pyspark.sql.connect import functions, proto
 from pyspark.sql.connect.catalog import Catalog as SparkCatalog
 from pyspark.sql.connect.conf import RuntimeConf
 from pyspark.sql.connect.dataframe import DataFrame
-from pyspark.sql.connect.plan import SQL, LogicalPlan, SubqueryAlias
+from pyspark.sql.connect.plan import SQL, CreateView, LogicalPlan, SubqueryAlias
 from pyspark.sql.connect.readwriter import DataFrameWriter, DataFrameWriterV2
 from pyspark.sql.connect.session import SparkSession
+from pyspark.sql.connect.sql_formatter import SQLStringFormatter
 from pyspark.sql.connect.streaming.readwriter import DataStreamWriter
 from pyspark.sql.connect.udf import UDFRegistration
 
@@ -97,7 +99,10 @@ class PipelineConf(RuntimeConf):
 
 
 class PipelineSession(SparkSession):
-    """A Spark Connect session with the `spark.sql` and `spark.conf` of a pipeline; made by :func:`adopt_session`."""
+    """A Spark Connect session with the `spark.sql` and `spark.conf` of a pipeline.
+
+    Made by :func:`adopt_session`.
+    """
 
     _pipeline_configuration: Mapping[str, str]
     _pipeline_guarded: bool
@@ -110,12 +115,12 @@ class PipelineSession(SparkSession):
         return RuntimeConf(self.client)
 
     def sql(self, sqlQuery: str, args: Any = None, **kwargs: Any) -> Any:  # noqa: N803  (signature of SparkSession)
-        """Return the query without running it; Spark Connect would run it at once to see whether it is a command."""
+        """Return the query without running it.
+
+        Spark Connect would run it at once to see whether it is a command.
+        """
         if not self._pipeline_guarded:
             return super().sql(sqlQuery, args, **kwargs)
-        from pyspark.sql.connect import functions
-        from pyspark.sql.connect.sql_formatter import SQLStringFormatter
-
         named = {k: functions.lit(v) for k, v in args.items()} if isinstance(args, Mapping) else {}
         positional = [] if args is None or isinstance(args, Mapping) else [functions.lit(v) for v in args]
         views: list[SubqueryAlias] = []
@@ -133,11 +138,14 @@ class PipelineSession(SparkSession):
                 allowed="SELECT, WITH, VALUES, FROM or TABLE",
                 consequence="A statement that changes something would run each time the pipeline is planned",
             )
-        return DataFrame(SQL(sqlQuery, positional, named, views), self)  # type: ignore[arg-type]
+        return DataFrame(SQL(sqlQuery, positional, named, views), self)
 
 
 def adopt_session(spark: SparkSession, configuration: Mapping[str, str]) -> PipelineSession:
-    """Turn a session into a pipeline's; it stays the same object, so DataFrames made of it before stay valid."""
+    """Turn a session into a pipeline's.
+
+    It stays the same object, so DataFrames made of it before stay valid.
+    """
     spark.__class__ = PipelineSession
     session: PipelineSession = spark  # type: ignore[assignment]
     session._pipeline_configuration = dict(configuration)
@@ -151,8 +159,8 @@ def guarded(session: PipelineSession, resolve: Resolver) -> Iterator[None]:
 
     Args:
         session: The session.
-        resolve: Turns a plan with table names into one that the engine can answer; called when pipeline code asks for a schema
-            or for rows.
+        resolve: Turns a plan with table names into one that the engine can answer; called when pipeline code
+            asks for a schema or for rows.
     """
     client: Any = session._client
     kept = {(owner, name): getattr(owner, name) for owner, name in BLOCKED_METHODS if hasattr(owner, name)}
@@ -188,7 +196,7 @@ def unguarded(session: PipelineSession) -> Iterator[None]:
     was = session._pipeline_guarded
     try:
         session._pipeline_guarded = False
-        DataFrame.createOrReplaceTempView = _create_view  # type: ignore[method-assign]
+        DataFrame.createOrReplaceTempView = _create_view  # type: ignore[method-assign, assignment]
         yield
     finally:
         session._pipeline_guarded = was
@@ -198,8 +206,6 @@ def unguarded(session: PipelineSession) -> Iterator[None]:
 
 
 def _create_view(frame: DataFrame, name: str) -> None:
-    from pyspark.sql.connect.plan import CreateView
-
     command = CreateView(child=frame._plan, name=name, is_global=False, replace=True).command(
         session=frame._session.client
     )

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql.connect.proto import relations_pb2
 
@@ -17,6 +16,7 @@ from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.delta_source import Position
 from local_workspace.dlt_runtime.graph import Dataset, NotBuiltYet, PlannedFlow
 from local_workspace.dlt_runtime.plans import NamedRead, Relation, cloud_files_reads
+from local_workspace.dlt_runtime.registry import Expectation
 from local_workspace.dlt_runtime.session import data_frame
 from local_workspace.dlt_runtime.staging import StagedRows, stage_query
 from local_workspace.errors import DataFault, NotSupported, PipelineCodeError
@@ -29,7 +29,8 @@ class Source:
     """A streaming source of a flow: a Delta table or an Auto Loader folder.
 
     Args:
-        id: Under this the bookkeeping knows it; it depends on what is read, not on where in the query it stands.
+        id: Under this the bookkeeping knows it; it depends on what is read, not on where in the query it
+            stands.
     """
 
     id: str
@@ -59,12 +60,12 @@ def streaming_sources(context: UpdateContext, planned: PlannedFlow) -> list[Sour
 def _sources(context: UpdateContext, planned: PlannedFlow, flow: str) -> Iterator[Source]:
     assert context.graph is not None  # noqa: S101
     if planned.plan is not None:
-        for read in cloud_files_reads(planned.plan):
-            if not read.is_streaming:
+        for loader in cloud_files_reads(planned.plan):
+            if not loader.is_streaming:
                 raise PipelineCodeError(
                     f"Flow {flow} reads cloudFiles with spark.read", allowed="spark.readStream"
                 )
-            options = parse_options(read.data_source, flow)
+            options = parse_options(loader.data_source, flow)
             yield Source(f"files:{options.path.rstrip('/')}", shown=options.path, loader=options)
     for read in planned.reads:
         key = context.graph.names.key(read.name)
@@ -129,7 +130,8 @@ class BatchSources:
 
     Attributes:
         relations: Streaming source id -> the new rows.
-        pinned: Table -> the version to read; one that is not here is read as it is now, and stays so for the batch.
+        pinned: Table -> the version to read; one that is not here is read as it is now, and stays so for the
+            batch.
         replaced: Table -> what is read in its place.
         view_counts: Key of a view -> what its expectations counted in this batch.
     """
@@ -187,9 +189,7 @@ class BatchSources:
                 folder = self.folder / f"view-{view.key}"
                 staged = stage_query(relation, rules, folder, self.context.session, view.shown)
                 self.view_counts[view.key] = staged.counts
-                failed = staged.counts.failed("fail")
-                if failed:
-                    raise ExpectationViolated.of(view.shown, failed, staged.all_files, rules)
+                ExpectationViolated.check(view.shown, staged, rules)
                 relation = _kept_rows(staged, folder, relation, expectations.mask_columns(rules))
             self._views[view.key] = relation
         return self._views[view.key]
@@ -232,19 +232,23 @@ class ExpectationViolated(DataFault):
     """A row broke a rule of `expect_or_fail`; nothing of its batch was committed."""
 
     @classmethod
-    def of(
-        cls, flow: str, failed: list[Any], files: list[Path], rules: tuple[Any, ...]
-    ) -> ExpectationViolated:
-        """Build the error with the first rows at fault."""
-        rows = expectations.violating_rows(files, rules, [rule.name for rule in failed])
+    def check(cls, flow: str, staged: StagedRows, rules: tuple[Expectation, ...]) -> None:
+        """Raise if a staged row fails a rule whose action is `fail`.
+
+        The first rows at fault are in the text.
+        """
+        failed = staged.counts.failed("fail")
+        if not failed:
+            return
+        rows = expectations.violating_rows(staged.all_files, rules, [rule.name for rule in failed])
         counts = ", ".join(
             f"{rule.name}: {rule.failed} of {rule.failed + rule.passed} rows" for rule in failed
         )
-        return cls(
+        further = f"; further rows: {'; '.join(rows[1:])}" if rows[1:] else ""
+        raise cls(
             expectations.violation_text(flow, failed, rows),
             got=counts,
-            consequence="Nothing of this flow was committed"
-            + (f"; further rows: {'; '.join(rows[1:])}" if rows[1:] else ""),
+            consequence="Nothing of this flow was committed" + further,
             next_step="Correct the rows or the rule, then run the update again",
         )
 

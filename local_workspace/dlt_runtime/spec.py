@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,8 @@ class PipelineSpec:
         if set(library) == {"glob"}:
             pattern = library["glob"]["include"]
             direct = self.base_path / pattern
-            # Databricks documents `folder/**` for all files below a folder; pathlib needs the file part spelt out.
+            # Databricks documents `folder/**` for all files below a folder; pathlib needs the file part spelt
+            # out.
             if pattern.endswith("**"):
                 return [
                     p.resolve()
@@ -127,9 +128,11 @@ class DatasetResult:
     """What an update did to one dataset.
 
     Attributes:
-        status: COMPLETED, FAILED, SKIPPED (a dataset above failed), EXCLUDED (not selected) or IDLE (nothing to do).
+        status: COMPLETED, FAILED, SKIPPED (a dataset above failed), EXCLUDED (not selected) or IDLE (nothing
+            to do).
         refresh: What kind of refresh ran: APPEND, COMPLETE_RECOMPUTE, INCREMENTAL, NO_OP, VIEW or NONE.
-        rows_in: Rows that the queries gave, before expectations; rows_out: rows written; rows_dropped: their difference.
+        rows_in: Rows that the queries gave, before expectations; rows_out: rows written; rows_dropped: their
+            difference.
         seconds: Wall time.
     """
 
@@ -165,9 +168,11 @@ class UpdateResult:
     """The outcome of one update.
 
     Attributes:
-        state: COMPLETED or FAILED; the next update writes FAILED into the log for one whose process was killed.
+        state: COMPLETED or FAILED; the next update writes FAILED into the log for one whose process was
+            killed.
         files: Input files taken in this update.
-        faults: Input files that could not be read, from this update and from earlier ones, while they are unchanged.
+        faults: Input files that could not be read, from this update and from earlier ones, while they are
+            unchanged.
         error: The first error, as one readable text, or None.
         exception: The same error as an exception, for a caller that wants to raise it.
     """
@@ -190,8 +195,6 @@ class UpdateResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything but the exception as JSON-ready values."""
-        from dataclasses import asdict
-
         content = {k: v for k, v in self.__dict__.items() if k != "exception"}
         content["datasets"] = {k: asdict(v) for k, v in self.datasets.items()}
         content["files"] = [asdict(f) for f in self.files]

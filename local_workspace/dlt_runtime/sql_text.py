@@ -1,7 +1,7 @@
 """Table names inside SQL text: `spark.sql("...")` and predicates such as `"id IN (SELECT id FROM b)"`.
 
-A query plan of Spark Connect carries such text unparsed, so the names are found with sqlglot and replaced by position: the rest of the
-text reaches the engine exactly as its author wrote it.
+A query plan of Spark Connect carries such text unparsed, so the names are found with sqlglot and replaced by
+position: the rest of the text reaches the engine exactly as its author wrote it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class TableReference:
 
     Args:
         name: As written, without backticks around its parts only where none were needed.
-        start: First character of what is to be replaced; end: the character after it. `STREAM(...)` is part of it.
+        start: First character of what is to be replaced; end: the character after it. `STREAM(...)` is part
+            of it.
         streaming: Whether it stood in `STREAM`.
     """
 

@@ -19,6 +19,7 @@ from local_workspace.dlt_runtime.commit import StagedFile
 from local_workspace.dlt_runtime.plans import Relation
 from local_workspace.dlt_runtime.registry import Expectation, Output
 from local_workspace.dlt_runtime.session import PipelineSession, data_frame
+from local_workspace.dlt_runtime.table_schema import parse_table_schema
 from local_workspace.errors import LocalWorkspaceError, PipelineCodeError
 
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -39,7 +40,7 @@ class StagedRows:
     all_files: list[Path] = field(default_factory=list)
 
 
-class QueryFailed(PipelineCodeError):
+class QueryFailed(PipelineCodeError):  # noqa: N818  (says what happened)
     """The engine refused a query or failed while it ran it; the text is the engine's."""
 
 
@@ -136,8 +137,6 @@ def declared_schema(output: Output, session: PipelineSession) -> StructType | No
             f"schema of {output.name} is neither a StructType nor a DDL text",
             got=f"{output.schema!r} at {output.location}",
         )
-    from local_workspace.dlt_runtime.table_schema import parse_table_schema
-
     return parse_table_schema(output.schema, f"{output.name} at {output.location}")
 
 
@@ -201,7 +200,7 @@ def stage_query(
         QueryFailed: The engine failed to run the query.
     """
     masked = expectations.with_masks(relation, rules) if rules else relation
-    frame = data_frame(masked, session)
+    frame: Any = data_frame(masked, session)
     if small:
         frame = frame.coalesce(1)
     split = [expectations.DROPPED] if any(rule.action == "drop" for rule in rules) else []

@@ -1,7 +1,9 @@
 """The runtime's bookkeeping: one SQLite file a pipeline.
 
-Delta is the truth about data: a batch is done when the table's log carries its application transaction. This file holds what Delta
-cannot: which input files belong to which batch, offsets of sources, schemas of Auto Loader, events not yet in the event log, and the
+Delta is the truth about data: a batch is done when the table's log carries its application transaction. This
+    file holds what Delta
+cannot: which input files belong to which batch, offsets of sources, schemas of Auto Loader, events not yet in
+    the event log, and the
 intent of the batch that is being written. Every start reconciles it with Delta (`recovery.py`).
 """
 
@@ -11,7 +13,7 @@ import contextlib
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,7 +88,10 @@ class FlowState:
 
 
 class PipelineState:
-    """The SQLite file of one pipeline. Not shared between threads; the pipeline's lock keeps other processes out."""
+    """The SQLite file of one pipeline. Not shared between threads.
+
+    The pipeline's lock keeps other processes out.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -154,7 +159,7 @@ class PipelineState:
             return FlowState()
         return FlowState(row[0], json.loads(row[1]), bool(row[2]), json.loads(row[3]))
 
-    def plan(self, batch: Batch, files: dict[str, Iterable[FileRecord]]) -> None:
+    def plan(self, batch: Batch, files: Mapping[str, Iterable[FileRecord]]) -> None:
         """Write the intent of a batch and claim its files, before anything else is written."""
         with self._transaction():
             self._db.execute(
@@ -174,8 +179,8 @@ class PipelineState:
             for source, records in files.items():
                 self._put_files(batch.flow, source, records)
 
-    def prepare(self, batch: Batch, files: dict[str, Iterable[FileRecord]]) -> None:
-        """Record what the batch will have done (rows of files, facts, events), just before it is committed to Delta."""
+    def prepare(self, batch: Batch, files: Mapping[str, Iterable[FileRecord]]) -> None:
+        """Record what the batch will have done (rows of files, facts, events), just before its commit."""
         with self._transaction():
             self._db.execute(
                 "UPDATE batches SET prepared = 1, facts = ?, events = ?, offsets = ? WHERE flow = ? AND batch = ?",
@@ -198,7 +203,7 @@ class PipelineState:
         )
 
     def finish(self, batch: Batch, *, once: bool = False, resets: Iterable[str] = ()) -> None:
-        """Record that a batch is in Delta: offsets, facts and events become those of the flow, in one transaction.
+        """Record that a batch is in Delta: its offsets, facts and events become those of the flow.
 
         Args:
             batch: The batch.
@@ -238,8 +243,8 @@ class PipelineState:
             " ORDER BY rowid"
         )
         return [
-            Batch(*row[:6], json.loads(row[6]), json.loads(row[7]), json.loads(row[8]), bool(row[9]))
-            for row in rows
+            Batch(f, b, u, t, at, kind, json.loads(o), json.loads(facts), json.loads(e), prepared=bool(p))
+            for f, b, u, t, at, kind, o, facts, e, p in rows
         ]
 
     # --- files and schemas of Auto Loader

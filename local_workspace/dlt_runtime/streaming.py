@@ -1,27 +1,23 @@
-"""Refreshing a streaming table: batch by batch, the new rows of its sources through its query into one commit each."""
+"""Refreshing a streaming table.
+
+Batch by batch, the new rows of its sources through its query into one commit each.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
 from local_workspace.dlt_runtime import commit, delta_source, expectations, recovery, rewrite
-from local_workspace.dlt_runtime.auto_loader import types as loader_types
-from local_workspace.dlt_runtime.auto_loader.listing import InputFile, list_files
-from local_workspace.dlt_runtime.auto_loader.stage import Staged, empty_staged, source_schema, stage_files
+from local_workspace.dlt_runtime.auto_loader.listing import InputFile
+from local_workspace.dlt_runtime.auto_loader.stage import Staged
 from local_workspace.dlt_runtime.commit import Target
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.crash_points import crash_point
-from local_workspace.dlt_runtime.delta_source import Position
 from local_workspace.dlt_runtime.events import Event
 from local_workspace.dlt_runtime.graph import Dataset, PlannedFlow, first_reader
+from local_workspace.dlt_runtime.inputs import SMALL_BYTES, Input, look, stage_inputs
 from local_workspace.dlt_runtime.plans import Relation
 from local_workspace.dlt_runtime.sources import (
     BatchSources,
     ExpectationViolated,
-    Source,
-    empty_slice,
     streaming_sources,
 )
 from local_workspace.dlt_runtime.spec import ExpectationCount, SourceFile
@@ -32,43 +28,8 @@ from local_workspace.dlt_runtime.staging import (
     query_schema,
     stage_query,
 )
-from local_workspace.dlt_runtime.state import Batch, FileRecord, FlowState
+from local_workspace.dlt_runtime.state import Batch, FlowState
 from local_workspace.errors import DataFault, PipelineCodeError
-
-_SMALL_BYTES = 64 * 1024 * 1024
-
-
-@dataclass
-class Input:
-    """What one source has for a batch."""
-
-    source: Source
-    files: list[InputFile] = field(default_factory=list)
-    adds: list[dict[str, Any]] | None = None
-    since: Position | None = None
-    until: Position | None = None
-    backlog: int = 0
-
-    @property
-    def has_rows(self) -> bool:
-        return bool(self.files) or bool(self.adds) or (self.until is not None and self.since is None)
-
-    @property
-    def size(self) -> int:
-        if self.until is not None and self.since is None:
-            return _SMALL_BYTES  # a whole table: not known, taken as big
-        return sum(f.size for f in self.files) + sum(int(a.get("size", 0)) for a in self.adds or ())
-
-    def records(self, batch: int) -> list[FileRecord]:
-        """Give the ledger's records of the files, before they are read."""
-        return [FileRecord(f.uri, f.size, f.mtime_ns, batch) for f in self.files]
-
-    def final_records(self, staged: Staged, batch: int) -> list[FileRecord]:
-        """Give the ledger's records of the files, with what came of them."""
-        return [
-            FileRecord(f.uri, f.size, f.mtime_ns, batch, staged.rows.get(f.uri, 0), staged.faults.get(f.uri))
-            for f in self.files
-        ]
 
 
 def refresh_flow(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> None:
@@ -88,7 +49,7 @@ def refresh_flow(context: UpdateContext, dataset: Dataset, planned: PlannedFlow)
         exists = commit.open_table(context.location(dataset)) is not None
         if exists and not planned.flow.once and not any(i.has_rows for i in inputs):
             return
-        _run_batch(context, dataset, planned, flow_id, state, inputs)
+        _run_batch(context, dataset, planned, state, inputs)
         if not any(i.backlog for i in inputs):
             return
 
@@ -110,49 +71,14 @@ def check_bookkeeping(context: UpdateContext, dataset: Dataset, flow_id: str) ->
         )
 
 
-def look(context: UpdateContext, flow_id: str, source: Source, state: FlowState) -> Input:
-    if source.loader is not None:
-        listing = list_files(
-            source.loader.path,
-            source.loader.glob,
-            context.layout.local_path,
-            lambda path: _uri(context, path),
-            context.state.files(flow_id, source.id),
-        )
-        for file in listing.overwritten:
-            text = f"{file.uri} has changed since it was taken; its new content is not read (allowOverwrites is false)"
-            if text not in context.warnings:
-                context.warnings.append(text)
-        limit = source.loader.max_files or len(listing.new)
-        return Input(source, files=listing.new[:limit], backlog=max(0, len(listing.new) - limit))
-    assert source.location is not None  # noqa: S101
-    now = delta_source.position(source.location)
-    if now is None:
-        raise DataFault(f"{source.shown} does not exist yet", consequence="There is nothing to stream from")
-    known = state.offsets.get(source.id)
-    if known is None:
-        return Input(source, until=now)
-    since = Position(known["table_id"], known["version"])
-    adds = delta_source.added_files(
-        source.location, source.shown, since, now, skip_changes=source.skip_changes
-    )
-    return Input(source, adds=adds, since=since, until=now)
-
-
-def _uri(context: UpdateContext, path: Path) -> str:
-    if context.layout.volumes in path.parents:
-        return context.layout.volume_uri(path)
-    return f"file:{path}"
-
-
 def _run_batch(
     context: UpdateContext,
     dataset: Dataset,
     planned: PlannedFlow,
-    flow_id: str,
     state: FlowState,
     inputs: list[Input],
 ) -> None:
+    flow_id = context.flow_id(dataset, planned)
     location = context.location(dataset)
     batch = Batch(
         flow_id,
@@ -183,15 +109,21 @@ def _run_batch(
             context.session,
             planned.flow.name,
             partition_by=dataset.output.partition_cols,
-            small=sum(i.size for i in inputs) < _SMALL_BYTES,
+            small=sum(i.size for i in inputs) < SMALL_BYTES,
         )
         crash_point("output_staged")
-        failed = staged.counts.failed("fail")
-        if failed:
-            raise ExpectationViolated.of(planned.flow.name, failed, staged.all_files, rules)
+        ExpectationViolated.check(planned.flow.name, staged, rules)
         new_columns, empty = prepare_table(context, dataset, target)
         batch.events = _batch_events(
-            context, dataset, planned, batch, inputs, staged_inputs, staged.counts, sources, new_columns
+            context,
+            dataset,
+            planned,
+            batch,
+            inputs=inputs,
+            staged_inputs=staged_inputs,
+            counts=staged.counts,
+            sources=sources,
+            new_columns=new_columns,
         )
         final = {
             i.source.id: i.final_records(staged_inputs[i.source.id], batch.batch)
@@ -227,58 +159,8 @@ def _run_batch(
     _add_to_result(context, dataset, inputs, staged_inputs, staged.counts)
 
 
-def stage_inputs(
-    context: UpdateContext, flow_id: str, inputs: list[Input], sources: BatchSources, folder: Path
-) -> dict[str, Staged]:
-    staged: dict[str, Staged] = {}
-    for at, item in enumerate(inputs):
-        place = folder / f"source-{at}"
-        if item.source.loader is not None:
-            staged[item.source.id] = stage_loader(context, flow_id, item.source, item.files, place)
-            relation = rewrite.parquet_read(place / "rows.parquet")
-        else:
-            assert item.source.location is not None and item.until is not None  # noqa: S101, PT018
-            if item.since is None:
-                relation = rewrite.delta_read(item.source.location, item.until.version)
-            elif item.adds:
-                delta_source.make_slice(item.source.location, item.until, item.adds, place)
-                relation = rewrite.delta_read(place, 0)
-            else:
-                relation = empty_slice(item.source.location, item.until, place)
-        sources.relations[item.source.id] = relation
-    return staged
-
-
-def stage_loader(
-    context: UpdateContext, flow_id: str, source: Source, files: list[InputFile], folder: Path
-) -> Staged:
-    """Stage the new files of an Auto Loader source and keep its schema.
-
-    Raises:
-        PipelineCodeError: There is neither a file nor a hint from which a schema could come.
-    """
-    options = source.loader
-    assert options is not None  # noqa: S101
-    kept = context.state.schema(flow_id, source.id)
-    stored = None if kept is None else loader_types.from_store(kept[1])
-    if files:
-        result = stage_files(options, files, stored, folder, source.shown)
-    else:
-        columns = source_schema(options, [], stored)
-        if not columns:
-            raise PipelineCodeError(
-                f"[CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE] Cannot infer schema when the input path is empty: {source.shown}",
-                next_step="Land a file first, or give cloudFiles.schemaHints",
-            )
-        result = empty_staged(options, columns, folder)
-    content = loader_types.to_store(result.columns)
-    if files and (kept is None or kept[1] != content):
-        context.state.put_schema(flow_id, source.id, (kept[0] if kept else 0) + 1, content)
-    return result
-
-
 def prepare_table(context: UpdateContext, dataset: Dataset, target: Target) -> tuple[list[str], bool]:
-    """Create or widen the table of a batch; return the columns added, and whether a full refresh has left the table empty.
+    """Create or widen the table of a batch; return new columns, and whether a full refresh has emptied it.
 
     An empty table takes the schema of its first batch as it is, even if a column's type has changed.
     """
@@ -299,7 +181,7 @@ def reset_flow(context: UpdateContext, dataset: Dataset) -> str:
 def describe_target(
     context: UpdateContext, dataset: Dataset, relation: Relation, flow: str
 ) -> tuple[Relation, Target]:
-    """Ask for the schema of a resolved query and describe the table it goes to; bring the columns into the declared order.
+    """Describe the table that a resolved query goes to; bring the query's columns into the declared order.
 
     Raises:
         PipelineCodeError: The query does not fit what the dataset declares.
@@ -337,6 +219,7 @@ def _batch_events(
     dataset: Dataset,
     planned: PlannedFlow,
     batch: Batch,
+    *,
     inputs: list[Input],
     staged_inputs: dict[str, Staged],
     counts: expectations.Counts,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlglot
+from pyspark.sql import types as t
 from pyspark.sql.types import DataType, StructField, StructType
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -48,10 +51,15 @@ def parse_table_schema(ddl: str, where: str) -> StructType:
                     f"{constraint.sql('databricks')} in the schema of {where}",
                     "Declare columns, types and comments only",
                 )
-        fields.append(StructField(definition.name, spark_type(definition.kind, where), nullable, metadata))
+        fields.append(StructField(definition.name, spark_type(_kind(definition), where), nullable, metadata))
     if not fields:
         raise PipelineCodeError(f"The schema of {where} has no column", got=repr(ddl))
     return StructType(fields)
+
+
+def _kind(definition: exp.ColumnDef) -> exp.DataType:
+    assert definition.kind is not None  # noqa: S101  (checked above)
+    return definition.kind
 
 
 def spark_type(kind: exp.DataType, where: str) -> DataType:
@@ -60,8 +68,6 @@ def spark_type(kind: exp.DataType, where: str) -> DataType:
     Raises:
         PipelineCodeError: The type is unknown.
     """
-    from pyspark.sql import types as t
-
     this = kind.this
     names = exp.DataType.Type
     if this == names.STRUCT:
@@ -73,7 +79,7 @@ def spark_type(kind: exp.DataType, where: str) -> DataType:
     if this in (names.DECIMAL, names.BIGDECIMAL):
         numbers = [int(p.name) for p in kind.expressions]
         return t.DecimalType(*(numbers + [10, 0][len(numbers) :])[:2])
-    simple: dict[exp.DataType.Type, DataType] = {
+    simple: dict[Any, DataType] = {
         names.TEXT: t.StringType(),
         names.VARCHAR: t.StringType(),
         names.CHAR: t.StringType(),

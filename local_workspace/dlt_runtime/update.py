@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 
 from local_workspace.catalog import Catalog, TableName
 from local_workspace.dlt_runtime import cdc, materialized, publish, recovery, reset, streaming
@@ -27,6 +28,7 @@ from local_workspace.dlt_runtime.loader import load_files, pipeline_environment
 from local_workspace.dlt_runtime.lock import pipeline_lock
 from local_workspace.dlt_runtime.registry import Registry
 from local_workspace.dlt_runtime.session import adopt_session
+from local_workspace.dlt_runtime.sources import streaming_sources
 from local_workspace.dlt_runtime.spec import PipelineSpec, SourceFile, UpdateResult
 from local_workspace.dlt_runtime.state import PipelineState
 from local_workspace.engine import connect as connect_engine
@@ -58,9 +60,11 @@ def run_update(
         engine_address: `sc://HOST:PORT` of the engine.
         full_refresh: True empties and rebuilds every table; a list does so for the tables it names.
         refresh: Only these datasets; None for all.
-        dry_run: Read the code and check the graph; no row is moved and no table is written, except the event log.
+        dry_run: Read the code and check the graph; no row is moved and no table is written, except the event
+            log.
         verify: Compute every materialized view that would be left as it is, and compare.
-        run_id: Joins this update with the job that started it; in the `create_update` event and in every commit.
+        run_id: Joins this update with the job that started it; in the `create_update` event and in every
+            commit.
         cause: Written into the `create_update` event.
         on_event: Called with each event as it happens, for progress on a terminal.
         wait_seconds: How long to wait for another update of the pipeline.
@@ -81,8 +85,17 @@ def run_update(
         log = EventLog(spec, layout, catalog, state)
         notes = recovery.recover(state, folder, spec.name)
         log.flush()
-        update = _Update(spec, layout, catalog, engine_address, state, run_id, on_event, verify=verify)
-        update.context_notes = notes
+        update = _Update(
+            spec=spec,
+            layout=layout,
+            catalog=catalog,
+            engine_address=engine_address,
+            state=state,
+            run_id=run_id,
+            on_event=on_event,
+            verify=verify,
+            notes=notes,
+        )
         try:
             return update.run(full_refresh, refresh, cause, dry_run=dry_run)
         finally:
@@ -90,26 +103,30 @@ def run_update(
             shutil.rmtree(folder / "stage", ignore_errors=True)
 
 
+@dataclass
 class _Update:
-    def __init__(
-        self,
-        spec: PipelineSpec,
-        layout: WorkspaceLayout,
-        catalog: Catalog,
-        engine_address: str,
-        state: PipelineState,
-        run_id: str | None,
-        on_event: Callable[[Event], None] | None,
-        *,
-        verify: bool,
-    ) -> None:
-        self.spec, self.layout, self.catalog, self.engine_address = spec, layout, catalog, engine_address
-        self.state, self.run_id, self.on_event, self.verify = state, run_id, on_event, verify
-        self.update_id = str(uuid.uuid4())
-        self.make = EventFactory(state.pipeline_id, spec.name, self.update_id)
-        self.error: BaseException | None = None
-        self.context: UpdateContext | None = None
-        self.context_notes: list[str] = []
+    """One update, from its first event to its last.
+
+    Attributes:
+        notes: What had to be repaired of the update before.
+        error: The first error; it decides how the update ends.
+    """
+
+    spec: PipelineSpec
+    layout: WorkspaceLayout
+    catalog: Catalog
+    engine_address: str
+    state: PipelineState
+    run_id: str | None
+    on_event: Callable[[Event], None] | None
+    verify: bool
+    notes: list[str]
+    update_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    error: BaseException | None = None
+    context: UpdateContext | None = None
+
+    def __post_init__(self) -> None:
+        self.make = EventFactory(self.state.pipeline_id, self.spec.name, self.update_id)
 
     def run(
         self, full_refresh: bool | Sequence[str], refresh: Sequence[str] | None, cause: str, *, dry_run: bool
@@ -180,7 +197,7 @@ class _Update:
             self.verify,
         )
         self.context = context
-        context.warnings += self.context_notes
+        context.warnings += self.notes
         try:
             registry = Registry(root=self.spec.root())
             analysis = AnalysisSources(context, registry, use_existing=dry_run)
@@ -213,7 +230,7 @@ class _Update:
             for planned in dataset.flows:
                 context.emit(publish.flow_definition(self.make, graph, dataset, planned))
                 if planned.plan is not None and planned.streaming and dataset.kind != "VIEW":
-                    for source in streaming.streaming_sources(context, planned):
+                    for source in streaming_sources(context, planned):
                         for option, why in (source.loader.ignored if source.loader else {}).items():
                             context.warnings.append(
                                 f"{planned.flow.name}: option {option} has no effect here: {why}"
@@ -270,7 +287,8 @@ class _Update:
                 result.status = "IDLE" if result.refresh == "NONE" and dataset.kind != "VIEW" else "COMPLETED"
                 context.done.add(dataset.key)
             except EngineError as error:
-                # Nothing can run without the engine; what is committed stays, the next update goes on from there.
+                # Nothing can run without the engine; what is committed stays, the next update goes on from
+                # there.
                 self._fail(context, dataset, error)
                 raise
             except Exception as error:  # noqa: BLE001  (one dataset's failure is a result, the others go on)
@@ -288,7 +306,10 @@ class _Update:
         analysis: AnalysisSources,
         dataset: Dataset,
     ) -> bool:
-        """Call the functions that had to wait for their inputs; say whether one waits for another dataset still."""
+        """Call the functions that had to wait for their inputs.
+
+        Say whether one waits for another dataset still.
+        """
         late = [f for f in dataset.flows if f.plan is None and f.flow.cdc is None]
         for planned in late:
             with pipeline_environment(context.session, self.spec.root(), analysis.resolve):
@@ -332,6 +353,7 @@ class _Update:
         faults = [
             SourceFile(flow.split("/")[-2], record.path, record.size, 0, record.fault)
             for flow, record in self.state.faulty_files()
+            if self.layout.local_path(record.path).exists()
         ]
         error = None
         if self.error is not None:
@@ -347,7 +369,7 @@ class _Update:
             {r.name: r for r in context.results.values()} if context else {},
             context.files if context else [],
             faults,
-            context.warnings if context else list(self.context_notes),
+            context.warnings if context else list(self.notes),
             seconds,
             error,
             self.error,

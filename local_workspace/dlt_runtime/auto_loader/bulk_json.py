@@ -1,7 +1,8 @@
 """The plainly clean lines of a chunk, parsed by DuckDB; every other line is handed to `strict_json`.
 
-A line is plainly clean if it is one object, has no key twice and no key without a column, if each value has the JSON type that its
-column takes as it is, and if no number is so long that a binary float could have touched it. A differential test compares both
+A line is plainly clean if it is one object, has no key twice and no key without a column, if each value has
+the JSON type that its column takes as it is, and if no number is so long that a binary float could have
+touched it. A differential test compares both
 parsers on hostile lines: they must agree on all that this one takes.
 """
 
@@ -29,7 +30,10 @@ def _pointer(key: str) -> str:
 
 
 def can_take(kind: pa.DataType) -> bool:
-    """Say whether a column of this type can be filled here; lines of a source with any other column all go the exact way."""
+    """Say whether a column of this type can be filled here.
+
+    Lines of a source with any other column all go the exact way.
+    """
     return not pa.types.is_nested(kind) and kind != pa.float32()
 
 
@@ -60,8 +64,8 @@ class BulkParser:
             check, value = _column(f"t[{at}]", f"v[{at}]", kind)
             checks.append(f"(t[{at}] is null or t[{at}] = 'NULL' or {check})")
             values.append(f"case when clean then {value} end as c{at - 1}")
-        # A run of 16 digits or an exponent may have lost digits in DuckDB's number type; \\u0000 and \\ud... are corner cases of
-        # text; all of them are rare, so the exact parser takes such lines.
+        # A run of 16 digits or an exponent may have lost digits in DuckDB's number type; \\u0000 and \\ud...
+        # are corner cases of text; all of them are rare, so the exact parser takes such lines.
         numeric = any(pa.types.is_decimal(k) or pa.types.is_floating(k) for k in self.columns.values())
         long_number = "and not regexp_matches(l, '[0-9.]{16}|[0-9][eE][+-]?[0-9]')" if numeric else ""
         return f"""
@@ -86,7 +90,8 @@ class BulkParser:
         """Parse the lines of a chunk.
 
         Returns:
-            The clean rows, the places of their lines in the chunk, and the places of all other lines, in order.
+            The clean rows, the places of their lines in the chunk, and the places of all other lines, in
+            order.
         """
         schema = pa.schema([pa.field(name, kind) for name, kind in self.columns.items()])
         places = pa.array(range(len(lines)), pa.int64())
@@ -112,8 +117,8 @@ class BulkParser:
         )
 
 
-def _column(kind_of: str, text: str, kind: pa.DataType) -> tuple[str, str]:
-    """Give the SQL of `the value may be taken` and of `the value`, for a value of which JSON type and text are known."""
+def _column(kind_of: str, text: str, kind: pa.DataType) -> tuple[str, str]:  # noqa: PLR0911  (one a type)
+    """Give the SQL of `the value may be taken` and of `the value`, from the SQL of its JSON type and text."""
     is_string = f"{kind_of} = 'VARCHAR'"
     is_integer = f"{kind_of} in ('BIGINT', 'UBIGINT')"
     is_number = f"({kind_of} in ('BIGINT', 'UBIGINT', 'DOUBLE') and isfinite(try_cast({text} as double)))"
@@ -134,8 +139,8 @@ def _column(kind_of: str, text: str, kind: pa.DataType) -> tuple[str, str]:
         value = f"try_cast({text} as date)"
         known = f"coalesce({value} between date '0001-01-01' and date '9999-12-31', false)"
         return f"({is_string} and regexp_full_match({text}, '{_DATE}') and {known})", value
-    # DuckDB's cast to TIMESTAMP leaves an offset out, and its cast to TIMESTAMPTZ reads text without one in the time zone of this
-    # machine; so a text without offset gets one.
+    # DuckDB's cast to TIMESTAMP leaves an offset out, and its cast to TIMESTAMPTZ reads text without one in
+    # the time zone of this machine; so a text without offset gets one.
     pattern, kind_name, value = _TIMESTAMP, "timestamp", f"try_cast({text} as timestamp)"
     if kind.tz:
         pattern, kind_name = _TIMESTAMP + _ZONE, "timestamptz"

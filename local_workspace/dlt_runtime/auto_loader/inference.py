@@ -1,7 +1,8 @@
-"""The schema of a source: inferred from its files, corrected by hints, kept, and widened when files bring new columns.
+"""The schema of a source: inferred from its files, corrected by hints, widened when files bring new columns.
 
-Types follow Spark's JSON inference (integers BIGINT, other numbers DOUBLE, mixed ones STRING); without `inferColumnTypes` every column
-is STRING, as Auto Loader does. All new files of a batch are sampled, not only the first thousand.
+Types follow Spark's JSON inference (integers BIGINT, other numbers DOUBLE, mixed ones STRING); without
+`inferColumnTypes` every column is STRING, as Auto Loader does. All new files of a batch are sampled, not only
+the first thousand.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ def _pointer(key: str) -> str:
     return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
-def type_of(value: Any) -> pa.DataType:
+def type_of(value: Any) -> pa.DataType:  # noqa: PLR0911  (one a type)
     """Infer the type of one parsed JSON value."""
     if value is None:
         return _NULL
@@ -213,12 +214,18 @@ def apply_hints(
 
 
 def can_be_column(name: str) -> bool:
-    """Say whether a key can be the name of a Delta column; Delta refuses these characters (no column mapping is used)."""
+    """Say whether a key can be the name of a Delta column.
+
+    Delta refuses these characters (no column mapping is used).
+    """
     return bool(name) and not any(c in " ,;{}()\n\t=" for c in name) and len(name) <= 255
 
 
 def possible_columns(columns: Mapping[str, pa.DataType], taken: Iterable[str] = ()) -> dict[str, pa.DataType]:
-    """Leave out keys that cannot be columns, or differ from an earlier one in case only; their values are rescued."""
+    """Leave out keys that cannot be columns, or differ from an earlier one in case only.
+
+    Their values are rescued.
+    """
     seen = {name.lower() for name in taken}
     result: dict[str, pa.DataType] = {}
     for name, kind in columns.items():

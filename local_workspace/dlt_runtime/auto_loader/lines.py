@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 BLOCK = 32 * 1024 * 1024
 _ENDS = re.compile(rb"\r\n|\r|\n")
@@ -34,10 +35,11 @@ class UnreadableFile(Exception):  # noqa: N818
 
 @dataclass
 class Chunk:
-    """A part of one file.
+    r"""A part of one file.
 
     Attributes:
-        lines: Lines of valid UTF-8, without blank ones. They may end in `\\r` or `\\n`, which JSON takes for white space.
+        lines: Lines of valid UTF-8, without blank ones. They may end in `\r` or `\n`, which JSON takes for
+            white space.
         broken: Lines that are no UTF-8, with U+FFFD in place of what cannot be read.
     """
 
@@ -60,7 +62,7 @@ def open_file(path: Path) -> BinaryIO:
         if ending == ".gz":
             return gzip.open(path, "rb")  # type: ignore[return-value]
         if ending == ".bz2":
-            return bz2.open(path, "rb")
+            return bz2.open(path, "rb")  # type: ignore[return-value]
         return path.open("rb")
     except OSError as error:
         raise UnreadableFile(error.strerror or str(error)) from error
@@ -117,7 +119,7 @@ def read_text(path: Path) -> str:
 
 
 def cut_lines(data: bytes) -> Chunk:
-    """Cut text into lines at `\\n`, `\\r\\n` and `\\r`, as Spark does; blank lines are left out."""
+    r"""Cut text into lines at `\n`, `\r\n` and `\r`, as Spark does; blank lines are left out."""
     returns = data.count(b"\r")
     if returns and returns != data.count(b"\r\n"):
         data = _ENDS.sub(b"\n", data)
@@ -152,8 +154,6 @@ def _array(data: bytes) -> pa.LargeStringArray:
 
 
 def _without_blank(lines: pa.LargeStringArray) -> pa.LargeStringArray:
-    import pyarrow.compute as pc
-
     short = pc.less_equal(pc.binary_length(lines), 2)
     if not pc.any(short).as_py() and not _may_have_blank(lines):
         return lines
@@ -162,8 +162,6 @@ def _without_blank(lines: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 def _may_have_blank(lines: pa.LargeStringArray) -> bool:
-    import pyarrow.compute as pc
-
     return bool(
         pc.any(
             pc.is_in(

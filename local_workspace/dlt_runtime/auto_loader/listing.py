@@ -53,8 +53,8 @@ def list_files(
 ) -> Listing:
     """List a folder, a file or a glob, and compare it with the ledger.
 
-    Files and folders whose name begins with a dot or an underscore are not read: writers use such names for what is not finished.
-    A file that could not be read is tried again once it has changed.
+    Files and folders whose name begins with a dot or an underscore are not read: writers use such names for
+    what is not finished. A file that could not be read is tried again once it has changed.
 
     Raises:
         PipelineCodeError: The path is not one that a pipeline can read.

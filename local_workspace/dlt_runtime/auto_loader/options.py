@@ -1,8 +1,8 @@
 """What a query asks of Auto Loader: the options, checked by name.
 
-An option that is documented but changes nothing here is listed in the plan's event; one that would change the rows and is not served
-is refused; an unknown one is a mistake of the author and is refused too. Names and defaults: Databricks' documentation, page
-"Auto Loader options".
+An option that is documented but changes nothing here is listed in the plan's event; one that would change the
+rows and is not served is refused; an unknown one is a mistake of the author and is refused too. Names and
+defaults: Databricks' documentation, page "Auto Loader options".
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
+from pyspark.sql.types import StructType, _parse_datatype_json_string
 
 from local_workspace.dlt_runtime.auto_loader.types import parse_columns
 from local_workspace.errors import NotSupported, PipelineCodeError
@@ -165,8 +166,6 @@ def _check_rest(given: dict[str, str], where: str) -> None:
 def _ddl(schema: str) -> str:
     if not schema.lstrip().startswith("{"):
         return schema
-    from pyspark.sql.types import StructType, _parse_datatype_json_string
-
     parsed = _parse_datatype_json_string(schema)
     assert isinstance(parsed, StructType)  # noqa: S101
     return ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in parsed.fields)

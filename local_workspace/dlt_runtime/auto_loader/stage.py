@@ -1,6 +1,7 @@
 """New files into one staged parquet folder: the rows of a batch, before any query has seen them.
 
-The staged columns are those of the source's schema, the rescued data, and a hidden struct with what `_metadata` means for the query.
+The staged columns are those of the source's schema, the rescued data, and a hidden struct with what
+`_metadata` means for the query.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +125,8 @@ def stage_files(
     """
     folder.mkdir(parents=True, exist_ok=True)
     columns = source_schema(options, files, stored)
-    # One parse is enough unless it meets keys without a column; then the schema is widened and the parse done again.
+    # One parse is enough unless it meets keys without a column; then the schema is widened and the parse done
+    # again.
     for _attempt in range(2):
         try:
             staged = _parse(options, files, columns, folder / "rows.parquet", flow)
@@ -172,14 +175,15 @@ def staged_schema(columns: Mapping[str, pa.DataType], rescued: str | None) -> pa
 
 
 def _batches(options: AutoLoaderOptions, files: list[InputFile], staged: Staged) -> Iterator[_Pending]:
-    """Read files; a file is given on only once all of it could be read, so that a faulty one leaves nothing behind."""
+    """Read files; one that may turn out to be faulty is given on only once all of it could be read."""
     pending = _Pending()
     for at, file in enumerate(files):
         own = _Pending()
         spilled: list[_Pending] = []
         try:
             if file.path.suffix.lower() not in {".gz", ".bz2"} and not options.multi_line:
-                # A plain file cannot turn out to be unreadable half-way, so it need not be held in memory as a whole.
+                # A plain file cannot turn out to be unreadable half-way, so it need not be held in memory as
+                # a whole.
                 for chunk in read_chunks(file.path):
                     pending.add(chunk, at)
                     if pending.size >= _CHUNK_BYTES:
@@ -191,9 +195,7 @@ def _batches(options: AutoLoaderOptions, files: list[InputFile], staged: Staged)
                     if own.size >= _CHUNK_BYTES:
                         spilled.append(own)
                         own = _Pending()
-            status = file.path.stat()
-            if (status.st_size, status.st_mtime_ns) != (file.size, file.mtime_ns):
-                raise UnreadableFile("it changed while it was read")
+            _check_unchanged(file)
         except (UnreadableFile, FileNotFoundError) as error:
             staged.faults[file.uri] = str(error)
             continue
@@ -206,6 +208,12 @@ def _batches(options: AutoLoaderOptions, files: list[InputFile], staged: Staged)
             yield pending
             pending = _Pending()
     yield pending
+
+
+def _check_unchanged(file: InputFile) -> None:
+    status = file.path.stat()
+    if (status.st_size, status.st_mtime_ns) != (file.size, file.mtime_ns):
+        raise UnreadableFile("it changed while it was read")
 
 
 def _multi_line(file: InputFile) -> Iterator[Chunk]:
@@ -321,8 +329,6 @@ class _RowWriter:
 
 
 def _metadata(file: InputFile) -> dict[str, Any]:
-    from datetime import datetime, timedelta, timezone
-
     moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=file.mtime_ns // 1000)
     return {
         "file_path": file.uri,

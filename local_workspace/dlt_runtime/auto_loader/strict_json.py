@@ -1,10 +1,13 @@
 """One line of JSON into typed columns, exactly: the reference for what `bulk_json` does faster.
 
-The rules are those of Spark's JSON reader where it keeps a value, and of Auto Loader's rescued data where it would bend or drop one:
+The rules are those of Spark's JSON reader where it keeps a value, and of Auto Loader's rescued data where it
+would bend or drop one:
 
-* a number becomes BIGINT only if it is written as an integer in range; `3.7`, `true` and `"5"` do not become integers;
+* a number becomes BIGINT only if it is written as an integer in range; `3.7`, `true` and `"5"` do not become
+  integers;
 * a number that a STRING column receives stays the text in the file; so do objects and arrays;
-* decimals are never seen as binary floats, and one that does not fit precision and scale is rescued, not rounded;
+* decimals are never seen as binary floats, and one that does not fit precision and scale is rescued, not
+  rounded;
 * what has no column, or does not fit its column, goes to `_rescued_data` as the JSON that was in the file;
 * a line that is not an object (or an array of objects, which are several rows) is unreadable as a whole.
 """
@@ -58,7 +61,7 @@ class Number(str):
     __slots__ = ()
 
 
-class Pairs(list):  # type: ignore[type-arg]
+class Pairs(list):
     """The members of an object, in order, with repeated keys."""
 
     __slots__ = ()
@@ -163,8 +166,8 @@ def _refuse_lone_surrogates(records: list[list[tuple[str, str, Any]]]) -> None:
 def convert_record(members: list[tuple[str, str, Any]], columns: Mapping[str, pa.DataType]) -> Record:
     """Put the members of an object into typed columns.
 
-    Of a repeated key the last value counts, as in Spark; the earlier ones are rescued. A key that differs from a column in case
-    only is not that column.
+    Of a repeated key the last value counts, as in Spark; the earlier ones are rescued. A key that differs
+    from a column in case only is not that column.
     """
     record = Record()
     repeated: dict[str, list[str]] = {}
@@ -187,7 +190,9 @@ def convert_record(members: list[tuple[str, str, Any]], columns: Mapping[str, pa
     return record
 
 
-def convert(value: Any, raw: str, kind: pa.DataType, path: str, rescued: dict[str, str]) -> Any:
+def convert(  # noqa: PLR0911, PLR0912  (one a type)
+    value: Any, raw: str, kind: pa.DataType, path: str, rescued: dict[str, str]
+) -> Any:
     """Convert one JSON value; parts of a struct that do not fit are rescued under their path."""
     if value is None:
         return None
@@ -255,7 +260,8 @@ def _double(value: Any) -> float:
 
 
 def _decimal(value: Any, kind: pa.Decimal128Type) -> Decimal:
-    # Spark takes a string that is wholly a number for a DECIMAL column (JacksonParser), though not for BIGINT or DOUBLE.
+    # Spark takes a string that is wholly a number for a DECIMAL column (JacksonParser), though not for BIGINT
+    # or DOUBLE.
     if not isinstance(value, str) or not _NUMBER.fullmatch(value) or len(value) > 200:
         raise _Mismatch
     number = Decimal(value)
@@ -330,7 +336,10 @@ def to_json(value: Any) -> str:
 
 
 def rescued_text(rescued: Mapping[str, str], file_path: str) -> str | None:
-    """Give `_rescued_data`: a JSON object of the rescued members and the path of their file; None if nothing was rescued."""
+    """Give `_rescued_data`: a JSON object of the rescued members and the path of their file.
+
+    None if nothing was rescued.
+    """
     if not rescued:
         return None
     members = [f"{json.dumps(key, ensure_ascii=False)}:{raw}" for key, raw in rescued.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
 import sqlglot
@@ -14,7 +15,7 @@ from local_workspace.errors import NotSupported, PipelineCodeError
 TIMESTAMP = pa.timestamp("us", "UTC")
 TIMESTAMP_NTZ = pa.timestamp("us")
 
-_SIMPLE: dict[exp.DataType.Type, pa.DataType] = {
+_SIMPLE: dict[Any, pa.DataType] = {
     exp.DataType.Type.TEXT: pa.string(),
     exp.DataType.Type.VARCHAR: pa.string(),
     exp.DataType.Type.CHAR: pa.string(),

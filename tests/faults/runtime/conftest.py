@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a table of cases reads better with one case a line)
 """Updates in processes that can be killed, against one engine."""
 
 from __future__ import annotations

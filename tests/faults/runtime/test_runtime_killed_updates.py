@@ -40,13 +40,18 @@ PIPELINE = """
 def first_landing(bench: Any) -> None:
     bench.write(PIPELINE)
     for file in range(3):
-        bench.land(f"a{file}.json", *({"id": file * 10 + n, "price": n, "day": f"d{n % 2}"} for n in range(5)))
+        bench.land(
+            f"a{file}.json", *({"id": file * 10 + n, "price": n, "day": f"d{n % 2}"} for n in range(5))
+        )
 
 
 def second_landing(bench: Any) -> None:
     # A new column, so that the tables have to be widened too.
     for file in range(3):
-        bench.land(f"b{file}.json", *({"id": 100 + file * 10 + n, "price": n, "day": f"d{n % 3}", "coupon": n} for n in range(4)))
+        bench.land(
+            f"b{file}.json",
+            *({"id": 100 + file * 10 + n, "price": n, "day": f"d{n % 3}", "coupon": n} for n in range(4)),
+        )
 
 
 def content(bench: Any) -> dict[str, list[dict[str, Any]]]:
@@ -86,7 +91,11 @@ def expected(tmp_path_factory: pytest.TempPathFactory, fault_engine: Any) -> dic
 FIRST_UPDATE_ONLY = {"table_created"}
 FULL_REFRESH = {"reset_planned", "reset_committed", "reset_recorded"}
 #: The n-th time a point is reached: in the first batch of the first table, and in a later one.
-PLACES = [f"{point}:{n}" for point in CRASH_POINTS for n in ((1, 3) if point in {"batch_prepared", "data_committed", "batch_recorded"} else (1,))]
+PLACES = [
+    f"{point}:{n}"
+    for point in CRASH_POINTS
+    for n in ((1, 3) if point in {"batch_prepared", "data_committed", "batch_recorded"} else (1,))
+]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -94,7 +103,7 @@ def test_an_update_killed_anywhere_is_repaired_by_the_next(
     place: str, bench: Any, update_processes: Any, expected: dict[str, list[dict[str, Any]]]
 ) -> None:
     """Guards against lost and doubled rows, and lost and doubled events, at every point of an update."""
-    point = place.split(":")[0]
+    point = place.split(":", maxsplit=1)[0]
     first_landing(bench)
     if point in FIRST_UPDATE_ONLY:
         assert update_processes.run(bench, crash_at=place) == -signal.SIGKILL, f"{place} was not reached"
@@ -104,7 +113,9 @@ def test_an_update_killed_anywhere_is_repaired_by_the_next(
         second_landing(bench)
         bench.write(PIPELINE.replace('name="silver.totals"', 'name="silver.totals", comment="changed"'))
         options = {"full_refresh": True} if point in FULL_REFRESH else {}
-        assert update_processes.run(bench, crash_at=place, **options) == -signal.SIGKILL, f"{place} was not reached"
+        assert update_processes.run(bench, crash_at=place, **options) == -signal.SIGKILL, (
+            f"{place} was not reached"
+        )
     if point in FULL_REFRESH:
         assert update_processes.run(bench, full_refresh=True) == 0
     assert update_processes.run(bench) == 0

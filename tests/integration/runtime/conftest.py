@@ -87,7 +87,9 @@ class PipelineBench:
         rows = self.delta("ops.event_log").to_pyarrow_table().to_pylist()
         rows.sort(key=lambda r: r["sequence"]["control_plane_seq_no"])
         return [
-            r | {"details": json.loads(r["details"])} for r in rows if event_type is None or r["event_type"] == event_type
+            r | {"details": json.loads(r["details"])}
+            for r in rows
+            if event_type is None or r["event_type"] == event_type
         ]
 
 

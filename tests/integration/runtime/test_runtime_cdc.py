@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a table of cases reads better with one case a line)
 """AUTO CDC: late changes, deletes, both kinds of history, against a plain Python model of what should come out."""
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ def test_a_change_without_sequence_fails_the_flow_only(bench: Any) -> None:
     assert len(bench.rows("bronze.changes")) == 2
 
 
-@pytest.mark.parametrize("argument", ["where='x'", "apply_as_truncates='x'", "once=True", "ignore_null_updates=True"])
+@pytest.mark.parametrize(
+    "argument", ["where='x'", "apply_as_truncates='x'", "once=True", "ignore_null_updates=True"]
+)
 def test_arguments_that_are_not_served_are_refused_by_name(bench: Any, argument: str) -> None:
     """Guards against a silent no-op."""
     bench.write(f"""
@@ -96,4 +99,4 @@ def test_arguments_that_are_not_served_are_refused_by_name(bench: Any, argument:
     dlt.apply_changes(target="t", source="s", keys=["id"], sequence_by="x", {argument})
     """)
     result = bench.update(dry_run=True)
-    assert argument.split("=")[0] in (result.error or "")
+    assert argument.split("=", maxsplit=1)[0] in (result.error or "")

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a table of cases reads better with one case a line)
 """What pipeline code may write: names, views, SQL text, hidden metadata, and errors that are found before a row moves."""
 
 from __future__ import annotations
@@ -112,8 +113,8 @@ def test_sql_text_reads_streams_tables_and_views(bench: Any) -> None:
 
 def test_tables_and_views_outside_the_pipeline_are_read(bench: Any) -> None:
     """Guards reading what dbt or a user made: a table of the catalog, and a view over it."""
-    from deltalake import write_deltalake
     import pyarrow as pa
+    from deltalake import write_deltalake
 
     from local_workspace.catalog import TableName
 
@@ -121,7 +122,10 @@ def test_tables_and_views_outside_the_pipeline_are_read(bench: Any) -> None:
     write_deltalake(str(place), pa.table({"id": [1, 2]}))
     bench.catalog.put_table(TableName("main", "silver", "outside"), kind="TABLE", location=place)
     bench.catalog.put_table(
-        TableName("main", "silver", "outside_view"), kind="VIEW", location=None, view_sql="select id * 10 as id from silver.outside"
+        TableName("main", "silver", "outside_view"),
+        kind="VIEW",
+        location=None,
+        view_sql="select id * 10 as id from silver.outside",
     )
     bench.write("""
         @dlt.table(name="silver.inside")
@@ -142,7 +146,9 @@ def test_tables_and_views_outside_the_pipeline_are_read(bench: Any) -> None:
 
 def test_metadata_is_hidden_but_can_be_asked_for(bench: Any) -> None:
     """Guards `_metadata`: not in a star, there for every row-wise step above, as struct, field and in expressions."""
-    bench.write(SOURCE + """
+    bench.write(
+        SOURCE
+        + """
     @dlt.table
     def plain():
         return landed()
@@ -159,7 +165,8 @@ def test_metadata_is_hidden_but_can_be_asked_for(bench: Any) -> None:
     @dlt.table
     def selected():
         return landed().select("id").selectExpr("id", "_metadata.file_name")
-    """)
+    """
+    )
     bench.land("a.json", {"id": 1})
     bench.good()
     assert set(bench.rows("bronze.plain")[0]) == {"id", "_rescued_data"}
@@ -192,7 +199,9 @@ def test_functions_that_look_at_a_schema_wait_for_their_input(bench: Any) -> Non
     assert any("was not checked" in w for w in dry.warnings)
     bench.good()
     assert bench.rows("silver.aaa") == [{"ID": 1, "NAME": "x"}]
-    assert not any("was not checked" in w for w in bench.good(dry_run=True).warnings), "now its input is there"
+    assert not any("was not checked" in w for w in bench.good(dry_run=True).warnings), (
+        "now its input is there"
+    )
 
 
 BAD_CODE: list[tuple[str, str, str]] = [
@@ -233,7 +242,9 @@ BAD_CODE: list[tuple[str, str, str]] = [
 @pytest.mark.parametrize(("code", "text"), [c[1:] for c in BAD_CODE], ids=[c[0] for c in BAD_CODE])
 def test_a_mistake_in_the_code_is_found_before_the_first_row_moves(bench: Any, code: str, text: str) -> None:
     """Guards the author of a pipeline: what is wrong, where, before anything is written; never a silent no-op."""
-    (bench.code / "pipeline.py").write_text("import dlt\nfrom pyspark.sql import functions as F\n" + code, encoding="utf-8")
+    (bench.code / "pipeline.py").write_text(
+        "import dlt\nfrom pyspark.sql import functions as F\n" + code, encoding="utf-8"
+    )
     assert text in failure(bench)
 
 
@@ -267,8 +278,8 @@ def test_streaming_from_a_table_that_changes_fails_unless_changes_are_skipped(be
         def lenient():
             return spark.readStream.option("skipChangeCommits", "true").table("changing")
     """)
-    from deltalake import write_deltalake
     import pyarrow as pa
+    from deltalake import write_deltalake
 
     from local_workspace.catalog import TableName
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a table of cases reads better with one case a line)
 """What a declaration says about its table: schema, comments, properties, partitions, refresh and reset."""
 
 from __future__ import annotations
@@ -86,7 +87,9 @@ def test_properties_partitions_and_temporary_tables(bench: Any) -> None:
 
 def test_full_refresh_of_all_or_of_one_table(bench: Any) -> None:
     """Guards full refresh: tables are rebuilt from what is there; a protected one is left; other selections are kept."""
-    bench.write(code("id BIGINT, day STRING", "'id', 'day'") + """
+    bench.write(
+        code("id BIGINT, day STRING", "'id', 'day'")
+        + """
     @dlt.table(table_properties={"pipelines.reset.allowed": "false"})
     def protected():
         return dlt.read("rows")
@@ -94,10 +97,16 @@ def test_full_refresh_of_all_or_of_one_table(bench: Any) -> None:
     @dlt.table
     def copy():
         return spark.readStream.option("skipChangeCommits", "true").table("rows").selectExpr("id * FACTOR AS id")
-    """.replace("FACTOR", "1"))
+    """.replace("FACTOR", "1")
+    )
     bench.land("a.json", {"id": 1, "day": "d"})
     bench.good()
-    bench.write((bench.code / "pipeline.py").read_text().split("import functions as F\n")[1].replace("id * 1", "id * 2"))
+    bench.write(
+        (bench.code / "pipeline.py")
+        .read_text()
+        .split("import functions as F\n")[1]
+        .replace("id * 1", "id * 2")
+    )
     bench.land("b.json", {"id": 5, "day": "d"})
     bench.good()
     assert bench.column("bronze.copy", "id") == [1, 10], "old rows stay as the old code made them"
@@ -114,16 +123,22 @@ def test_full_refresh_of_all_or_of_one_table(bench: Any) -> None:
 
 def test_only_the_chosen_datasets_are_refreshed(bench: Any) -> None:
     """Guards refresh selection: what is not chosen stays, and is told as EXCLUDED."""
-    bench.write(code("id BIGINT, day STRING", "'id', 'day'") + """
+    bench.write(
+        code("id BIGINT, day STRING", "'id', 'day'")
+        + """
     @dlt.table
     def copy():
         return dlt.read("rows")
-    """)
+    """
+    )
     bench.land("a.json", {"id": 1, "day": "d"})
     bench.good()
     bench.land("b.json", {"id": 2, "day": "d"})
     result = bench.good(refresh=["rows"])
-    assert {n: d.status for n, d in result.datasets.items()} == {"main.bronze.rows": "COMPLETED", "main.bronze.copy": "EXCLUDED"}
+    assert {n: d.status for n, d in result.datasets.items()} == {
+        "main.bronze.rows": "COMPLETED",
+        "main.bronze.copy": "EXCLUDED",
+    }
     assert len(bench.rows("bronze.copy")) == 1
 
 

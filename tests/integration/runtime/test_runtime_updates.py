@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a table of cases reads better with one case a line)
 """Whole updates: what arrives, what an update without news leaves alone, what the event log says."""
 
 from __future__ import annotations
@@ -46,7 +47,12 @@ PIPELINE = """
 def test_orders_flow_from_files_to_a_view_and_nothing_moves_without_news(bench: Any) -> None:
     """Guards the main path, its counts, and that an update without new data adds no commit anywhere."""
     bench.write(PIPELINE)
-    bench.land("a.json", {"id": "1", "price": 1.25, "items": 2}, {"id": "1", "price": 2, "items": 1}, {"id": "2", "price": 0})
+    bench.land(
+        "a.json",
+        {"id": "1", "price": 1.25, "items": 2},
+        {"id": "1", "price": 2, "items": 1},
+        {"id": "2", "price": 0},
+    )
     bench.land("b.json", "not json", {"id": "3", "price": "x", "items": 3.7})
     first = bench.good(run_id="run-1")
     assert len(bench.rows("bronze.orders")) == 5
@@ -69,7 +75,9 @@ def test_orders_flow_from_files_to_a_view_and_nothing_moves_without_news(bench: 
     assert len(bench.rows("bronze.orders")) == 6
     assert third.datasets["main.silver.orders"].rows_in == 1, "only the new row goes through silver"
     assert len(bench.rows("silver.totals")) == 2
-    assert bench.versions()["main.silver.quarantine"] == before["main.silver.quarantine"], "no bad row, no commit"
+    assert bench.versions()["main.silver.quarantine"] == before["main.silver.quarantine"], (
+        "no bad row, no commit"
+    )
 
     kinds = {str(t.name): (t.kind, t.comment) for t in bench.catalog.tables("main")}
     assert kinds["main.bronze.orders"] == ("STREAMING_TABLE", "As landed")
@@ -89,7 +97,9 @@ def test_the_event_log_has_databricks_shape(bench: Any) -> None:
     assert events[0]["details"]["create_update"] | {"cause": ""} == {
         "cause": "", "run_id": "run-7", "full_refresh": False, "full_refresh_selection": [], "validate_only": False,
     }  # fmt: skip
-    definitions = {e["origin"]["flow_name"]: e["details"]["flow_definition"] for e in bench.events("flow_definition")}
+    definitions = {
+        e["origin"]["flow_name"]: e["details"]["flow_definition"] for e in bench.events("flow_definition")
+    }
     assert definitions["silver.orders"]["input_datasets"] == ["main.bronze.orders"]
     assert definitions["silver.totals"]["output_dataset"] == "main.silver.totals"
     quality = [
@@ -113,7 +123,9 @@ def test_the_event_log_has_databricks_shape(bench: Any) -> None:
     files = bench.events("source_files")[0]["details"]["source_files"]["files"]
     assert [(f["path"], f["rows"]) for f in files] == [("dbfs:/Volumes/main/bronze/files/landing/a.json", 2)]
     assert bench.catalog.get is not None
-    planning = bench.events("planning_information")[0]["details"]["planning_information"]["technique_information"][0]
+    planning = bench.events("planning_information")[0]["details"]["planning_information"][
+        "technique_information"
+    ][0]
     assert planning["maintenance_type"] == "MAINTENANCE_TYPE_COMPLETE_RECOMPUTE"
 
 

@@ -12,13 +12,22 @@ from deltalake import DeltaTable, write_deltalake
 from local_workspace.catalog import TableName
 
 QUERIES = {
-    "rows": ("dlt.read('silver.src').select('id', F.upper('name').alias('name')).where('id % 2 = 0')", "APPEND_ONLY"),
-    "union": ("dlt.read('silver.src').unionAll(dlt.read('silver.src').withColumn('id', F.expr('id + 1000')))", "APPEND_ONLY"),
+    "rows": (
+        "dlt.read('silver.src').select('id', F.upper('name').alias('name')).where('id % 2 = 0')",
+        "APPEND_ONLY",
+    ),
+    "union": (
+        "dlt.read('silver.src').unionAll(dlt.read('silver.src').withColumn('id', F.expr('id + 1000')))",
+        "APPEND_ONLY",
+    ),
     "through_view": ("dlt.read('big')", "APPEND_ONLY"),
     "aggregate": ("dlt.read('silver.src').groupBy('name').agg(F.sum('id').alias('s'))", "aggregate"),
     "hidden_aggregate": ("dlt.read('silver.src').select(F.sum('id').alias('s'))", "sum()"),
     "text_aggregate": ("dlt.read('silver.src').selectExpr('max(id) AS m')", "Max in"),
-    "window": ("dlt.read('silver.src').withColumn('n', F.expr('row_number() over (order by id)'))", "Window in"),
+    "window": (
+        "dlt.read('silver.src').withColumn('n', F.expr('row_number() over (order by id)'))",
+        "Window in",
+    ),
     "except_all": ("dlt.read('silver.src').exceptAll(dlt.read('silver.src').limit(1))", "set operation"),
     "distinct": ("dlt.read('silver.src').distinct()", "deduplicate"),
     "subquery": ("dlt.read('silver.src').where('id = (SELECT max(id) FROM silver.src)')", "in id = "),
@@ -67,7 +76,15 @@ def test_each_query_is_refreshed_the_cheapest_way_that_is_surely_right(bench: An
         else:
             assert result.refresh == "COMPLETE_RECOMPUTE"
             assert expected in (result.reason or ""), (name, result.reason)
-    assert bench.column("bronze.union", "id") == sorted([1, 2, 3, 4, 5, 1001, 1002, 1003, 1004, 1005], key=repr)
+    assert bench.column("bronze.union", "id") == sorted(
+        [1, 2, 3, 4, 5, 1001, 1002, 1003, 1004, 1005], key=repr
+    )
+    write_deltalake(
+        str(source), pa.table({"id": [6], "name": ["d"], "more": [1]}), mode="append", schema_mode="merge"
+    )
+    widened = bench.good()
+    assert widened.datasets["main.bronze.through_view"].reason == "SOURCE_SCHEMA_CHANGED"
+    assert sorted(bench.rows("bronze.through_view")[0]) == ["id", "more", "name"]
     DeltaTable(str(source)).delete("id = 1")
     changed = bench.good()
     assert "CHANGE_SET_NOT_APPEND_ONLY" in (changed.datasets["main.bronze.rows"].reason or "")
@@ -127,13 +144,17 @@ def test_random_appends_and_changes_end_as_if_computed_once(bench: Any, source: 
     keep = ("rows", "union", "through_view", "aggregate")
     parts = code.split("@dlt.table(name='bronze.")
     (bench.code / "pipeline.py").write_text(
-        "@dlt.table(name='bronze.".join([parts[0], *(p for p in parts[1:] if p.startswith(tuple(f"{k}'" for k in keep)))]),
+        "@dlt.table(name='bronze.".join(
+            [parts[0], *(p for p in parts[1:] if p.startswith(tuple(f"{k}'" for k in keep)))]
+        ),
         encoding="utf-8",
     )
     for step in range(6):
         if step and rng.random() < 0.7:
             rows = [rng.randint(1, 50) for _ in range(rng.randint(1, 4))]
-            write_deltalake(str(source), pa.table({"id": rows, "name": [rng.choice("abc") for _ in rows]}), mode="append")
+            write_deltalake(
+                str(source), pa.table({"id": rows, "name": [rng.choice("abc") for _ in rows]}), mode="append"
+            )
         elif step:
             DeltaTable(str(source)).update(updates={"name": "'z'"}, predicate=f"id = {rng.randint(1, 5)}")
         bench.good(verify=True)
@@ -141,4 +162,6 @@ def test_random_appends_and_changes_end_as_if_computed_once(bench: Any, source: 
         assert bench.rows("bronze.rows") == sorted(
             ({"id": r["id"], "name": r["name"].upper()} for r in truth if r["id"] % 2 == 0), key=repr
         )
-        assert bench.column("bronze.through_view", "id") == sorted((r["id"] for r in truth if r["id"] > 1), key=repr)
+        assert bench.column("bronze.through_view", "id") == sorted(
+            (r["id"] for r in truth if r["id"] > 1), key=repr
+        )

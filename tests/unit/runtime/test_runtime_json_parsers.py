@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a table of cases reads better with one case a line)
 """The two JSON parsers of Auto Loader: the exact one against Spark's rules, the fast one against the exact one."""
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from local_workspace.dlt_runtime.auto_loader.strict_json import (
 from local_workspace.dlt_runtime.auto_loader.types import parse_columns
 
 COLUMNS = parse_columns(
-    "s STRING, i INT, b BIGINT, d DOUBLE, m DECIMAL(18,4), f BOOLEAN, day DATE, ts TIMESTAMP, `o'dd` STRING", "test"
+    "s STRING, i INT, b BIGINT, d DOUBLE, m DECIMAL(18,4), f BOOLEAN, day DATE, ts TIMESTAMP, `o'dd` STRING",
+    "test",
 )
 
 
@@ -69,7 +71,11 @@ def one(line: str, columns: dict[str, pa.DataType] = COLUMNS) -> Record:
         ('{"day": "2024-02-29T10:00:00Z"}', {}, {"day": '"2024-02-29T10:00:00Z"'}),
         ('{"day": 20240229}', {}, {"day": "20240229"}),
         ('{"ts": "2024-01-01T10:00:00+02:30"}', {"ts": datetime(2024, 1, 1, 7, 30, tzinfo=timezone.utc)}, {}),
-        ('{"ts": "2024-01-01 10:00:00.123456"}', {"ts": datetime(2024, 1, 1, 10, 0, 0, 123456, timezone.utc)}, {}),
+        (
+            '{"ts": "2024-01-01 10:00:00.123456"}',
+            {"ts": datetime(2024, 1, 1, 10, 0, 0, 123456, timezone.utc)},
+            {},
+        ),
         ('{"ts": "2024-01-01"}', {"ts": datetime(2024, 1, 1, tzinfo=timezone.utc)}, {}),
         ('{"ts": "yesterday"}', {}, {"ts": '"yesterday"'}),
         ('{"S": "x"}', {}, {"S": '"x"'}),
@@ -91,8 +97,28 @@ def test_a_value_is_kept_exactly_or_rescued_as_it_was(
 
 @pytest.mark.parametrize(
     "line",
-    ["not json", "5", '"text"', "null", "[1]", "[]", '{"a":1', '{"a":1}}', '{"a":1} {"b":2}', "{'a':1}", '{"a":01}', '{"a":1,}',
-     '{"a":"\\ud800"}', '{"a":"x\ny"}', "\x00", '{"a":' * 100_000, '{"a":.5}', '{a:1}', '[{"a":1},5]', '{"a":"\\x"}'],
+    [
+        "not json",
+        "5",
+        '"text"',
+        "null",
+        "[1]",
+        "[]",
+        '{"a":1',
+        '{"a":1}}',
+        '{"a":1} {"b":2}',
+        "{'a':1}",
+        '{"a":01}',
+        '{"a":1,}',
+        '{"a":"\\ud800"}',
+        '{"a":"x\ny"}',
+        "\x00",
+        '{"a":' * 100_000,
+        '{"a":.5}',
+        "{a:1}",
+        '[{"a":1},5]',
+        '{"a":"\\x"}',
+    ],
 )
 def test_a_line_that_is_no_record_is_unreadable_as_a_whole(line: str) -> None:
     """Guards against half-read lines: they must end in _corrupt_record, not as rows with holes."""
@@ -118,7 +144,7 @@ def test_rescued_data_is_json_with_the_file_path() -> None:
     """Guards the shape that rules and replay read: an object, values as in the file, `_file_path` last."""
     text = rescued_text({'k"ey': "1.50", "o": '{"a":[true]}'}, "dbfs:/Volumes/c/s/v/ü.json")
     assert text is not None
-    assert '1.50' in text
+    assert "1.50" in text
     assert json.loads(text) == {'k"ey': 1.5, "o": {"a": [True]}, "_file_path": "dbfs:/Volumes/c/s/v/ü.json"}
     assert rescued_text({}, "x") is None
 
@@ -139,7 +165,10 @@ def _hostile_value(rng: random.Random) -> str:
 
 def _hostile_line(rng: random.Random) -> str:
     keys = [*COLUMNS, *COLUMNS, "S", "x", "a.b", 'q\\"q', "", "o''dd", "$", "*", "a~b", "a/b"]
-    members = [f'"{rng.choice(keys)}"{rng.choice([":", " : "])}{_hostile_value(rng)}' for _ in range(rng.randint(0, 3))]
+    members = [
+        f'"{rng.choice(keys)}"{rng.choice([":", " : "])}{_hostile_value(rng)}'
+        for _ in range(rng.randint(0, 3))
+    ]
     text = "{" + ",".join(members) + "}"
     damage = rng.random()
     if damage < 0.1:
