@@ -22,8 +22,14 @@ def bundle() -> None:
 def check(output_format: str) -> None:
     """Check the bundle without a workspace: keys, references, paths, tasks, SQL. Exit code 1 for any mistake."""
     from dlt_ingest.bundle.check import check_bundle
+    from dlt_ingest.bundle.check.deployed_code import hash_of
+    from dlt_ingest.cli.ingest import pipeline_spec
 
-    findings = check_bundle(Project.find().root)
+    project = Project.find()
+    project.require_local("it compares the deployed files with those that run here")
+    # What the local runtime loads, by content: the bundle must deploy these files and no others.
+    loaded = {file: hash_of(file) for file in pipeline_spec(project).files()}
+    findings = check_bundle(project.root, local_files=loaded)
     if output_format == "json":
         click.echo(json.dumps([finding.to_dict() for finding in findings]))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 from rich.table import Table
@@ -29,19 +30,26 @@ _MARKS = {
     default="table",
     show_default=True,
 )
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for json or prometheus, replaced whole; a scraper never reads half of it.",
+)
 @click.option("--strict", is_flag=True, help="Count warnings as failures.")
 @click.option("--env", "environment", default=None, help="Environment instead of ORDERS_ENV.")
-def check(output_format: str, strict: bool, environment: str | None) -> None:
+def check(output_format: str, out: Path | None, strict: bool, environment: str | None) -> None:
     """Check the health: updates, quality, freshness, dbt, export, dead letters. Exit code 1 when a check fails."""
+    if out is not None and output_format == "table":
+        raise click.UsageError("--out goes with --format json or --format prometheus")
     project = Project.find(environment=environment)
     with step("Checking"), project.queries() as client:
         report = health(project, client)
     if output_format == "json":
-        click.echo(json.dumps(report.as_dict(), default=str))
+        _put(json.dumps(report.as_dict()) + "\n", out)
     elif output_format == "prometheus":
         from dlt_ingest.metrics.health.prometheus import render
 
-        click.echo(render(report), nl=False)
+        _put(render(report), out)
     else:
         console.print(health_table(report))
         console.print("Healthy." if report.healthy else "Not healthy: see the lines marked FAIL.")
@@ -105,6 +113,17 @@ def health_table(report: HealthReport) -> Table:
     for item in sorted(report.checks, key=lambda c: order.index(c.verdict)):
         table.add_row(_MARKS[item.verdict], item.name, item.finding, item.next_step)
     return table
+
+
+def _put(text: str, out: Path | None) -> None:
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # node_exporter reads every *.prom in the folder, so the half-written file must not be called so.
+    aside = out.with_name(f".{out.name}.new")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(out)
 
 
 def _waiting_files(project: Project, client: Queries) -> int:

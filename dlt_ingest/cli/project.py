@@ -94,7 +94,8 @@ class Project:
 
         if not self.is_local:
             return Bundle.load(self.root, self.environment)
-        return Bundle.load(self.root, BUNDLE_TARGET_FOR_LOCAL, variables={"catalog": self.settings.catalog})
+        variables = {"catalog": self.settings.catalog, "environment": self.environment}
+        return Bundle.load(self.root, BUNDLE_TARGET_FOR_LOCAL, variables=variables)
 
     @property
     def is_local(self) -> bool:

@@ -14,7 +14,7 @@ from dlt_ingest.cli.check import health, health_table
 from dlt_ingest.cli.console import console, step
 from dlt_ingest.cli.dbt import run_quietly
 from dlt_ingest.cli.ingest import print_update, update
-from dlt_ingest.cli.project import LOCAL, Project, run_id
+from dlt_ingest.cli.project import Project, run_id
 from dlt_ingest.cli.summary import collect, print_summary
 from dlt_ingest.errors import ConfigurationError
 
@@ -78,7 +78,7 @@ def run() -> None:
 
 
 def local_dbt_commands(project: Project, identity: str) -> list[list[str]]:
-    """The dbt commands of the bundle's job as arguments after `dbt`, with nothing changed but the target.
+    """The dbt commands of the bundle's job as arguments after `dbt`, word for word; only the bundle's variables differ.
 
     Raises:
         ConfigurationError: If a command is not one of dbt's.
@@ -94,7 +94,5 @@ def local_dbt_commands(project: Project, identity: str) -> list[list[str]]:
                 consequence="The marts were not built",
                 next_step="orders bundle check",
             )
-        if "--target" in words:
-            words[words.index("--target") + 1] = LOCAL
         commands.append(words[1:])
     return commands
