@@ -39,7 +39,7 @@ class AnalysisSources:
             return self._view(key)
         name = names.table(read.name)
         if name in names.tables:
-            location = self._context.layout.table_path(*name.key)
+            location = self._context.output_location(name, names.tables[name])
             if key not in self._context.done and not self._use_existing:
                 raise NotBuiltYet(key)
         else:

@@ -69,6 +69,7 @@ def _dataset(kind: DatasetKind, decorator: str, function: Any, arguments: dict[s
     refused = {
         "path": "Leave it out: the runtime puts each table into the workspace's warehouse folder",
         "row_filter": "Filter in a view of its own; row filters are governance of Databricks",
+        "refresh_policy": "Leave it out: the runtime refreshes by new rows wherever that is surely right",
     }
     for argument, way_out in refused.items():
         if options[argument] is not None:

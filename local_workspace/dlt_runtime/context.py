@@ -10,6 +10,7 @@ from pathlib import Path
 from local_workspace.catalog import Catalog, TableName
 from local_workspace.dlt_runtime.events import Event, EventFactory
 from local_workspace.dlt_runtime.graph import Dataset, Graph, PlannedFlow
+from local_workspace.dlt_runtime.registry import Output
 from local_workspace.dlt_runtime.session import PipelineSession
 from local_workspace.dlt_runtime.spec import DatasetResult, PipelineSpec, SourceFile
 from local_workspace.dlt_runtime.state import PipelineState
@@ -75,9 +76,13 @@ class UpdateContext:
         A temporary one lies with the bookkeeping and is in no catalog.
         """
         assert dataset.name is not None  # noqa: S101  (views have none)
-        if dataset.output.temporary:
-            return self.folder / "tables" / "/".join(dataset.name.key)
-        return self.layout.table_path(*dataset.name.key)
+        return self.output_location(dataset.name, dataset.output)
+
+    def output_location(self, name: TableName, output: Output) -> Path:
+        """Give the folder of a declared table."""
+        if output.temporary:
+            return self.folder / "tables" / "/".join(name.key)
+        return self.layout.table_path(*name.key)
 
     def table_location(self, name: TableName) -> Path | None:
         """Give the folder of a table outside the pipeline, None for a view or a table that does not exist."""

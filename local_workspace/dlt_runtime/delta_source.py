@@ -153,17 +153,6 @@ def _is_reset(actions: list[dict[str, Any]]) -> bool:
     return json.loads(info.get("dlt") or "{}").get("operation") == "full refresh"
 
 
-def row_count(adds: list[dict[str, Any]]) -> int | None:
-    """Sum the rows of files by their statistics; None if one has none."""
-    total = 0
-    for add in adds:
-        stats = json.loads(add["stats"]) if add.get("stats") else {}
-        if "numRecords" not in stats:
-            return None
-        total += int(stats["numRecords"])
-    return total
-
-
 def make_slice(path: Path, until: Position, adds: list[dict[str, Any]], folder: Path) -> None:
     """Write a Delta table into `folder` that has exactly the files of `adds`.
 

@@ -111,6 +111,12 @@ class EventFactory:
             "flow_progress", message, {"status": status}, level=level, dataset=dataset, flow=flow, error=error
         )
 
+    def flow_note(self, dataset: str, flow: str, text: str) -> Event:
+        """Something about a flow that its author should know."""
+        return self.make(
+            "flow_progress", text, {"status": "PLANNING"}, level="WARN", dataset=dataset, flow=flow
+        )
+
     def flow_batch(
         self,
         dataset: str,

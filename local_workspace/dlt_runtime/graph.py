@@ -376,7 +376,12 @@ def _check_view_reads(graph: Graph, dataset: Dataset) -> None:
     for planned in dataset.flows:
         for read in planned.reads:
             other = graph.datasets.get(graph.names.key(read.name))
-            if other is None or other.kind != "VIEW" or other.flows[0].plan is None or planned.plan is None:
+            if (
+                other is None
+                or other.kind != "VIEW"
+                or other.flows[0].plan is None
+                or (planned.plan is None and not planned.flow.cdc)
+            ):
                 continue
             if read.streaming and not other.flows[0].streaming:
                 raise PipelineCodeError(

@@ -30,6 +30,7 @@ class Input:
     since: Position | None = None
     until: Position | None = None
     backlog: int = 0
+    backlog_bytes: int = 0
 
     @property
     def has_rows(self) -> bool:
@@ -76,7 +77,13 @@ def look(context: UpdateContext, flow_id: str, source: Source, state: FlowState)
             if text not in context.warnings:
                 context.warnings.append(text)
         limit = source.loader.max_files or len(listing.new)
-        return Input(source, files=listing.new[:limit], backlog=max(0, len(listing.new) - limit))
+        rest = listing.new[limit:]
+        return Input(
+            source,
+            files=listing.new[:limit],
+            backlog=len(rest),
+            backlog_bytes=sum(file.size for file in rest),
+        )
     assert source.location is not None  # noqa: S101
     now = delta_source.position(source.location)
     if now is None:

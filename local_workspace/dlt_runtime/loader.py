@@ -83,8 +83,30 @@ def _import_root(root: Path) -> Iterator[None]:
             sys.path.remove(str(root))
         for name in set(sys.modules) - before:
             file = getattr(sys.modules[name], "__file__", None)
-            if file and root in Path(file).resolve().parents and ".venv" not in Path(file).parts:
+            if file and _belongs_to(root, Path(file).resolve()):
                 del sys.modules[name]
+
+
+def _belongs_to(root: Path, file: Path) -> bool:
+    """Say whether a module is the pipeline's own: below its root, but of no installed package and not of this runtime."""
+    runtime = Path(__file__).resolve().parents[1]
+    installed = "site-packages" in file.parts or Path(sys.prefix).resolve() in file.parents
+    return root in file.parents and runtime not in file.parents and not installed
+
+
+class _Refused:
+    """A global that notebooks of Databricks have and this runtime does not."""
+
+    def __init__(self, name: str, way_out: str) -> None:
+        self._name, self._way_out = name, way_out
+
+    def __getattr__(self, attribute: str) -> Any:
+        raise NotSupported(f"{self._name}.{attribute}", self._way_out)
+
+
+_DBUTILS = _Refused(
+    "dbutils", "Pass values in the pipeline's configuration and read them with spark.conf.get"
+)
 
 
 @contextlib.contextmanager
@@ -112,7 +134,7 @@ def _run(file: Path, registry: Registry, session: PipelineSession) -> None:
     shown = registry.shown(file)
     name = f"_pipeline_{abs(hash(str(file)))}_{file.stem}"
     module = ModuleType(name)
-    module.__dict__.update({"__file__": str(file), "spark": session, "display": lambda *_a, **_k: None})
+    module.__dict__.update({"__file__": str(file), "spark": session, "dbutils": _DBUTILS})
     sys.modules[name] = module  # dataclasses and pickled functions look their module up
     try:
         code = compile(file.read_text(encoding="utf-8"), str(file), "exec")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_workspace.errors import ConfigurationError
+from local_workspace.errors import ConfigurationError, NotSupported
 from local_workspace.layout import check_name
 
 
@@ -83,11 +83,19 @@ class PipelineSpec:
         return list(found)
 
     def _matches(self, library: Mapping[str, Mapping[str, str]]) -> list[Path]:
+        """List the Python files of a library.
+
+        Raises:
+            NotSupported: It is a notebook or has SQL files or notebooks in it, which would be left out in silence.
+        """
         if set(library) == {"file"}:
             path = (self.base_path / library["file"]["path"]).resolve()
             return [path] if path.suffix == ".py" and path.is_file() else []
         if set(library) == {"glob"}:
             pattern = library["glob"]["include"]
+            if Path(pattern).is_absolute():
+                raise ConfigurationError("A glob of a pipeline is relative to the bundle", got=pattern)
+            self._refuse_others(pattern)
             direct = self.base_path / pattern
             # Databricks documents `folder/**` for all files below a folder; pathlib needs the file part spelt
             # out.
@@ -99,18 +107,29 @@ class PipelineSpec:
                 ]
             if direct.is_dir():
                 return [p.resolve() for p in direct.rglob("*.py") if p.name != "__init__.py"]
-            if direct.is_absolute():
-                return [p.resolve() for p in direct.parent.glob(direct.name) if p.suffix == ".py"]
             return [
                 p.resolve()
                 for p in self.base_path.glob(pattern)
                 if p.suffix == ".py" and p.name != "__init__.py"
             ]
+        if set(library) == {"notebook"}:
+            raise NotSupported(
+                "A notebook as library of a pipeline", "Move its code to a Python file", got=dict(library)
+            )
         raise ConfigurationError(
             "A library of a pipeline is a file or a glob",
             got=dict(library),
             allowed="{file: {path}} or {glob: {include}}",
         )
+
+    def _refuse_others(self, pattern: str) -> None:
+        folder = self.base_path / pattern.removesuffix("**")
+        below = folder.rglob("*") if folder.is_dir() else self.base_path.glob(pattern)
+        others = sorted(p.name for p in below if p.suffix in {".sql", ".ipynb"})
+        if others:
+            raise NotSupported(
+                "A pipeline file that is not Python", "Declare its datasets in Python", got=", ".join(others)
+            )
 
 
 @dataclass(frozen=True)

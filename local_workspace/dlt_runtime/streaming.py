@@ -241,9 +241,12 @@ def _batch_events(
                 rules=seen.rules,
             )
         )
-    backlog = (
-        {"backlog_files": sum(i.backlog for i in inputs)} if any(i.source.loader for i in inputs) else None
-    )
+    backlog = None
+    if any(i.source.loader for i in inputs):
+        backlog = {
+            "backlog_files": sum(i.backlog for i in inputs),
+            "backlog_bytes": sum(i.backlog_bytes for i in inputs),
+        }
     events.append(
         make.flow_batch(
             shown,

@@ -19,6 +19,7 @@ from local_workspace.dlt_runtime.events import Event, EventFactory
 from local_workspace.dlt_runtime.graph import (
     Dataset,
     Graph,
+    PlannedFlow,
     build_graph,
     connect,
     plan_flow,
@@ -32,7 +33,7 @@ from local_workspace.dlt_runtime.sources import streaming_sources
 from local_workspace.dlt_runtime.spec import PipelineSpec, SourceFile, UpdateResult
 from local_workspace.dlt_runtime.state import PipelineState
 from local_workspace.engine import connect as connect_engine
-from local_workspace.errors import EngineError, InputError, LocalWorkspaceError
+from local_workspace.errors import EngineError, InputError, LocalWorkspaceError, PipelineCodeError
 from local_workspace.layout import WorkspaceLayout
 
 
@@ -208,6 +209,7 @@ class _Update:
                 )
             context.graph = graph
             analysis.forget()
+            self._check_catalogs(graph)
             self._describe(context, graph)
             if dry_run:
                 self._report_unchecked(context, graph)
@@ -223,18 +225,25 @@ class _Update:
     def _exists(self, name: TableName) -> bool:
         return self.catalog.get(name) is not None
 
+    def _check_catalogs(self, graph: Graph) -> None:
+        known = {catalog.catalog.lower() for catalog in self.catalog.catalogs()}
+        for dataset in graph.datasets.values():
+            if dataset.name is not None and dataset.name.catalog.lower() not in known:
+                raise PipelineCodeError(
+                    f"Dataset {dataset.shown} lies in catalog {dataset.name.catalog}, which the workspace does not have",
+                    got=f"at {dataset.output.location}",
+                    allowed=", ".join(sorted(known)),
+                )
+
     def _describe(self, context: UpdateContext, graph: Graph) -> None:
-        """Emit what the graph is, and report options without effect once."""
+        """Emit what the graph is, and name each setting that has no effect here."""
         for dataset in graph.datasets.values():
             context.emit(publish.dataset_definition(self.make, dataset))
             for planned in dataset.flows:
                 context.emit(publish.flow_definition(self.make, graph, dataset, planned))
-                if planned.plan is not None and planned.streaming and dataset.kind != "VIEW":
-                    for source in streaming_sources(context, planned):
-                        for option, why in (source.loader.ignored if source.loader else {}).items():
-                            context.warnings.append(
-                                f"{planned.flow.name}: option {option} has no effect here: {why}"
-                            )
+                idle = _without_effect(context, dataset, planned)
+                context.warnings += idle
+                context.emit(*(self.make.flow_note(dataset.shown, planned.flow.name, text) for text in idle))
 
     def _report_unchecked(self, context: UpdateContext, graph: Graph) -> None:
         context.warnings += [
@@ -381,3 +390,16 @@ def _wanted(graph: Graph, refresh: Sequence[str] | None, also: Iterable[Dataset]
         return set(graph.datasets)
     chosen = {reset.find(graph, name).key for name in refresh} | {d.key for d in also}
     return chosen | {key for key, d in graph.datasets.items() if d.kind == "VIEW"}
+
+
+def _without_effect(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> list[str]:
+    """Say which settings of a flow are known but do nothing here."""
+    notes = [
+        f"{planned.flow.name}: spark_conf {key} has no effect here: the engine is not Spark"
+        for key in planned.flow.spark_conf
+    ]
+    if planned.plan is not None and planned.streaming and dataset.kind != "VIEW":
+        for source in streaming_sources(context, planned):
+            for option, why in (source.loader.ignored if source.loader else {}).items():
+                notes.append(f"{planned.flow.name}: option {option} has no effect here: {why}")
+    return notes

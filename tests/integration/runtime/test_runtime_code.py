@@ -204,6 +204,29 @@ def test_functions_that_look_at_a_schema_wait_for_their_input(bench: Any) -> Non
     )
 
 
+def test_settings_without_effect_are_named(bench: Any) -> None:
+    """Guards against settings that are taken in silence: each is named in the result and in the event log."""
+    bench.write("""
+    @dlt.table(spark_conf={"spark.sql.shuffle.partitions": "5"})
+    def t():
+        return (spark.readStream.format("cloudFiles").option("cloudFiles.format", "json").option("cloudFiles.useNotifications", "true")
+                .option("cloudFiles.schemaHints", "id STRING").load("/Volumes/main/bronze/files/landing"))
+    """)
+    warnings = bench.good().warnings
+    told = [e["message"] for e in bench.events("flow_progress") if e["level"] == "WARN"]
+    assert told == warnings
+    assert [w.split(" has no effect")[0] for w in warnings] == [
+        "t: spark_conf spark.sql.shuffle.partitions", "t: option cloudfiles.usenotifications",
+    ]  # fmt: skip
+
+
+def test_files_that_are_no_python_are_refused(bench: Any) -> None:
+    """Guards SQL files and notebooks of a pipeline: they must not be left out in silence."""
+    bench.write("@dlt.table\ndef a():\n    return spark.range(1)\n")
+    (bench.code / "more.sql").write_text("CREATE STREAMING TABLE x")
+    assert "more.sql" in failure(bench)
+
+
 BAD_CODE: list[tuple[str, str, str]] = [
     ("duplicate", '@dlt.table\ndef a(): ...\n\n@dlt.table(name="A")\ndef b(): ...', "declared twice"),
     ("cycle", '@dlt.table\ndef a(): return dlt.read("b")\n\n@dlt.table\ndef b(): return dlt.read("a")', "circle: main.bronze.a -> main.bronze.b"),
@@ -235,6 +258,8 @@ BAD_CODE: list[tuple[str, str, str]] = [
      "unknown option cloudfiles.typo"),
     ("csv", '@dlt.table\ndef a(): return spark.readStream.format("cloudFiles").option("cloudFiles.format","csv").load("/Volumes/main/bronze/files/x")', "'csv'"),
     ("path", '@dlt.table(path="/x")\ndef a(): ...', "path"),
+    ("catalog", '@dlt.table(name="other.silver.t")\ndef t(): return spark.range(1)', "catalog other, which the workspace does not have"),
+    ("dbutils", "x = dbutils.widgets.get('x')", "dbutils.widgets is not supported"),
     ("view name", '@dlt.view(name="silver.v")\ndef v(): ...', "qualified name"),
 ]  # fmt: skip
 
