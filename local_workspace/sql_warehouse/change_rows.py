@@ -8,12 +8,13 @@ from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
 from local_workspace.sql_warehouse.create_table import CHECK_PREFIX, clear_staging
+from local_workspace.sql_warehouse.delta_commit import commit_replacement, shape_of, stage
 from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.insert import require_writable
 from local_workspace.sql_warehouse.location import location_of
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.sql_error import SqlError, not_supported
-from local_workspace.sql_warehouse.sql_text import StatementReader, tokenize
+from local_workspace.sql_warehouse.sql_error import SqlError
+from local_workspace.sql_warehouse.sql_text import StatementReader, quote_identifier
 from local_workspace.sql_warehouse.table_lock import table_lock
 
 if TYPE_CHECKING:
@@ -36,14 +37,45 @@ def update(session: Session, reader: StatementReader) -> Result:
 def delete(session: Session, reader: StatementReader) -> Result:
     """DELETE FROM name [alias] [WHERE ..]."""
     reader.expect("DELETE", "FROM")
+    start = reader.position
     table = session.require_table(reader.dotted_name())
-    tokens = tokenize(reader.sql)
-    if any(token.upper == "SELECT" for token in tokens):
-        raise not_supported(
-            "DELETE with a subquery",
-            "Use MERGE INTO t USING (query) s ON t.key = s.key WHEN MATCHED THEN DELETE.",
-        )
-    return _change(session, table, reader.sql)
+    if any(token.upper == "SELECT" for token in reader.tokens):
+        return _keep_the_rest(session, table, reader, start)
+    try:
+        return _change(session, table, reader.sql)
+    except SqlError as error:
+        if error.error_class != "ENGINE_ERROR" or not any(token.upper == "WHERE" for token in reader.tokens):
+            raise
+        # Some conditions the engine plans in SELECT but not in DELETE, coalesce() among them.
+        return _keep_the_rest(session, table, reader, start)
+
+
+def _keep_the_rest(session: Session, table: Table, reader: StatementReader, start: int) -> Result:
+    """A DELETE that writes the rows which stay, all of them, as the table's new content; also one commit."""
+    require_writable(table)
+    location = location_of(table)
+    reader.position = start
+    reader.dotted_name()
+    name = reader.sql[reader.tokens[start].start : reader.tokens[reader.position - 1].end]
+    reader.accept("AS")
+    alias = quote_identifier(table.name.table if reader.sees("WHERE") else reader.name())
+    reader.expect("WHERE")
+    query = f"SELECT {alias}.* FROM {name} AS {alias} WHERE ({reader.rest()}) IS NOT TRUE"
+    with table_lock(session.warehouse.layout, table.name):
+        clear_staging(location)
+        before = DeltaTable(location)
+        shape = shape_of(before)
+        frame = session.engine.frame(session.engine_sql(query), tag=session.tag)
+        staged = stage(frame, location, shape.partition_columns)
+        try:
+            affected = before.count() - staged.rows
+            if affected:
+                tag = session.tag or session.id
+                commit_replacement(location, staged, shape, operation="DELETE", statement=tag)
+        finally:
+            staged.discard()
+    session.catalog.touch(table.name)
+    return Result.of_affected(affected)
 
 
 def truncate(session: Session, reader: StatementReader) -> Result:

@@ -158,7 +158,22 @@ def test_changes_report_how_many_rows_they_touched(client: Any) -> None:
     assert "INSERT_COLUMN_ARITY_MISMATCH" in client.error("INSERT INTO t VALUES (1)")
     assert "has no column" in client.error("INSERT INTO t BY NAME SELECT 1 AS id, 2 AS unknown")
     assert "CAST_INVALID_INPUT" in client.error("INSERT INTO t VALUES ('text', 'x', 1)")
-    assert "does not support DELETE with a subquery" in client.error("DELETE FROM t WHERE id IN (SELECT 5)")
+
+
+def test_delete_takes_any_condition(client: Any) -> None:
+    """Guards conditions that the engine refuses in DELETE: subqueries and coalesce; rows where it is NULL stay."""
+    client.run(
+        "CREATE TABLE t PARTITIONED BY (k) AS SELECT * FROM VALUES (1, 'a'), (2, 'b'), (3, NULL), (NULL, 'n') AS v(k, s)",
+        "CREATE VIEW keys AS SELECT 1 AS k",
+    )
+    assert client.affected("DELETE FROM t WHERE k IN (SELECT k FROM keys)") == 1
+    assert client.affected("DELETE FROM t AS x WHERE EXISTS (SELECT 1 FROM keys WHERE keys.k + 1 = x.k)") == 1
+    assert (
+        client.affected("DELETE FROM t WHERE coalesce(trim(s), '') = '' AND concat_ws('-', k, s) RLIKE '^3'")
+        == 1
+    )
+    assert client.affected("DELETE FROM t WHERE k IN (SELECT 77)") == 0
+    assert client.rows("SELECT k, s FROM t") == [(None, "n")]
 
 
 def test_partial_replacements_are_single_commits(client: Any) -> None:
