@@ -127,3 +127,19 @@ def test_table_shows_trouble_first(monkeypatch):
     lines = run(monkeypatch, report(GOOD, NONE, ODD, BAD)).stdout.splitlines()
     assert [line.split()[0] for line in lines[1:]][:4] == ["FAIL", "warn", "ok", "n/a"]
     assert "orders export" in lines[1]
+
+
+def test_a_file_is_replaced_whole(monkeypatch, tmp_path):
+    """Guards the scraper's folder: the file holds the latest report and nothing lies beside it."""
+    file = tmp_path / "textfile" / "orders.prom"
+    for made in (report(GOOD), report(BAD)):
+        done = run(monkeypatch, made, "--format", "prometheus", "--out", str(file))
+        assert done.stdout == ""
+        assert file.read_text() == render(made)
+    assert done.exit_code == 1
+    assert [path.name for path in file.parent.iterdir()] == ["orders.prom"]
+
+
+def test_a_table_is_for_people(monkeypatch, tmp_path):
+    """Guards against a table where a scraper expects figures."""
+    assert run(monkeypatch, report(GOOD), "--out", str(tmp_path / "x")).exit_code == 2
