@@ -93,6 +93,9 @@ class PipelineSpec:
             return [path] if path.suffix == ".py" and path.is_file() else []
         if set(library) == {"glob"}:
             pattern = library["glob"]["include"]
+            if Path(pattern).is_relative_to(self.base_path):
+                # A bundle that was loaded gives its paths resolved.
+                pattern = Path(pattern).relative_to(self.base_path).as_posix()
             if Path(pattern).is_absolute():
                 raise ConfigurationError("A glob of a pipeline is relative to the bundle", got=pattern)
             self._refuse_others(pattern)
