@@ -25,7 +25,7 @@ clean: ## stop the local workspace and delete it, with everything that was built
 
 ##@ Develop
 test: $(STAMP) ## every test: unit, integration, contract, faults
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2
 
 lint: $(STAMP) ## ruff, sqlfluff, types, configuration and bundle
 	@$(BIN)/ruff check .

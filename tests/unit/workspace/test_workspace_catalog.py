@@ -314,7 +314,7 @@ def test_many_processes_and_threads_write_at_once(catalog: Catalog, layout: Work
     for writer in [*writers, *threads]:
         writer.start()
     for writer in [*writers, *threads]:
-        writer.join(60)
+        writer.join(240)
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
     assert len(catalog.tables("shop")) == 60
     assert catalog.revision() == before + 60 + 10
