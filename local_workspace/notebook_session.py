@@ -33,7 +33,9 @@ def open_session(address: str, catalog: Catalog, *, default_catalog: str) -> Spa
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS {_quoted(*schema)}")
     for table in tables:
         if table.location is not None:
-            spark.sql(f"CREATE TABLE IF NOT EXISTS {_name(table)} USING delta LOCATION '{_text(table.location)}'")
+            spark.sql(
+                f"CREATE TABLE IF NOT EXISTS {_name(table)} USING delta LOCATION '{_text(table.location)}'"
+            )
     # Views are deliberately absent: they are staging and intermediate steps here, and their text is written for the SQL
     # warehouse, which answers for them.
     spark.catalog.setCurrentCatalog(default_catalog)

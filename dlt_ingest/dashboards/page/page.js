@@ -261,7 +261,14 @@
     if (horizontal) along.autorange = "reversed";
     const format = measure.format;
     let across = { ...(horizontal ? base.xaxis : base.yaxis), nticks: 6, rangemode: widget.kind === "bar" || widget.kind === "area" ? "tozero" : "normal" };
-    if (format && format.type === "number-percent") across.tickformat = ".2~%";
+    if (format && format.type === "number-percent") {
+      across.tickformat = ".2~%";
+      const shares = rows.map((r) => r[first]).filter((value) => value !== null);
+      // A share that hardly moves would be drawn between 0 and 150 %.
+      if (widget.kind === "line" && Math.max(...shares) - Math.min(...shares) < 0.01) {
+        across.range = [Math.max(0, Math.min(...shares) - 0.01), Math.max(...shares) + 0.002];
+      }
+    }
     if (format && format.type === "number-currency") Object.assign(across, { tickformat: "~s", tickprefix: "$" });
     if (labelled) {
       // The bars carry their values; room for the longest of them stays free at the end of the axis.
