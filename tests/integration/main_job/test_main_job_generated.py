@@ -41,7 +41,8 @@ def business_metrics(orders: Any) -> list[tuple[Any, ...]]:
     uri = orders.run("postgres", "uri").stdout.strip()
     with psycopg2.connect(uri) as link, link.cursor() as cursor:
         cursor.execute(
-            "select metric_date, metric_name, metric_value, _exported_at from metrics.exp_business_metrics order by 1, 2"
+            "select metric_date, metric_name, metric_value, _exported_at "
+            "from metrics.exp_business_metrics order by 1, 2"
         )
         return cursor.fetchall()
 
@@ -50,7 +51,8 @@ def pipeline_metrics(orders: Any) -> dict[tuple[str, ...], Any]:
     uri = orders.run("postgres", "uri").stdout.strip()
     with psycopg2.connect(uri) as link, link.cursor() as cursor:
         cursor.execute(
-            "select update_id, dataset_name, rule_name, metric_name, metric_value, _exported_at from metrics.exp_pipeline_metrics"
+            "select update_id, dataset_name, rule_name, metric_name, metric_value, _exported_at "
+            "from metrics.exp_pipeline_metrics"
         )
         return {row[:4]: row[4:] for row in cursor.fetchall()}
 
@@ -76,8 +78,8 @@ def test_quarantine_per_rule_is_what_was_planted(fresh_workspace: Any) -> None:
     for manifest in manifests(orders):
         planted.update(manifest["failed_rules"])
     found = orders.sql(
-        "select rule_name, count(*) as n from (select explode(failed_rules) as rule_name from silver.orders_quarantine) as r "
-        "group by rule_name"
+        "select rule_name, count(*) as n "
+        "from (select explode(failed_rules) as rule_name from silver.orders_quarantine) as r group by rule_name"
     )
     assert planted
     assert {row["rule_name"]: row["n"] for row in found} == dict(planted)
@@ -126,7 +128,10 @@ def test_export_outside_dbt_changes_nothing_after_a_build(fresh_workspace: Any) 
 def test_rebuilding_everything_gives_the_same_orders(fresh_workspace: Any) -> None:
     """Guards a full refresh of DLT: the same rows come out of landing again."""
     orders = fresh_workspace
-    query = "select order_event_id, order_id, status, order_value, batch_id from silver.orders order by order_event_id, batch_id"
+    query = (
+        "select order_event_id, order_id, status, order_value, batch_id from silver.orders "
+        "order by order_event_id, batch_id"
+    )
     before = orders.sql(query)
     orders.run("ingest", "--full-refresh")
     assert orders.sql(query) == before
