@@ -92,7 +92,7 @@ class CustomerId:
 
 
 def _text(value: Any) -> str:
-    """A scalar as Bronze reads it into a STRING; nothing for NULL and for what is no scalar."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value.strip(" ") if isinstance(value, str) else ""
+    """A value as Bronze reads it into a STRING: a scalar by its digits or letters, anything else as JSON."""
+    if value is None:
+        return ""
+    return value.strip(" ") if isinstance(value, str) else json.dumps(value)

@@ -30,7 +30,7 @@ CUSTOMER = CustomerId("C-0000012")
         (b'{"customer_id": "C-0000013", "order_item": "gift for C-0000012"}', False),
         (b'{"Customer_ID": "C-0000012"}', True),
         (b'{"customer_id": null, "order_item": "for C-0000012"}', True),
-        (b'{"customer_id": {"id": "C-0000012"}}', True),
+        (b'{"customer_id": {"id": "C-0000012"}}', False),
         (b'{"order_id": "1", "customer_id": "C-0000012", "pri', True),
         (b'{"order_id": "1", "customer_id": "C-00000123", "pri', False),
         (b"", False),
