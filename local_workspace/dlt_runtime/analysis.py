@@ -74,6 +74,10 @@ class AnalysisSources:
             got=type(read).__name__,
         )
 
+    def path(self, path: str) -> str:
+        """Give the place of a file that a query reads directly."""
+        return self._context.local_path(path)
+
     def view_name(self, read: NamedRead) -> str:
         """Register a table for SQL text."""
         name = f"{rewrite.TEMP_VIEW}analysis_{len(self._temp_views)}"

@@ -14,6 +14,7 @@ from local_workspace.dlt_runtime.registry import Output
 from local_workspace.dlt_runtime.session import PipelineSession
 from local_workspace.dlt_runtime.spec import DatasetResult, PipelineSpec, SourceFile
 from local_workspace.dlt_runtime.state import PipelineState
+from local_workspace.errors import InputError, PipelineCodeError
 from local_workspace.layout import WorkspaceLayout
 
 
@@ -83,6 +84,17 @@ class UpdateContext:
         if output.temporary:
             return self.folder / "tables" / "/".join(name.key)
         return self.layout.table_path(*name.key)
+
+    def local_path(self, path: str) -> str:
+        """Give the place of a file or folder that a query reads directly.
+
+        Raises:
+            PipelineCodeError: The path is not one that a pipeline can read.
+        """
+        try:
+            return str(self.layout.local_path(path))
+        except InputError as error:
+            raise PipelineCodeError(f"A query reads {path!r}", got=str(error)) from error
 
     def table_location(self, name: TableName) -> Path | None:
         """Give the folder of a table outside the pipeline, None for a view or a table that does not exist."""

@@ -113,6 +113,8 @@ def is_volatile(plan: Relation, where: str) -> bool:
         kind = message.DESCRIPTOR.name
         if kind == "UnresolvedFunction" and message.function_name.lower() in sql_text.VOLATILE_FUNCTIONS:
             return True
+        if isinstance(message, relations_pb2.Read) and message.HasField("data_source"):
+            return True  # files have no version that could be compared
         if kind in {"CommonInlineUserDefinedFunction", "CommonInlineUserDefinedTableFunction", "Sample"}:
             return True
         text = text_of(message)
@@ -230,6 +232,7 @@ def check_streaming(plan: Relation, flow: str) -> bool:
     def visit(relation: Relation) -> bool:  # noqa: PLR0911  (one an operator)
         kind = relation.WhichOneof("rel_type")
         if kind == "read":
+            _check_stream_source(relation.read, flow)
             return bool(relation.read.is_streaming)
         node: Any = getattr(relation, kind) if kind else None
         if kind == "sql":
@@ -257,6 +260,14 @@ def check_streaming(plan: Relation, flow: str) -> bool:
         )
 
     return visit(plan)
+
+
+def _check_stream_source(read: relations_pb2.Read, flow: str) -> None:
+    if read.is_streaming and read.HasField("data_source") and read.data_source.format.lower() != "cloudfiles":
+        raise NotSupported(
+            f"spark.readStream.format({read.data_source.format!r}) (flow {flow})",
+            "Read files with format('cloudFiles'), and tables with spark.readStream.table",
+        )
 
 
 def _children(node: Message) -> list[Relation]:

@@ -48,6 +48,9 @@ class SourceResolver(Protocol):
     def cloud_files(self, read: relations_pb2.Read) -> Relation:
         """Give the staged rows of an Auto Loader source."""
 
+    def path(self, path: str) -> str:
+        """Give the place on this machine of a path as pipeline code writes it."""
+
     def view_name(self, read: NamedRead) -> str:
         """Give the name under which SQL text can read the relation that a named table stands for."""
 
@@ -59,7 +62,8 @@ def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:
     own = frame_names(copy)
     if _hide_metadata(copy):
         _drop_hidden(copy)
-    for message in walk(copy):
+    # A list: what takes the place of a source is not to be looked at again.
+    for message in list(walk(copy)):
         if isinstance(message, Relation) and message.WhichOneof("rel_type") == "read":
             _replace_read(message, resolver)
         elif isinstance(message, relations_pb2.SQL):
@@ -88,11 +92,19 @@ def _replace_read(relation: Relation, resolver: SourceResolver) -> None:
     elif read.HasField("data_source") and read.data_source.format.lower() == "cloudfiles":
         replacement = resolver.cloud_files(read)
     else:
+        _replace_paths(read.data_source, resolver)
         return
     plan_id = relation.common.plan_id if relation.HasField("common") else None
     relation.CopyFrom(replacement)
     if plan_id is not None:
         relation.common.plan_id = plan_id
+
+
+def _replace_paths(source: relations_pb2.Read.DataSource, resolver: SourceResolver) -> None:
+    source.paths[:] = [resolver.path(path) for path in source.paths]
+    for key in source.options:
+        if key.lower() == "path":
+            source.options[key] = resolver.path(source.options[key])
 
 
 def delta_read(path: Path, version: int) -> Relation:

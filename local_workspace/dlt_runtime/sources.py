@@ -206,6 +206,10 @@ class BatchSources:
         options = parse_options(read.data_source, self.flow)
         return self.relations[f"files:{options.path.rstrip('/')}"]
 
+    def path(self, path: str) -> str:
+        """Give the place of a file that a query reads directly."""
+        return self.context.local_path(path)
+
     def view_name(self, read: NamedRead) -> str:
         """Register what a name stands for as a temporary view, for SQL text."""
         name = f"{rewrite.TEMP_VIEW}{next(_VIEW_NUMBERS)}"

@@ -62,23 +62,23 @@ class KeySurvey:
 
     def _add_types(self, keys: list[str]) -> None:
         pointers = ", ".join("'" + _pointer(key).replace("'", "''") + "'" for key in keys)
-        rows = self._connection.execute(
-            f"select t, any_value(l) from (select json_type(l, [{pointers}]) t, l from chunk"
-            " where json_valid(l) and json_type(l) = 'OBJECT') group by t"
+        plain = f"json_valid(l) and json_type(l) = 'OBJECT' and not regexp_matches(l, '{_LONG_INTEGER}')"
+        groups = self._connection.execute(
+            f"select distinct json_type(l, [{pointers}]) from chunk where {plain}"
         ).fetchall()
-        exact = False
-        for types, _line in rows:
+        nested: dict[str, None] = {}
+        for (types,) in groups:
             for key, name in zip(keys, types, strict=True):
-                if name is None:
-                    continue
-                kind = _DUCKDB_TYPES.get(name)
-                exact = exact or kind is None
-                if kind is not None:
-                    self.found[key] = merge(self.found.get(key, _NULL), kind)
-        if exact:
-            # Objects, arrays and integers beyond BIGINT: their type is in the values.
-            nested = [k for i, k in enumerate(keys) if any(t[i] in _NEEDS_VALUES for t, _ in rows)]
-            self._add_values(nested)
+                if name in _DUCKDB_TYPES:
+                    self.found[key] = merge(self.found.get(key, _NULL), _DUCKDB_TYPES[name])
+                elif name is not None:
+                    nested[key] = None  # an object or an array: its type is in the values
+        self._add_values(list(nested))
+        # DuckDB takes integers beyond 64 bits for DOUBLE.
+        for (line,) in self._connection.execute(
+            f"select l from chunk where json_valid(l) and regexp_matches(l, '{_LONG_INTEGER}')"
+        ).fetchall():
+            self.add_text(line)
 
     def _add_values(self, keys: list[str]) -> None:
         for key in keys:
@@ -128,9 +128,11 @@ _DUCKDB_TYPES = {
     "VARCHAR": pa.string(),
     "BOOLEAN": pa.bool_(),
     "BIGINT": pa.int64(),
+    "UBIGINT": pa.int64(),
     "DOUBLE": pa.float64(),
 }
-_NEEDS_VALUES = frozenset({"OBJECT", "ARRAY", "UBIGINT"})
+#: An integer of 19 digits or more, which may not fit BIGINT.
+_LONG_INTEGER = r"[:\[,]\s*-?[0-9]{19}"
 
 
 def _pointer(key: str) -> str:

@@ -76,20 +76,17 @@ def read_chunks(path: Path, block: int = BLOCK) -> Iterator[Chunk]:
     """
     try:
         with open_file(path) as file:
-            first, rest = True, b""
-            while True:
-                data = file.read(block)
-                if first:
-                    data, first = data.removeprefix(_BOM), False
-                if not data:
-                    break
+            rest: bytes | bytearray = b""
+            data = file.read(max(block, len(_BOM))).removeprefix(_BOM) or file.read(block)
+            while data:
                 # Without its last byte a block can end between \r and \n.
                 cut = data.rfind(b"\n") + 1
-                if not cut:
+                if cut:
+                    yield cut_lines(bytes(rest) + data[:cut])
+                    rest = data[cut:]
+                else:
                     rest = _longer(rest, data)
-                    continue
-                yield cut_lines(bytes(rest) + data[:cut])
-                rest = data[cut:]
+                data = file.read(block)
             if rest:
                 yield cut_lines(bytes(rest))
     except (EOFError, zlib.error, gzip.BadGzipFile, OSError) as error:

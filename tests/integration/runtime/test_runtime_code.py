@@ -204,6 +204,26 @@ def test_functions_that_look_at_a_schema_wait_for_their_input(bench: Any) -> Non
     )
 
 
+def test_files_of_a_volume_are_read_directly(bench: Any) -> None:
+    """Guards spark.read on /Volumes paths: mapped into the workspace, computed anew each time, other paths refused."""
+    bench.write("""
+    @dlt.table
+    def lookup():
+        return spark.read.schema("id BIGINT").json("/Volumes/main/bronze/files/landing")
+    """)
+    bench.land("a.json", {"id": 1})
+    bench.good()
+    bench.land("b.json", {"id": 2})
+    assert bench.good().datasets["main.bronze.lookup"].reason == "NON_DETERMINISTIC_EXPRESSION"
+    assert bench.column("bronze.lookup", "id") == [1, 2]
+    bench.write("""
+    @dlt.table
+    def lookup():
+        return spark.read.json("s3://bucket/x")
+    """)
+    assert "This path is not in a volume" in (bench.update().error or "")
+
+
 def test_settings_without_effect_are_named(bench: Any) -> None:
     """Guards against settings that are taken in silence: each is named in the result and in the event log."""
     bench.write("""
@@ -258,6 +278,7 @@ BAD_CODE: list[tuple[str, str, str]] = [
      "unknown option cloudfiles.typo"),
     ("csv", '@dlt.table\ndef a(): return spark.readStream.format("cloudFiles").option("cloudFiles.format","csv").load("/Volumes/main/bronze/files/x")', "'csv'"),
     ("path", '@dlt.table(path="/x")\ndef a(): ...', "path"),
+    ("stream of files", '@dlt.table\ndef t(): return spark.readStream.format("json").load("/Volumes/main/bronze/files/landing")', "readStream.format('json')"),
     ("catalog", '@dlt.table(name="other.silver.t")\ndef t(): return spark.range(1)', "catalog other, which the workspace does not have"),
     ("dbutils", "x = dbutils.widgets.get('x')", "dbutils.widgets is not supported"),
     ("view name", '@dlt.view(name="silver.v")\ndef v(): ...', "qualified name"),
