@@ -24,6 +24,9 @@ import pyarrow as pa
 from dlt_ingest.dashboards.definition import Dashboard
 from dlt_ingest.errors import ConfigurationError
 
+# In the order in which they build on each other.
+SCRIPTS = ("rows", "charts", "widgets")
+
 
 def render(
     dashboards: Sequence[Dashboard],
@@ -54,7 +57,9 @@ def render(
         "dashboards": [_content(dashboard, query) for dashboard in dashboards],
     }
     part = resources.files("dlt_ingest.dashboards") / "page"
-    plotly, script = get_plotlyjs(), (part / "page.js").read_text(encoding="utf-8")
+    code = "\n".join((part / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    # One scope for all three, and none of its names in the page's own.
+    plotly, script = get_plotlyjs(), f'"use strict";\n(function () {{\n{code}}})();\n'
     pieces = {
         "STYLE": (part / "page.css").read_text(encoding="utf-8"),
         "HASHES": f"{_source_hash(plotly)} {_source_hash(script)}",
