@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from local_workspace.dlt_runtime import delta_source, rewrite
 from local_workspace.dlt_runtime.context import UpdateContext
-from local_workspace.dlt_runtime.graph import Names, NotBuiltYet, PlannedFlow, plan_flow
+from local_workspace.dlt_runtime.graph import NotBuiltYet, PlannedFlow, plan_flow
+from local_workspace.dlt_runtime.names import Names
 from local_workspace.dlt_runtime.plans import NamedRead, Relation
 from local_workspace.dlt_runtime.registry import Registry
 from local_workspace.dlt_runtime.session import data_frame, unguarded

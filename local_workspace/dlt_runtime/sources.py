@@ -77,6 +77,19 @@ def _sources(context: UpdateContext, planned: PlannedFlow, flow: str) -> Iterato
             yield Source(f"table:{key}", location_of(context, read.name), read.name, skip_changes=skip)
 
 
+def without_effect(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> list[str]:
+    """Say which settings of a flow are known but do nothing here."""
+    notes = [
+        f"{planned.flow.name}: spark_conf {key} has no effect here: the engine is not Spark"
+        for key in planned.flow.spark_conf
+    ]
+    if planned.plan is not None and planned.streaming and dataset.kind != "VIEW":
+        for source in streaming_sources(context, planned):
+            for option, why in (source.loader.ignored if source.loader else {}).items():
+                notes.append(f"{planned.flow.name}: option {option} has no effect here: {why}")
+    return notes
+
+
 def location_of(context: UpdateContext, name: str) -> Path:
     """Give the folder of a table that a query names.
 

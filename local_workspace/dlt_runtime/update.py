@@ -19,7 +19,6 @@ from local_workspace.dlt_runtime.events import Event, EventFactory
 from local_workspace.dlt_runtime.graph import (
     Dataset,
     Graph,
-    PlannedFlow,
     build_graph,
     connect,
     plan_flow,
@@ -29,7 +28,7 @@ from local_workspace.dlt_runtime.loader import load_files, pipeline_environment
 from local_workspace.dlt_runtime.lock import pipeline_lock
 from local_workspace.dlt_runtime.registry import Registry
 from local_workspace.dlt_runtime.session import adopt_session
-from local_workspace.dlt_runtime.sources import streaming_sources
+from local_workspace.dlt_runtime.sources import without_effect
 from local_workspace.dlt_runtime.spec import PipelineSpec, SourceFile, UpdateResult
 from local_workspace.dlt_runtime.state import PipelineState
 from local_workspace.engine import connect as connect_engine
@@ -241,7 +240,7 @@ class _Update:
             context.emit(publish.dataset_definition(self.make, dataset))
             for planned in dataset.flows:
                 context.emit(publish.flow_definition(self.make, graph, dataset, planned))
-                idle = _without_effect(context, dataset, planned)
+                idle = without_effect(context, dataset, planned)
                 context.warnings += idle
                 context.emit(*(self.make.flow_note(dataset.shown, planned.flow.name, text) for text in idle))
 
@@ -390,16 +389,3 @@ def _wanted(graph: Graph, refresh: Sequence[str] | None, also: Iterable[Dataset]
         return set(graph.datasets)
     chosen = {reset.find(graph, name).key for name in refresh} | {d.key for d in also}
     return chosen | {key for key, d in graph.datasets.items() if d.kind == "VIEW"}
-
-
-def _without_effect(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> list[str]:
-    """Say which settings of a flow are known but do nothing here."""
-    notes = [
-        f"{planned.flow.name}: spark_conf {key} has no effect here: the engine is not Spark"
-        for key in planned.flow.spark_conf
-    ]
-    if planned.plan is not None and planned.streaming and dataset.kind != "VIEW":
-        for source in streaming_sources(context, planned):
-            for option, why in (source.loader.ignored if source.loader else {}).items():
-                notes.append(f"{planned.flow.name}: option {option} has no effect here: {why}")
-    return notes

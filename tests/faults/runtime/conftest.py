@@ -27,7 +27,7 @@ _spec.loader.exec_module(runtime_bench)
 
 # Importing pyspark takes longer than an update, so one process imports it and forks a child for each update.
 _FORKER = """
-import json, os, sys
+import json, os, signal, sys
 from pathlib import Path
 from local_workspace.catalog import Catalog
 from local_workspace.dlt_runtime import EventLogTarget, PipelineSpec, run_update
@@ -39,6 +39,9 @@ for line in sys.stdin:
     if child == 0:
         if job["crash_at"]:
             os.environ["LOCAL_WORKSPACE_CRASH_AT"] = job["crash_at"]
+        if job["kill_after"]:
+            # The default action of the alarm ends the process at once; no Python code runs any more.
+            signal.setitimer(signal.ITIMER_REAL, job["kill_after"])
         layout = WorkspaceLayout(Path(job["home"]))
         spec = PipelineSpec("bench", "main", "bronze", [{"glob": {"include": "**"}}], Path(job["code"]), None,
                             job["configuration"], EventLogTarget("main", "ops", "event_log"))
@@ -61,12 +64,12 @@ class UpdateProcesses:
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
 
-    def run(self, bench: Any, crash_at: str = "", **options: Any) -> int:
+    def run(self, bench: Any, crash_at: str = "", kill_after: float = 0, **options: Any) -> int:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         job = {
             "home": str(bench.layout.home), "code": str(bench.code), "engine": bench.engine_address, "options": options,
-            "configuration": bench.configuration, "crash_at": crash_at,
+            "configuration": bench.configuration, "crash_at": crash_at, "kill_after": kill_after,
         }  # fmt: skip
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
 from collections import Counter
@@ -127,6 +128,21 @@ def test_an_update_killed_anywhere_is_repaired_by_the_next(
     assert bench.versions() == before, "once repaired, nothing is left to do"
     stage = bench.layout.pipelines / "bench" / "stage"
     assert not stage.exists()
+
+
+def test_an_update_killed_at_any_moment_is_repaired_too(
+    bench: Any, update_processes: Any, expected: dict[str, list[dict[str, Any]]]
+) -> None:
+    """Guards what lies between the numbered points: ten updates in a row are killed at moments nobody chose."""
+    rng = random.Random(11)  # noqa: S311
+    first_landing(bench)
+    for kill in range(10):
+        update_processes.run(bench, kill_after=rng.uniform(0.02, 1.2))
+        if kill == 4:
+            second_landing(bench)
+    assert update_processes.run(bench) == 0
+    assert content(bench) == expected
+    assert_log_tells_each_row_once(bench)
 
 
 def test_a_dead_engine_fails_the_update_and_the_next_one_goes_on(tmp_path: Path, bench: Any) -> None:
