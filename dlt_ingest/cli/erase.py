@@ -57,6 +57,9 @@ def erase(customer_id: str, dry_run: bool, yes: bool) -> None:
         erasure = Erasure(project, workspace, client, customer)
         with step("Looking for the customer"):
             places = erasure.count()
+        if not any(places.values()):
+            # The warehouse has just logged the questions, and in them the id.
+            erasure.mask_logs()
         print_rows(
             [{"place": place, "rows": rows} for place, rows in places.items()], "table", ["place", "rows"]
         )
@@ -167,7 +170,7 @@ class Erasure:
             "marts": ("Computing the marts anew", self._rebuild_marts),
             "postgres": ("Deleting in Postgres", self._erase_metrics),
             "versions": ("Removing old versions", self._forget_versions),
-            "logs": ("Masking logs", self._mask_logs),
+            "logs": ("Masking logs", self.mask_logs),
         }
         for name, (text, work) in steps.items():
             with step(text):
@@ -279,7 +282,8 @@ class Erasure:
                     forget_versions(folder, self.customer)
                 self.workspace.catalog.touch(TableName(catalog, schema, table))
 
-    def _mask_logs(self) -> None:
+    def mask_logs(self) -> None:
+        """Mask the id in the logs of the workspace and of dbt."""
         mask(self.workspace.layout.logs, self.customer)
         # What dbt leaves in the clone: compiled SQL and its own log.
         for name in ("target", "logs"):
