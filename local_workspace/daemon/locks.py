@@ -36,7 +36,7 @@ class FileLock:
         while True:
             try:
                 fcntl.flock(descriptor, operation)
-            except OSError as error:  # noqa: PERF203  (waiting is a loop around a try)
+            except OSError as error:
                 if error.errno not in {errno.EAGAIN, errno.EACCES}:
                     os.close(descriptor)
                     raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -27,6 +28,9 @@ class FileFigures:
     landed_at: datetime
     records: int = 0
     value: Decimal = Decimal(0)
+
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
 def landing_figures(landing: Path) -> dict[str, FileFigures]:
@@ -69,7 +73,10 @@ def _record_value(line: bytes) -> Decimal:
         return Decimal(0)
     if isinstance(price, bool) or isinstance(items, bool) or not isinstance(items, int):
         return Decimal(0)
-    if not isinstance(price, (int, Decimal)):
+    # A text that is wholly a number fits a decimal column, for Spark's JSON parser as for the local one; no other type does.
+    if isinstance(price, str) and not _NUMBER.fullmatch(price):
+        return Decimal(0)
+    if not isinstance(price, (int, str, Decimal)):
         return Decimal(0)
     try:
         return (Decimal(price) * items).quantize(VALUE_DIGITS, ROUND_HALF_UP)

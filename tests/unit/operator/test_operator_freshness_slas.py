@@ -1,4 +1,4 @@
-"""The freshness promises stand in two places: the configuration, for the check, and a seed, for mart, alert and dashboard."""
+"""The freshness promises stand twice: in the configuration, for the check, and in a seed, for mart, alert and dashboard."""
 
 from __future__ import annotations
 
