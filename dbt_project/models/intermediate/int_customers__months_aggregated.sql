@@ -1,6 +1,5 @@
--- Grain: one row per customer and month of date_ordered in which the customer has, or once had, an order. A month
--- that lost its last order stays with orders = 0: a merge by key cannot take the row away, so readers leave it
--- out.
+-- Grain: one row per customer and month of date_ordered in which the customer has, or once had, an order. A month that
+-- lost its last order stays with orders = 0: a merge by key cannot take the row away, so readers leave it out.
 -- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
@@ -33,7 +32,7 @@ orders as (
 ),
 
 {% if is_incremental() -%}
--- The months that changed, of the customers that changed: a few too many, and never one too few.
+-- Every month in which an order of the customer has changed, whether or not one is left there.
 keys as (
 
     select distinct
@@ -44,40 +43,98 @@ keys as (
 ),
 
 {% endif -%}
+-- Purchases are orders that count as revenue; those of one day are one purchase, as in the literature on repeat buying.
+days as (
+
+    select
+        customer_id,
+        order_month,
+        date_ordered,
+        count(*) as orders,
+        count_if(is_revenue) as revenue_orders,
+        count_if(is_refund) as refunded_orders,
+        sum(items_ordered) as items_ordered,
+        sum(case when is_revenue then items_ordered else 0 end) as items_sold,
+        sum(gross_revenue) as gross_revenue,
+        sum(refunded_revenue) as refunded_revenue,
+        sum(net_revenue) as net_revenue,
+        min(order_hour) as first_order_hour,
+        max(last_ingested_at) as last_ingested_at
+    from orders
+    group by customer_id, order_month, date_ordered
+
+),
+
+numbered as (
+
+    select
+        *,
+        row_number() over (partition by customer_id, order_month order by date_ordered) as day_number,
+        min(case when revenue_orders > 0 then date_ordered end) over (partition by customer_id, order_month)
+            as first_purchase_date
+    from days
+
+),
+
 aggregated as (
 
     select
         customer_id,
         order_month,
-        count(*) as orders,
-        count_if(is_revenue) as revenue_orders,
-        sum(net_revenue) as net_revenue
-    from orders
+        sum(orders) as orders,
+        sum(revenue_orders) as revenue_orders,
+        sum(refunded_orders) as refunded_orders,
+        sum(items_ordered) as items_ordered,
+        sum(items_sold) as items_sold,
+        sum(gross_revenue) as gross_revenue,
+        sum(refunded_revenue) as refunded_revenue,
+        sum(net_revenue) as net_revenue,
+        count(*) as order_days,
+        count_if(revenue_orders > 0) as purchase_days,
+        sum(case when date_ordered = first_purchase_date then net_revenue else 0 end) as first_purchase_revenue,
+        max(case when day_number = 1 then first_order_hour end) as first_order_hour,
+        min(date_ordered) as first_order_date,
+        max(date_ordered) as last_order_date,
+        min(first_purchase_date) as first_purchase_date,
+        max(case when revenue_orders > 0 then date_ordered end) as last_purchase_date,
+        max(last_ingested_at) as last_ingested_at
+    from numbered
     group by customer_id, order_month
 
 ),
 
 int_customers__months_aggregated as (
 
-    {%- if is_incremental() %}
-
     select
+        {%- if is_incremental() %}
         keys.customer_id,
         keys.order_month,
-        coalesce(aggregated.orders, 0) as orders,
-        coalesce(aggregated.revenue_orders, 0) as revenue_orders,
-        cast(coalesce(aggregated.net_revenue, 0) as decimal(18, 2)) as net_revenue
+        {%- else %}
+        aggregated.customer_id,
+        aggregated.order_month,
+        {%- endif %}
+        cast(coalesce(aggregated.orders, 0) as bigint) as orders,
+        cast(coalesce(aggregated.revenue_orders, 0) as bigint) as revenue_orders,
+        cast(coalesce(aggregated.refunded_orders, 0) as bigint) as refunded_orders,
+        cast(coalesce(aggregated.items_ordered, 0) as bigint) as items_ordered,
+        cast(coalesce(aggregated.items_sold, 0) as bigint) as items_sold,
+        cast(coalesce(aggregated.gross_revenue, 0) as decimal(18, 2)) as gross_revenue,
+        cast(coalesce(aggregated.refunded_revenue, 0) as decimal(18, 2)) as refunded_revenue,
+        cast(coalesce(aggregated.net_revenue, 0) as decimal(18, 2)) as net_revenue,
+        cast(coalesce(aggregated.order_days, 0) as bigint) as order_days,
+        cast(coalesce(aggregated.purchase_days, 0) as bigint) as purchase_days,
+        cast(coalesce(aggregated.first_purchase_revenue, 0) as decimal(18, 2)) as first_purchase_revenue,
+        cast(aggregated.first_order_hour as int) as first_order_hour,
+        aggregated.first_order_date,
+        aggregated.last_order_date,
+        aggregated.first_purchase_date,
+        aggregated.last_purchase_date,
+        aggregated.last_ingested_at
+    {%- if is_incremental() %}
     from keys
     left join aggregated
         on keys.customer_id = aggregated.customer_id and keys.order_month = aggregated.order_month
     {%- else %}
-
-    select
-        customer_id,
-        order_month,
-        orders,
-        revenue_orders,
-        cast(net_revenue as decimal(18, 2)) as net_revenue
     from aggregated
     {%- endif %}
 

@@ -1,74 +1,15 @@
--- Grain: one row per customer who has, or once had, an order. A customer whose orders all moved to others stays
--- with orders = 0: a merge by key cannot take the row away, so readers leave it out.
--- depends_on: {{ ref('int_orders__changed') }}
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='merge',
-        unique_key='customer_id',
-        post_hook="{{ record_progress(this, ['fct_orders']) }}",
-    )
-}}
+-- Grain: one row per customer with at least one order. A table over customers per month, rebuilt each time; it never reads
+-- orders. What belongs to a first day comes from the month of that day, since smallest-of-a-struct is slow on some engines.
+{{ config(materialized='table') }}
 
-with {% if is_incremental() -%}
-changed as (
+with months as (
 
-    select * from {{ ref('int_orders__changed') }}
-    where load_number > {{ last_load(this) }}
+    select * from {{ ref('int_customers__months_aggregated') }}
+    where orders > 0
 
 ),
 
-{% endif -%}
-orders as (
-
-    select * from {{ ref('fct_orders') }}
-    {%- if is_incremental() %}
-    where customer_id in (select customer_id from changed)
-    {%- endif %}
-
-),
-
--- Purchases are orders that count as revenue; those of one day are one purchase, as in the literature on repeat
--- buying.
-days as (
-
-    select
-        customer_id,
-        date_ordered,
-        count(*) as orders,
-        count_if(is_revenue) as revenue_orders,
-        count_if(is_refund) as refunded_orders,
-        sum(items_ordered) as items_ordered,
-        sum(case when is_revenue then items_ordered else 0 end) as items_sold,
-        sum(gross_revenue) as gross_revenue,
-        sum(refunded_revenue) as refunded_revenue,
-        sum(net_revenue) as net_revenue,
-        min(order_hour) as first_order_hour,
-        max(last_ingested_at) as last_ingested_at
-    from orders
-    group by customer_id, date_ordered
-
-),
-
-numbered as (
-
-    select
-        *,
-        row_number() over (partition by customer_id order by date_ordered) as day_number,
-        min(case when revenue_orders > 0 then date_ordered end) over (partition by customer_id) as first_purchase_date
-    from days
-
-),
-
-{% if is_incremental() -%}
-keys as (
-
-    select distinct customer_id from changed
-
-),
-
-{% endif -%}
-aggregated as (
+summed as (
 
     select
         customer_id,
@@ -80,17 +21,14 @@ aggregated as (
         sum(gross_revenue) as gross_revenue,
         sum(refunded_revenue) as refunded_revenue,
         sum(net_revenue) as net_revenue,
-        count(*) as order_days,
-        count_if(revenue_orders > 0) as purchase_days,
-        sum(case when revenue_orders > 0 and date_ordered > first_purchase_date then net_revenue else 0 end)
-            as repeat_revenue,
-        min(date_ordered) as first_order_date,
-        max(date_ordered) as last_order_date,
-        max(case when day_number = 1 then first_order_hour end) as first_order_hour,
+        sum(order_days) as order_days,
+        sum(purchase_days) as purchase_days,
+        min(first_order_date) as first_order_date,
+        max(last_order_date) as last_order_date,
         min(first_purchase_date) as first_purchase_date,
-        max(case when revenue_orders > 0 then date_ordered end) as last_purchase_date,
+        max(last_purchase_date) as last_purchase_date,
         max(last_ingested_at) as last_ingested_at
-    from numbered
+    from months
     group by customer_id
 
 ),
@@ -98,34 +36,34 @@ aggregated as (
 int_customers__orders_aggregated as (
 
     select
-        {%- if is_incremental() %}
-        keys.customer_id,
-        {%- else %}
-        aggregated.customer_id,
-        {%- endif %}
-        cast(coalesce(aggregated.orders, 0) as bigint) as orders,
-        cast(coalesce(aggregated.revenue_orders, 0) as bigint) as revenue_orders,
-        cast(coalesce(aggregated.refunded_orders, 0) as bigint) as refunded_orders,
-        cast(coalesce(aggregated.items_ordered, 0) as bigint) as items_ordered,
-        cast(coalesce(aggregated.items_sold, 0) as bigint) as items_sold,
-        cast(coalesce(aggregated.gross_revenue, 0) as decimal(18, 2)) as gross_revenue,
-        cast(coalesce(aggregated.refunded_revenue, 0) as decimal(18, 2)) as refunded_revenue,
-        cast(coalesce(aggregated.net_revenue, 0) as decimal(18, 2)) as net_revenue,
-        cast(coalesce(aggregated.order_days, 0) as bigint) as order_days,
-        cast(coalesce(aggregated.purchase_days, 0) as bigint) as purchase_days,
-        cast(coalesce(aggregated.repeat_revenue, 0) as decimal(18, 2)) as repeat_revenue,
-        cast(aggregated.first_order_hour as int) as first_order_hour,
-        aggregated.first_order_date,
-        aggregated.last_order_date,
-        aggregated.first_purchase_date,
-        aggregated.last_purchase_date,
-        aggregated.last_ingested_at
-    {%- if is_incremental() %}
-    from keys
-    left join aggregated on keys.customer_id = aggregated.customer_id
-    {%- else %}
-    from aggregated
-    {%- endif %}
+        summed.customer_id,
+        cast(summed.orders as bigint) as orders,
+        cast(summed.revenue_orders as bigint) as revenue_orders,
+        cast(summed.refunded_orders as bigint) as refunded_orders,
+        cast(summed.items_ordered as bigint) as items_ordered,
+        cast(summed.items_sold as bigint) as items_sold,
+        cast(summed.gross_revenue as decimal(18, 2)) as gross_revenue,
+        cast(summed.refunded_revenue as decimal(18, 2)) as refunded_revenue,
+        cast(summed.net_revenue as decimal(18, 2)) as net_revenue,
+        cast(summed.order_days as bigint) as order_days,
+        cast(summed.purchase_days as bigint) as purchase_days,
+        cast(summed.net_revenue - coalesce(first_purchases.first_purchase_revenue, 0) as decimal(18, 2))
+            as repeat_revenue,
+        first_orders.first_order_hour,
+        summed.first_order_date,
+        summed.last_order_date,
+        summed.first_purchase_date,
+        summed.last_purchase_date,
+        summed.last_ingested_at
+    from summed
+    inner join months as first_orders
+        on
+            summed.customer_id = first_orders.customer_id
+            and summed.first_order_date = first_orders.first_order_date
+    left join months as first_purchases
+        on
+            summed.customer_id = first_purchases.customer_id
+            and summed.first_purchase_date = first_purchases.first_purchase_date
 
 )
 

@@ -3,7 +3,6 @@
 with customers as (
 
     select * from {{ ref('int_customers__orders_aggregated') }}
-    where orders > 0
 
 ),
 

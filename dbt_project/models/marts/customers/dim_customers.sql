@@ -3,8 +3,10 @@
 -- int_customers__orders_aggregated, never the orders.
 with customers as (
 
-    select * from {{ ref('int_customers__orders_aggregated') }}
-    where orders > 0
+    select
+        *,
+        max(last_order_date) over () as as_of_date
+    from {{ ref('int_customers__orders_aggregated') }}
 
 ),
 
@@ -14,20 +16,13 @@ segments as (
 
 ),
 
-as_of as (
-
-    select max(last_order_date) as as_of_date
-    from customers
-
-),
-
 dim_customers as (
 
     select
         customers.customer_id,
         segments.segment,
         case
-            when datediff(as_of.as_of_date, customers.last_order_date) <= {{ var('active_days') }} then 'active'
+            when datediff(customers.as_of_date, customers.last_order_date) <= {{ var('active_days') }} then 'active'
             else 'lapsed'
         end as status,
         concat(
@@ -51,21 +46,20 @@ dim_customers as (
             cast(datediff(customers.last_order_date, customers.first_order_date) as decimal(18, 6))
             / nullif(customers.orders - 1, 0) as decimal(18, 2)
         ) as average_days_between_orders,
-        cast(datediff(as_of.as_of_date, customers.last_order_date) as int) as days_since_last_order,
+        cast(datediff(customers.as_of_date, customers.last_order_date) as int) as days_since_last_order,
         cast(greatest(customers.purchase_days - 1, 0) as int) as repeat_frequency,
         cast(datediff(customers.last_purchase_date, customers.first_purchase_date) as int) as repeat_recency_days,
-        cast(datediff(as_of.as_of_date, customers.first_purchase_date) as int) as age_days,
+        cast(datediff(customers.as_of_date, customers.first_purchase_date) as int) as age_days,
         {{ money_per('customers.repeat_revenue', 'greatest(customers.purchase_days - 1, 0)') }} as repeat_monetary_value,
         customers.first_order_date,
         customers.last_order_date,
         customers.first_purchase_date,
         customers.last_purchase_date,
         cast(date_trunc('month', customers.first_order_date) as date) as cohort_month,
-        as_of.as_of_date,
+        customers.as_of_date,
         customers.last_ingested_at
     from customers
     inner join segments on customers.customer_id = segments.customer_id
-    cross join as_of
 
 )
 

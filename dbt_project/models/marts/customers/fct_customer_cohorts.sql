@@ -14,7 +14,6 @@ customers as (
         customer_id,
         cast(date_trunc('month', first_order_date) as date) as cohort_month
     from {{ ref('int_customers__orders_aggregated') }}
-    where orders > 0
 
 ),
 

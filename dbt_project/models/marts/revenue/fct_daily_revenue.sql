@@ -8,7 +8,7 @@
         materialized='incremental',
         incremental_strategy='replace_where',
         incremental_predicates=["date_ordered >= date'0001-01-01'"],
-        post_hook="{{ record_progress(this, ['fct_orders', 'int_customers__orders_aggregated']) }}",
+        post_hook="{{ record_progress(this, ['fct_orders', 'int_customers__months_aggregated']) }}",
     )
 }}
 
@@ -94,7 +94,6 @@ first_orders as (
         first_order_date,
         count(*) as new_customers
     from customers
-    where orders > 0
     group by first_order_date
 
 ),

@@ -7,7 +7,7 @@
         materialized='incremental',
         incremental_strategy='replace_where',
         incremental_predicates=["date_ordered >= date'0001-01-01'"],
-        post_hook="{{ record_progress(this, ['fct_orders', 'int_customers__orders_aggregated']) }}",
+        post_hook="{{ record_progress(this, ['fct_orders', 'int_customers__months_aggregated']) }}",
     )
 }}
 
@@ -107,7 +107,6 @@ first_orders as (
         first_order_hour,
         count(*) as new_customers
     from customers
-    where orders > 0
     group by first_order_date, first_order_hour
 
 ),
