@@ -19,11 +19,16 @@ def _place(item: pytest.Item) -> int:
     return next((place for place, folder in enumerate(_FIRST) if name.startswith(folder)), len(_FIRST))
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give each test the name of its group.
+
+    Here and not when all are collected: pytest-xdist reads the groups at that moment, before a conftest's turn.
+    """
+    shares = "built_workspace" in getattr(item, "fixturenames", ())
+    group = "built_workspace" if shares else item.nodeid.split("::")[0]
+    item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the name of its group, and put the long groups first."""
-    for item in items:
-        shares = "built_workspace" in getattr(item, "fixturenames", ())
-        group = "built_workspace" if shares else item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Put the long groups first."""
     items.sort(key=_place)

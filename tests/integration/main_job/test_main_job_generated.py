@@ -51,7 +51,7 @@ def pipeline_metrics(orders: Any) -> dict[tuple[str, ...], Any]:
     uri = orders.run("postgres", "uri").stdout.strip()
     with psycopg2.connect(uri) as link, link.cursor() as cursor:
         cursor.execute(
-            "select update_id, dataset_name, rule_name, metric_name, metric_value, _exported_at "
+            "select update_id, dataset, rule_name, metric_name, metric_value, _exported_at "
             "from metrics.exp_pipeline_metrics"
         )
         return {row[:4]: row[4:] for row in cursor.fetchall()}
