@@ -9,8 +9,6 @@ from pathlib import Path
 
 import yaml
 
-from dlt_ingest.quality.order_statuses import STATUS_RANKS
-
 PROJECT = Path(__file__).resolve().parents[3]
 
 
@@ -20,13 +18,6 @@ def test_targets_name_the_catalogs_of_the_configurations() -> None:
     for target, output in profiles["orders"]["outputs"].items():
         file = PROJECT / "dlt_ingest" / "configurations" / f"{target}.json"
         assert output["catalog"] == json.loads(file.read_text(encoding="utf-8"))["CATALOG_NAME"], target
-
-
-def test_the_seed_knows_the_statuses_that_the_rules_let_through() -> None:
-    """Guards against a status that is valid in Silver and counts for nothing in Gold, or another order of life there."""
-    with (PROJECT / "seeds" / "order_statuses.csv").open(encoding="utf-8") as file:
-        ranks = {row["status"]: int(row["lifecycle_rank"]) for row in csv.DictReader(file)}
-    assert ranks == dict(STATUS_RANKS)
 
 
 def test_every_doc_block_is_used_and_written_once() -> None:
