@@ -72,6 +72,7 @@ def test_a_line_with_broken_utf8_is_set_apart_and_kept() -> None:
         ("a.json.bz2", b"no bzip", "OSError"),
         ("a.json.zst", b"", "zstd is not supported"),
     ],
+    ids=["no gzip", "gzip cut off", "no bzip", "zstd"],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes, text: str) -> None:
     """Guards the message of a file fault."""
