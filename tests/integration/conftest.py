@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,14 +85,38 @@ def fresh_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orders
 def built_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrdersCli]:
     """A workspace with the CDNOW history and two generated batches, ingested, built, exported, and kept up.
 
-    Shared by all tests of the session: look, do not touch.
+    Shared by all tests of the run, and by its processes: the first that wants it builds it, the last that leaves it takes it
+    down. Look, do not touch.
     """
-    orders = OrdersCli(tmp_path_factory.mktemp("built") / "workspace")
-    orders.run("up")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder = folder / "built"
+    folder.mkdir(exist_ok=True)
+    orders, users, built = OrdersCli(folder / "workspace"), folder / "users", folder / "is-built"
+    with _alone(folder):
+        orders.run("up")
+        if not built.exists():
+            orders.run("sample", "cdnow")
+            orders.run("generate", "--end", "2", "--seed", "7", "--faults", "0.05")
+            orders.run("run")
+            built.touch()
+        users.write_text(str(_number(users) + 1))
     try:
-        orders.run("sample", "cdnow")
-        orders.run("generate", "--end", "2", "--seed", "7", "--faults", "0.05")
-        orders.run("run")
         yield orders
     finally:
-        orders.run("down", check=False)
+        with _alone(folder):
+            users.write_text(str(_number(users) - 1))
+            if _number(users) == 0:
+                orders.run("down", check=False)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _number(file: Path) -> int:
+    return int(file.read_text()) if file.exists() else 0
