@@ -82,7 +82,10 @@ class WarehouseEndpoint:
     """The SQL warehouse of a workspace.
 
     Attributes:
+        host: Always `localhost`, for which the certificate is.
+        port: On 127.0.0.1.
         http_path: As in a Databricks connection: `/sql/1.0/warehouses/local`.
+        token: The access token.
         ca_file: The certificate (PEM) that the server shows; nothing else trusts it.
         ca_bundle: The same with the public authorities, for clients that take one bundle for all hosts.
     """

@@ -44,10 +44,7 @@ class _Hosted:
 
     @property
     def endpoint(self) -> WarehouseEndpoint:
-        served = self._server.endpoint
-        return WarehouseEndpoint(
-            served.host, served.port, served.http_path, served.token, served.ca_file, served.ca_bundle
-        )
+        return self._server.endpoint
 
     def engine_moved(self, address: str) -> None:
         self._warehouse.engine_address = address

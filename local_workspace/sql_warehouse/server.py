@@ -9,15 +9,14 @@ import logging
 import socket
 import ssl
 import threading
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 from databricks.sql.thrift_api.TCLIService import TCLIService
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.transport.TTransport import TMemoryBuffer
 
+from local_workspace.endpoints import WarehouseEndpoint
 from local_workspace.sql_warehouse.certificate import Credentials, ensure_credentials
 from local_workspace.sql_warehouse.engine_session import EngineSession
 from local_workspace.sql_warehouse.rest_service import RestService
@@ -30,43 +29,6 @@ HTTP_PATH = "/sql/1.0/warehouses/local"
 _IDLE_SECONDS = 12 * 3600.0
 _MAX_REQUEST = 256 * 1024 * 1024
 _SOCKET_SECONDS = 3600.0
-
-
-@dataclass(frozen=True)
-class WarehouseEndpoint:
-    """How to reach a running warehouse.
-
-    Attributes:
-        host: Always ``localhost``.
-        port: On 127.0.0.1.
-        http_path: As clients and profiles write it.
-        token: The access token.
-        ca_file: PEM file that clients must trust.
-        ca_bundle: The same with the public authorities, for clients that take one bundle for all hosts.
-    """
-
-    host: str
-    port: int
-    http_path: str
-    token: str
-    ca_file: Path
-    ca_bundle: Path
-
-    def __repr__(self) -> str:
-        return f"WarehouseEndpoint(https://{self.host}:{self.port}{self.http_path}, token=hidden)"
-
-    def environment(self) -> dict[str, str]:
-        """The variables with which dbt and the project's commands find this warehouse."""
-        return {
-            "DBT_HOST": f"{self.host}:{self.port}",
-            "DBT_HTTP_PATH": self.http_path,
-            "DBT_ACCESS_TOKEN": self.token,
-            "ORDERS_WAREHOUSE_URI": f"https://{self.host}:{self.port}{self.http_path}",
-            "ORDERS_WAREHOUSE_CA": str(self.ca_file),
-            # databricks-sdk, inside dbt-databricks, reads the host's metadata with `requests` and would try for five
-            # minutes.
-            "REQUESTS_CA_BUNDLE": str(self.ca_bundle),
-        }
 
 
 class WarehouseServer:
