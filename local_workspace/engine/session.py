@@ -52,6 +52,8 @@ def connect(
     session.client.set_retry_policies(
         [FailFastPolicy(lambda: listens(host, port), lambda: _gone(address, log_file))]
     )
+    # Reattaching saves a long result when a connection breaks. On loopback none does, and it doubles the requests.
+    session.client.disable_reattachable_execute()
     settings = {
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",

@@ -6,11 +6,12 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 import sqlglot
 from pyspark.errors import PySparkException
+from pyspark.sql.connect.plan import SQL
 
 from local_workspace.catalog import TableName
 from local_workspace.engine import connect
@@ -21,9 +22,14 @@ from local_workspace.sql_warehouse.sql_text import quote_identifier
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+T = TypeVar("T")
+
 _NOT_PARSED = re.compile(
     r"invalid argument: found |expected something else|unknown function: (iff|nvl2)|not implemented"
 )
+
+# A session that knows more tables than a project has is full of the names of temporary ones.
+_MOST_NAMES = 1000
 
 
 class EngineSession:
@@ -44,6 +50,12 @@ class EngineSession:
         self._databases: set[str] = set()
         self._registered: dict[tuple[str, str], Path] = {}
         self._names: dict[str, str] = {}
+        self._has_views = False
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether another client may go on with it: it holds nothing but tables by name, and not too many of them."""
+        return not self._has_views and len(self._registered) < _MOST_NAMES
 
     @property
     def spark(self) -> SparkSession:
@@ -89,7 +101,7 @@ class EngineSession:
         return quoted
 
     def query(self, sql: str, *, tag: str | None = None) -> Result:
-        """Runs a query; rows come while they are read.
+        """Runs a query; rows come while they are read. A text that does not parse is translated, see :meth:`frame`.
 
         Args:
             sql: SQL with the engine's names.
@@ -98,24 +110,21 @@ class EngineSession:
         Raises:
             SqlError: The engine refused or failed.
         """
-        frame = self.frame(sql, tag=tag)
         with self._errors():
-            stream = self._stream(frame, tag)
-            first = next(stream)
+            first, stream = self._parsed(sql, lambda text: self._started(text, tag))
         return Result(first.schema, self._batches(first, stream))
 
-    def _stream(self, frame: DataFrame, tag: str | None) -> Iterator[pa.Table]:
+    def _started(self, sql: str, tag: str | None) -> tuple[pa.Table, Iterator[pa.Table]]:
+        # One request to the engine: SparkSession.sql() would send the text once to run it as a command, once for its columns
+        # and once for its rows.
         client = self.spark.client
+        stream = client.to_table_as_iterator(SQL(sql).to_proto(client), {})
         with self._tagged(tag):
-            items = client.to_table_as_iterator(frame._plan.to_proto(client), {})  # type: ignore[operator]
             # The first item starts the execution, under the tag of this thread.
-            first = next((item for item in items if isinstance(item, pa.Table)), None)
+            first = next((item for item in stream if isinstance(item, pa.Table)), None)
         if first is None:
             raise SqlError("INTERNAL_ERROR", "The engine gave no schema for the result.")
-        yield first
-        for item in items:
-            if isinstance(item, pa.Table):
-                yield item
+        return first, (item for item in stream if isinstance(item, pa.Table))
 
     def _batches(self, first: pa.Table, stream: Iterator[pa.Table]) -> Iterator[pa.RecordBatch]:
         yield from first.to_batches()
@@ -137,25 +146,34 @@ class EngineSession:
             SqlError: The engine refused or failed.
         """
         with self._errors():
+            return self._parsed(sql, lambda text: self._planned(text, tag))
+
+    def _planned(self, sql: str, tag: str | None) -> DataFrame:
+        with self._tagged(tag):
+            frame = self.spark.sql(sql)
+            frame.schema  # noqa: B018  (plans the query, so that what cannot be planned is seen here)
+            return frame
+
+    def _parsed(self, sql: str, run: Callable[[str], T]) -> T:
+        try:
+            return run(sql)
+        except PySparkException as error:
+            translated = _translated(sql) if _NOT_PARSED.search(str(error)) else None
+            if translated is None:
+                raise
             try:
-                with self._tagged(tag):
-                    frame = self.spark.sql(sql)
-                    frame.schema  # noqa: B018  (plans the query, so that what cannot be planned is seen here)
-                    return frame
-            except PySparkException as error:
-                translated = _translated(sql) if _NOT_PARSED.search(str(error)) else None
-                if translated is None:
-                    raise
-                try:
-                    frame = self.spark.sql(translated)
-                    frame.schema  # noqa: B018
-                except PySparkException:
-                    raise error from None
-                return frame
+                return run(translated)
+            except PySparkException:
+                raise error from None
 
     def view_of_rows(self, name: str, table: pa.Table) -> str:
         """Makes an Arrow table readable under a name of this session and returns the name, quoted."""
-        self.spark.createDataFrame(table).createOrReplaceTempView(name)
+        return self.view_of_query(name, self.spark.createDataFrame(table))
+
+    def view_of_query(self, name: str, frame: DataFrame) -> str:
+        """Makes a query readable under a name of this session and returns the name, quoted."""
+        self._has_views = True
+        frame.createOrReplaceTempView(name)
         return quote_identifier(name)
 
     def error(self, error: PySparkException) -> SqlError:

@@ -305,8 +305,7 @@ def _replace_on(
         f"SELECT {every}, false AS {flag} FROM {source} UNION ALL SELECT {only_keys}, true AS {flag} "
         f"FROM (SELECT DISTINCT {', '.join(quote_identifier(k) for _, k in keys)} FROM {source})"
     )
-    temporary = f"replace_on_{staged.folder.name}"
-    view.createOrReplaceTempView(temporary)
+    temporary = session.engine.view_of_query(f"replace_on_{staged.folder.name}", view)
     condition = " AND ".join(f"t.{quote_identifier(a)} <=> s.{quote_identifier(b)}" for a, b in keys)
     session.engine.frame(
         f"MERGE INTO {target} AS t USING {temporary} AS s ON s.{flag} AND {condition} WHEN MATCHED THEN DELETE "

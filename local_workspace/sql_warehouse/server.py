@@ -18,7 +18,6 @@ from thrift.transport.TTransport import TMemoryBuffer
 
 from local_workspace.endpoints import WarehouseEndpoint
 from local_workspace.sql_warehouse.certificate import Credentials, ensure_credentials
-from local_workspace.sql_warehouse.engine_session import EngineSession
 from local_workspace.sql_warehouse.rest_service import RestService
 from local_workspace.sql_warehouse.thrift_service import ThriftService
 from local_workspace.sql_warehouse.warehouse import Warehouse
@@ -75,9 +74,9 @@ class WarehouseServer:
     def _warm_up(self) -> None:
         # The first query pays for loading the engine's client; better now than when somebody waits.
         with contextlib.suppress(Exception):
-            engine = EngineSession(lambda: self._warehouse.engine_address)
+            engine = self._warehouse.engines.take()
             engine.query("SELECT 1").table()
-            engine.close()
+            self._warehouse.engines.give_back(engine)
 
     def stop(self) -> None:
         """Stops answering; running statements are canceled."""
@@ -86,6 +85,7 @@ class WarehouseServer:
         self._http.server_close()
         self._thrift.close()
         self._rest.close()
+        self._warehouse.engines.close()
 
     def _close_idle(self) -> None:
         while not self._stopped.wait(60):

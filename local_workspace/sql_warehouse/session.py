@@ -15,7 +15,6 @@ from local_workspace.catalog import Table, TableName
 from local_workspace.errors import LocalWorkspaceError
 from local_workspace.sql_warehouse import statements
 from local_workspace.sql_warehouse.arrow_types import type_text
-from local_workspace.sql_warehouse.engine_session import EngineSession
 from local_workspace.sql_warehouse.information_schema import INFORMATION_SCHEMA, build_relation
 from local_workspace.sql_warehouse.location import location_of
 from local_workspace.sql_warehouse.parameters import Parameter, bind
@@ -72,10 +71,13 @@ class Session:
         self.schema_name = schema
         self.temporary_views: dict[str, TemporaryView] = {}
         self.settings: dict[str, str] = dict(configuration)
-        self.engine = EngineSession(lambda: warehouse.engine_address, warehouse.layout.logs / "sail.log")
+        self.engine = warehouse.engines.take()
         self.id = secrets.token_hex(8)
         self.last_used = time.monotonic()
         self._local = threading.local()
+        self._lock = threading.Lock()
+        self._running = 0
+        self._closed = False
 
     def prepare(self, sql: str, parameters: Sequence[Parameter] = ()) -> StatementRun:
         """A statement that is ready to run, and to be canceled from another thread."""
@@ -96,7 +98,15 @@ class Session:
     def close(self) -> None:
         """Ends the session; its temporary views are gone."""
         self.temporary_views.clear()
-        self.engine.close()
+        with self._lock:
+            was_closed, self._closed = self._closed, True
+        if was_closed:
+            return
+        if self._running:
+            # Ends what runs; the next client must not wait behind it.
+            self.engine.close()
+        else:
+            self.warehouse.engines.give_back(self.engine)
 
     @property
     def tag(self) -> str | None:
@@ -107,11 +117,17 @@ class Session:
         """Runs one bare statement under a tag by which it can be canceled."""
         self.last_used = time.monotonic()
         self._local.tag = tag
+        self._count(1)
         try:
             return statements.run(self, sql)
         finally:
+            self._count(-1)
             self._local.tag = None
             self.last_used = time.monotonic()
+
+    def _count(self, more: int) -> None:
+        with self._lock:
+            self._running += more
 
     # Names
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from local_workspace.catalog import Catalog
 from local_workspace.layout import WorkspaceLayout
+from local_workspace.sql_warehouse.engine_pool import EnginePool
 from local_workspace.sql_warehouse.namespaces import check_setting
 from local_workspace.sql_warehouse.session import Session
 from local_workspace.sql_warehouse.sql_error import catalog_not_found
@@ -24,6 +25,7 @@ class Warehouse:
     Attributes:
         user: Whom ``current_user()`` names.
         statement_log: Every statement, as JSON lines.
+        engines: Sessions on the engine, for the sessions of clients.
     """
 
     def __init__(self, layout: WorkspaceLayout, catalog: Catalog, engine_address: str) -> None:
@@ -32,6 +34,7 @@ class Warehouse:
         self.engine_address = engine_address
         self.user = _user()
         self.statement_log = StatementLog(layout.logs / "statements.jsonl")
+        self.engines = EnginePool(lambda: self.engine_address, layout.logs / "sail.log")
 
     def open_session(
         self,

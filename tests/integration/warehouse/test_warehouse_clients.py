@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 import threading
@@ -105,6 +106,51 @@ def test_cancel_stops_a_statement(client: Any) -> None:
     assert outcome
     assert outcome != ["finished"]
     assert client.rows("SELECT 1 AS a") == [(1,)]
+
+
+def test_a_new_session_finds_nothing_of_the_one_before(warehouse: Any, client: Any) -> None:
+    """Guards the reuse of engine sessions: no temporary view, schema or outdated columns reach the next client."""
+    schema = client.rows("SELECT current_schema()")[0][0]
+    for a, b in (("INT", 1), ("STRING", "x")):
+        with warehouse.connect(schema=schema) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT current_schema()")
+            assert cursor.fetchall()[0][0] == schema
+            with pytest.raises(sql.Error, match="TABLE_OR_VIEW_NOT_FOUND"):
+                cursor.execute("SELECT * FROM seen")
+            cursor.execute(f"CREATE TABLE t (a {a})")
+            cursor.execute(f"INSERT INTO t VALUES ({b!r})")
+            cursor.execute("CREATE TEMPORARY VIEW seen AS SELECT a FROM t")
+            cursor.execute("SELECT * FROM seen")
+            assert [tuple(row) for row in cursor.fetchall()] == [(b,)]
+        client.run("DROP TABLE t")
+
+
+def test_a_session_that_ends_in_the_middle_of_a_statement_holds_nobody_up(
+    warehouse: Any, client: Any
+) -> None:
+    """Guards that closing a busy session ends its statement, and that what comes next gets an engine session of its own."""
+    connection = warehouse.connect()
+    cursor = connection.cursor()
+
+    def run() -> None:
+        with contextlib.suppress(Exception):
+            cursor.execute(
+                "SELECT count(*) AS n FROM range(20000000000) WHERE sha2(cast(id AS string), 256) LIKE 'aaaa%'"
+            )
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while cursor.active_command_id is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert cursor.active_command_id is not None
+    warehouse.connect().close()
+    connection.session.close()
+    with warehouse.connect() as other, other.cursor() as cursor_of_other:
+        cursor_of_other.execute("SELECT 1 AS a")
+        assert [tuple(row) for row in cursor_of_other.fetchall()] == [(1,)]
+    thread.join(60)
+    assert not thread.is_alive()
 
 
 def test_concurrent_writers_lose_nothing(warehouse: Any, client: Any) -> None:
