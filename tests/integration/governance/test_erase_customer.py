@@ -115,7 +115,7 @@ def small(fresh_workspace: Any) -> Small:
     (built.landing / "odd.json").write_bytes(b"".join(theirs + kept))
     (built.landing / "packed.json.gz").write_bytes(gzip.compress(record(ERASED, "7") + record(OTHER, "8")))
     orders.run("ingest")
-    orders.run("build", *WITHOUT_TESTS, "--quiet")
+    orders.run("build", "--full-refresh", *WITHOUT_TESTS, "--quiet")
     for digest, customer in (("a", ERASED), ("b", OTHER)):
         payload = json.dumps({"customer_id": customer})
         postgres(
