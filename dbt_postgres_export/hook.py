@@ -1,26 +1,37 @@
-"""What the post-hook runs: the rows of a built relation, from the adapter's own connection, into the sink."""
+"""What the hooks run: the rows of a built relation, from the adapter's own connection, into the sink.
+
+Post-hooks run on dbt's threads, the record of them is written once, at the end of the invocation: what became of each
+export waits in this module until then.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 from dbt.adapters.events.logging import AdapterLogger
 from dbt_common.exceptions import DbtRuntimeError
+from dbt_common.invocation import get_invocation_id
 
+from dlt_ingest.metrics.delivery_record import DeliveryRecord, merge_statement
 from dlt_ingest.metrics.postgres import (
     ExportDeclarationError,
     ExportError,
     ExportSpec,
     PostgresSettings,
     export_model,
+    statement_for,
 )
 from dlt_ingest.metrics.postgres.settings import parse_policy
 
 _log = AdapterLogger("Postgres export")
+
+# By invocation and model; one process may run several invocations.
+_records: defaultdict[str, dict[str, DeliveryRecord]] = defaultdict(dict)
 
 
 def export_relation(
@@ -56,14 +67,16 @@ def export_relation(
         spec = ExportSpec.from_meta(model, export)
         settings = PostgresSettings.from_environment()
         settings = replace(settings, policy="warn" if tolerant else "fail")
+        statement = statement_for(relation.render(), spec, settings, on_retry=_log.warning)
         result = export_model(
-            _batches(adapter, relation, settings.batch_rows),
+            _batches(adapter, statement, settings.batch_rows),
             spec,
             settings,
             run_id=run_id,
             on_retry=_log.warning,
         )
     except ExportError as error:
+        _records[get_invocation_id()][model] = DeliveryRecord.undelivered(model, run_id, error)
         if tolerant and not isinstance(error, ExportDeclarationError):
             return {
                 "status": "undelivered",
@@ -71,6 +84,7 @@ def export_relation(
             }
         # Not chained: dbt writes chained traces to its debug log.
         raise DbtRuntimeError(f"Model {model} was built but not exported. {error}") from None
+    _records[get_invocation_id()][model] = DeliveryRecord.delivered(model, run_id, result)
     if result.rejected:
         _log.warning(
             f"{result.rejected} rows of {model} were rejected by Postgres and are in metrics._dead_letter"
@@ -79,8 +93,55 @@ def export_relation(
     return {"status": "exported", "message": f"Exported {result}"}
 
 
-def _batches(adapter: Any, relation: Any, rows: int) -> Iterator[pa.RecordBatch]:
-    """Read a relation in Arrow batches on the thread's own connection.
+def export_at_run_end(
+    adapter: Any,
+    table: Any,
+    *,
+    at_run_end: Sequence[dict[str, Any]],
+    built: Sequence[dict[str, str]],
+    run_id: str,
+    policy: str | None = None,
+) -> dict[str, str]:
+    """Export what waits for the end of the invocation, then record all its exports; called by macro `export_at_run_end`.
+
+    Args:
+        adapter: The adapter that ran the invocation.
+        table: Relation of `ops.export_deliveries`.
+        at_run_end: Relation, model and `meta.export` of each model to export now.
+        built: Name and status of each model that its post-hook exports and that this invocation came to.
+        run_id: Id that joins job, update, dbt invocation and export.
+        policy: As for `export_relation`.
+
+    Returns:
+        As `export_relation`, the messages joined; and `failed` if an export of now was not delivered under the policy
+        `fail`. Not raised: an error while a hook is rendered ends dbt before it has written its run results.
+    """
+    records = _records[get_invocation_id()]
+    for node in built:
+        # One that was built and has no record was not to be exported.
+        if node["model"] not in records and node["status"] != "success":
+            records[node["model"]] = DeliveryRecord.not_built(node["model"], run_id, node["status"])
+    messages, failures, undelivered = [], [], False
+    for item in at_run_end:
+        try:
+            outcome = export_relation(adapter, **item, run_id=run_id, policy=policy)
+        except DbtRuntimeError as error:
+            failures.append(str(error.msg))
+        else:
+            messages.append(outcome["message"])
+            undelivered = undelivered or outcome["status"] == "undelivered"
+    if records:
+        adapter.execute(
+            merge_statement(table.render(), list(records.values())), auto_begin=False, fetch=False
+        )
+    del _records[get_invocation_id()]
+    if failures:
+        return {"status": "failed", "message": "\n".join(failures)}
+    return {"status": "undelivered" if undelivered else "exported", "message": "\n".join(messages)}
+
+
+def _batches(adapter: Any, statement: str, rows: int) -> Iterator[pa.RecordBatch]:
+    """Read the rows of a query in Arrow batches on the thread's own connection.
 
     Not `run_query`: agate holds all rows as Python objects and makes numbers of them by guessing.
     """
@@ -93,7 +154,7 @@ def _batches(adapter: Any, relation: Any, rows: int) -> Iterator[pa.RecordBatch]
             consequence="Nothing was exported",
             next_step="Run `orders export`, which reads through the SQL warehouse",
         )
-    _, cursor = adapter.connections.add_query(f"select * from {relation.render()}", auto_begin=False)
+    _, cursor = adapter.connections.add_query(statement, auto_begin=False)
     try:
         yield from _arrow_batches(cursor, rows)
     finally:

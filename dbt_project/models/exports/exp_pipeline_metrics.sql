@@ -2,8 +2,8 @@
 -- whole, the rule is '' for metrics of a dataset as a whole.
 -- Each row belongs to one update that has ended, so a later run changes none of them, with one exception: cost, which
 -- the billing tables bring a day later.
--- Deliberately absent: dbt invocations, whose results are recorded after this model is built, and ages, which would
--- change with every run (Postgres has now() for them).
+-- Deliberately absent: dbt invocations, whose results are recorded after this model is built (exp_dbt_metrics), and
+-- ages, which would change with every run (Postgres has now() for them).
 
 {% set value_type = 'decimal(24, 6)' %}
 
@@ -83,6 +83,9 @@ dataset_metrics as (
         dataset,
         '' as rule_name,
         {{ metrics_as_rows([
+            ['succeeded', "case when flow_status = 'COMPLETED' then 1 else 0 end", 'flag'],
+            ['files_read', 'files_read', 'files'],
+            ['bytes_read', 'bytes_read', 'bytes'],
             ['rows_in', 'rows_in', 'rows'],
             ['rows_written', 'rows_written', 'rows'],
             ['rows_deleted', 'rows_deleted', 'rows'],
@@ -138,10 +141,17 @@ exp_pipeline_metrics as (
         runs.pipeline_name,
         all_metrics.unit,
         all_metrics.metric_value,
+        -- Text has no place among the values; like the run it is told of each row that it holds for.
+        dataset_runs.refresh_kind,
         runs.started_at
     from all_metrics
     inner join runs
         on all_metrics.update_id = runs.update_id
+    left join dataset_runs
+        on
+            all_metrics.update_id = dataset_runs.update_id
+            and all_metrics.dataset = dataset_runs.dataset
+            and all_metrics.rule_name = ''
     -- A metric without a value (a rate over no rows, a cost where none is billed) is no metric.
     where all_metrics.metric_value is not null
 

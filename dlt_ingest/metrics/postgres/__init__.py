@@ -1,7 +1,8 @@
 """The export of metrics to Postgres: any model with a key, in one transaction, each key once.
 
-`export_model` and `retry_dead_letters` are all that a caller needs, with `ExportSpec` for the model and
-`PostgresSettings` for the server. Nothing here knows dbt; the post-hook is `dbt_postgres_export`.
+`export_model`, with the query of `statement_for`, and `retry_dead_letters` are all that a caller needs, with
+`ExportSpec` for the model and `PostgresSettings` for the server. Nothing here knows dbt; its hooks are in
+`dbt_postgres_export`.
 """
 
 from dlt_ingest.metrics.postgres.dead_letters import ReplayResult
@@ -15,7 +16,7 @@ from dlt_ingest.metrics.postgres.errors import (
     ServerUnavailableError,
 )
 from dlt_ingest.metrics.postgres.settings import PostgresSettings
-from dlt_ingest.metrics.postgres.sink import export_model, retry_dead_letters
+from dlt_ingest.metrics.postgres.sink import export_model, retry_dead_letters, statement_for
 from dlt_ingest.metrics.postgres.spec import ExportSpec
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "ServerUnavailableError",
     "export_model",
     "retry_dead_letters",
+    "statement_for",
 ]

@@ -1,8 +1,9 @@
 """Rows that Postgres rejected: kept with the reason, closed when obsolete, delivered again on request.
 
-An export always sends the whole model. So an open letter that the next export does not reject again is out of
+An export sends the whole model. So an open letter that the next export does not reject again is out of
 date: its row was delivered meanwhile, or is no longer in the model. It is then closed as `superseded`, which
-is why a replay can never put an old value over a newer one.
+is why a replay can never put an old value over a newer one. A model that is sent in parts (`since`) never changes
+a row, so its letters stay open until a replay, and a replay is harmless there too.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ class DeadLetters:
         else:
             self.letters[digest] = _Letter(payload, reason_of(sqlstate), sqlstate, message)
 
-    def write(self, cursor: Cursor, run_id: str | None) -> None:
-        """Record them, and close the open letters of this table that are not among them."""
+    def write(self, cursor: Cursor, run_id: str | None, *, whole: bool) -> None:
+        """Record them; after a delivery of the whole model, close this table's open letters that are not among them."""
         if self.letters:
             execute_values(
                 cursor,
@@ -72,11 +73,12 @@ class DeadLetters:
                 " last_failed_at = now(), resolved_at = null",
                 [(self.target, digest, *astuple(item), run_id) for digest, item in self.letters.items()],
             )
-        cursor.execute(
-            "update metrics._dead_letter set status = 'superseded', resolved_at = now()"
-            " where target = %s and status = 'open' and payload_hash <> all(%s)",
-            (self.target, list(self.letters)),
-        )
+        if whole:
+            cursor.execute(
+                "update metrics._dead_letter set status = 'superseded', resolved_at = now()"
+                " where target = %s and status = 'open' and payload_hash <> all(%s)",
+                (self.target, list(self.letters)),
+            )
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,15 @@ def open_targets(cursor: Cursor) -> list[str]:
     """Give the tables that have open letters."""
     cursor.execute("select distinct target from metrics._dead_letter where status = 'open' order by 1")
     return [target for (target,) in cursor.fetchall()]
+
+
+def open_count(cursor: Cursor, target: str) -> int:
+    """Count the open letters of one table."""
+    cursor.execute(
+        "select count(*) from metrics._dead_letter where target = %s and status = 'open'", (target,)
+    )
+    found = cursor.fetchone()
+    return int(found[0]) if found else 0
 
 
 def replay(cursor: Cursor, target: str, table: TargetTable) -> ReplayResult:

@@ -33,6 +33,7 @@ class ExportResult:
         updated: Keys whose values differed.
         deleted: Keys that had left the model (only under `mirror`).
         rejected: Rows that went to the dead letters.
+        open_letters: Dead letters of this table that are open after the export.
         columns_added: Columns that the table did not have before.
         attempts: Deliveries tried, the successful one included.
         duration_s: Seconds, the reading of the model included.
@@ -44,6 +45,7 @@ class ExportResult:
     updated: int = 0
     deleted: int = 0
     rejected: int = 0
+    open_letters: int = 0
     columns_added: tuple[str, ...] = ()
     attempts: int = 1
     duration_s: float = 0.0

@@ -9,9 +9,10 @@ dead letters and the metrics are one transaction, so after a kill at any point e
 nothing. A transaction whose
 answer was lost is simply repeated: the same rows change nothing.
 
-Deliberately absent: a watermark. An exp_* model is small (a year of hourly runs stays below a million rows)
-and is sent whole, so rows that were restated, or missed while Postgres was down, arrive without any
-bookkeeping.
+An exp_* model is small (a year of hourly runs stays below a million rows) and is sent whole, so rows that were
+restated, or missed while Postgres was down, arrive without any bookkeeping. One that outgrows this, and only ever
+gains rows, declares `since`: the newest row that Postgres itself has is then the mark to go on from, and no record
+elsewhere can disagree with it, not even after Postgres was restored from a backup.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import TypeVar
 
 import psycopg2
 import pyarrow as pa
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812  # a class, in lower case
 
 from dlt_ingest.metrics.postgres import dead_letters
@@ -40,6 +43,10 @@ from dlt_ingest.metrics.postgres.spool import Spool
 from dlt_ingest.metrics.postgres.target_table import column_types, ensure_table, existing_table
 
 OnRetry = Callable[[str], None]
+
+# Rows are read again from this long before the newest one in Postgres: invocations that run side by side are not
+# recorded in the order of their timestamps.
+SINCE_MARGIN = timedelta(days=1)
 Result = TypeVar("Result")
 
 
@@ -82,6 +89,41 @@ def export_model(
 
         result = _with_retries(deliver, settings, retry, on_retry)
     return replace(result, duration_s=time.monotonic() - began)
+
+
+def statement_for(
+    relation: str, spec: ExportSpec, settings: PostgresSettings, *, on_retry: OnRetry | None = None
+) -> str:
+    """Word the query for the rows that an export has to send: all, or under `since` those that Postgres may lack.
+
+    Args:
+        relation: The model's relation as the warehouse names it.
+        spec: Table, key and options.
+        settings: The metrics database, which is asked how far it is.
+        on_retry: Told one sentence before each pause.
+
+    Raises:
+        ExportError: As `export_model`.
+    """
+    statement = f"select * from {relation}"
+    if spec.since is None:
+        return statement
+    column = spec.since
+
+    def newest(link: Connection, _: int) -> datetime | None:
+        with link, link.cursor() as cursor:
+            table = existing_table(cursor, spec.target)
+            if table is None or column not in table.columns:
+                return None
+            cursor.execute(sql.SQL("select max({}) from {}").format(sql.Identifier(column), table.name))
+            found = cursor.fetchone()
+            return found[0] if found else None
+
+    mark = _with_retries(newest, settings, RetryPolicy(attempts=settings.attempts), on_retry)
+    if mark is None:
+        return statement
+    begin_at = (mark - SINCE_MARGIN).astimezone(timezone.utc)
+    return f"{statement} where {column} >= timestamp'{begin_at:%Y-%m-%d %H:%M:%S}+00:00'"
 
 
 def retry_dead_letters(
@@ -169,7 +211,8 @@ def _deliver(
         for batch, encoded in batches:
             delivery.add(batch, encoded)
         result = delivery.finish()
-        delivery.rejected.write(cursor, run_id)
+        delivery.rejected.write(cursor, run_id, whole=spec.since is None)
+        result = replace(result, open_letters=dead_letters.open_count(cursor, spec.target))
         write_state(cursor, result, run_id, delivery.batches)
     return result
 

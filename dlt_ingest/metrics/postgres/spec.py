@@ -22,12 +22,18 @@ class ExportSpec:
         deletes: `keep` leaves rows in Postgres whose key is no longer in the model; `mirror` deletes them.
         allow_empty: Under `mirror`, whether a model without a row may empty the table. Off, because an empty
             mart is far more often an accident.
+        when: `built` exports right after the model is built; `run_end` after dbt has recorded the invocation's
+            own results, for models that tell of them.
+        since: For a model to which rows are only ever added: its timestamp of the adding. An export then sends
+            what was added since the newest row that Postgres has, less a margin; without, the whole model.
     """
 
     target: str
     key: tuple[str, ...]
     deletes: Literal["keep", "mirror"] = "keep"
     allow_empty: bool = False
+    when: Literal["built", "run_end"] = "built"
+    since: str | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.match(self.target):
@@ -42,6 +48,14 @@ class ExportSpec:
             raise self._refused("deletes", self.deletes, "keep, mirror")
         if not isinstance(self.allow_empty, bool):
             raise self._refused("allow_empty", self.allow_empty, "true, false")
+        if self.when not in ("built", "run_end"):
+            raise self._refused("when", self.when, "built, run_end")
+        if self.since is not None and not (isinstance(self.since, str) and _NAME.match(self.since)):
+            raise self._refused("since", self.since, "the name of a column")
+        if self.since is not None and self.deletes == "mirror":
+            raise self._refused(
+                "since", self.since, "deletes: keep; what was not read cannot be told from deleted"
+            )
 
     @classmethod
     def from_meta(cls, model: str, meta: object) -> ExportSpec:

@@ -15,6 +15,7 @@ import pytest
 from dbt.cli.main import dbtRunner
 from export_fixtures import Database
 
+from dlt_ingest.sql_client import SqlClient, WarehouseConnection
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.workspace import Workspace, WorkspaceOptions
 
@@ -26,6 +27,8 @@ FILES = {
         vars: {run_id: ""}
         flags: {send_anonymous_usage_stats: false, use_materialization_v2: true}
         models: {orders: {exports: {+materialized: table, +post-hook: "{{ export_to_postgres(this) }}"}}}
+        on-run-start: ["{{ create_run_results_table() }}", "{{ create_export_deliveries_table() }}"]
+        on-run-end: ["{{ record_run_results(results) }}", "{{ export_at_run_end(results) }}"]
     """,
     "models/mart.sql": """
         select
@@ -36,6 +39,10 @@ FILES = {
         from range({{ env_var('DAYS') }})
     """,
     "models/exports/exp_business_metrics.sql": "select * from {{ ref('mart') }}",
+    "models/exports/exp_nodes.sql": """
+        {{ config(materialized='view') }}
+        select invocation_id, node_name, status, run_id, recorded_at from {{ source('ops', 'dbt_run_results') }}
+    """,
     "models/after.sql": "select count(*) as days from {{ ref('exp_business_metrics') }}",
     "models/models.yml": """
         models:
@@ -43,6 +50,9 @@ FILES = {
             columns: [{name: metric_value, data_tests: [not_null]}]
           - name: exp_business_metrics
             config: {meta: {export: {key: [metric_date, metric_name], deletes: mirror}}}
+          - name: exp_nodes
+            config: {meta: {export: {key: [invocation_id, node_name], when: run_end, since: recorded_at}}}
+        sources: [{name: ops, schema: ops, tables: [{name: dbt_run_results}, {name: export_deliveries}]}]
     """,
 }
 
@@ -76,7 +86,14 @@ class Dbt:
         ])  # fmt: skip
         assert done.exception is None, done.exception
         results = getattr(done.result, "results", None) or []
-        return {item.node.name.split(".")[0]: str(item.status) for item in results if hasattr(item, "node")}
+        # The hooks of the invocation have results too; the view of its own nodes is in all of them.
+        return {
+            item.node.name.split(".")[0]: str(item.status)
+            for item in results
+            if hasattr(item, "node")
+            and item.node.resource_type != "operation"
+            and item.node.name != "exp_nodes"
+        }
 
     def heard(self, words: str) -> list[str]:
         """What dbt said that has these words in it."""
@@ -86,7 +103,7 @@ class Dbt:
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     layout = WorkspaceLayout(tmp_path_factory.mktemp("home"))
-    options = WorkspaceOptions(catalogs=("ecommerce_local",), schemas=("gold",), start_postgres=False)
+    options = WorkspaceOptions(catalogs=("ecommerce_local",), schemas=("gold", "ops"), start_postgres=False)
     with Workspace.attach(layout, options) as workspace:
         yield workspace.environment()
 
@@ -99,7 +116,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text), encoding="utf-8")
-    for macros in ("export", "run"):
+    for macros in ("export", "operations", "run"):
         shutil.copytree(PROJECT / "macros" / macros, root / "macros" / macros)
     return root
 
@@ -131,6 +148,28 @@ def state(database: Database) -> list[tuple[Any, ...]]:
         return []
     return database.sql(
         "select run_id, rows_read, rows_inserted, rows_updated, exported_at from metrics._export_state"
+        " where target = 'exp_business_metrics'"
+    )
+
+
+@pytest.fixture(scope="module")
+def sql(warehouse: dict[str, str]) -> Iterator[SqlClient]:
+    with SqlClient(WarehouseConnection.from_environment(warehouse, catalog="ecommerce_local")) as client:
+        yield client
+
+
+def deliveries(sql: SqlClient, *runs: str) -> list[tuple[Any, ...]]:
+    """What the lakehouse says of the exports of some runs: run, model, outcome, rows, dead letters, error."""
+    rows = sql.query(
+        "select run_id, model_name, outcome, rows_read, open_dead_letters, error_class from ops.export_deliveries"
+        f" where run_id in ({', '.join(repr(run) for run in runs)}) order by 1, 2"
+    )
+    return [tuple(row.values()) for row in rows]
+
+
+def exported_nodes(database: Database, run_id: str) -> dict[str, str]:
+    return dict(
+        database.sql("select node_name, status from metrics.exp_nodes where run_id = %s", run_id)  # type: ignore[arg-type]
     )
 
 
@@ -189,10 +228,42 @@ def test_a_mart_whose_tests_fail_is_not_exported(dbt: Dbt) -> None:
     assert state(dbt.database) == []
 
 
+def test_a_build_leaves_its_own_results_in_postgres(dbt: Dbt, sql: SqlClient) -> None:
+    """Guards what is exported at the end: a build that failed is told of at once, and no result is sent twice or lost."""
+    dbt("build", run_id="good")
+    assert exported_nodes(dbt.database, "good") == {
+        "mart": "success", "not_null_mart_metric_value": "pass", "exp_business_metrics": "success",
+        "exp_nodes": "success", "after": "success",
+    }  # fmt: skip
+    dbt("build", run_id="bad", value="cast(null as int)")
+    assert exported_nodes(dbt.database, "bad")["not_null_mart_metric_value"] == "fail"
+    assert exported_nodes(dbt.database, "bad")["exp_business_metrics"] == "skipped"
+    assert [row[1:3] for row in deliveries(sql, "good", "bad")] == [
+        ("exp_business_metrics", "not_built"),
+        ("exp_nodes", "delivered"),
+        ("exp_business_metrics", "delivered"),
+        ("exp_nodes", "delivered"),
+    ]
+    # What is older than the margin has been delivered, and is not read again.
+    dbt.database.sql("update metrics.exp_nodes set recorded_at = recorded_at + interval '2 days'")
+    sent = dbt.database.sql("select count(*) from metrics.exp_nodes")[0][0]
+    dbt("run -s after", run_id="later")
+    assert dbt.heard("metrics.exp_nodes: 0 rows read")
+    dbt.database.sql("update metrics.exp_nodes set recorded_at = recorded_at - interval '2 days'")
+    dbt("run -s after", run_id="last")
+    assert (
+        exported_nodes(dbt.database, "later") == exported_nodes(dbt.database, "last") == {"after": "success"}
+    )
+    assert dbt.database.sql("select count(*) from metrics.exp_nodes")[0][0] == sent + 2
+
+
 def test_a_stopped_server_stops_the_build_or_warns_as_configured(
-    dbt: Dbt, monkeypatch: pytest.MonkeyPatch
+    dbt: Dbt, sql: SqlClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Guards both policies: `fail` skips what depends on the export, `warn` goes on and the next run delivers."""
+    """Guards both policies: `fail` skips what depends on the export, `warn` goes on and the next run delivers.
+
+    The lakehouse knows either way, for the alerts.
+    """
     dbt("run -s mart exp_business_metrics", run_id="one")
     server = dbt.database.server
     server.stop()
@@ -202,18 +273,28 @@ def test_a_stopped_server_stops_the_build_or_warns_as_configured(
         assert dbt.heard("was built but not exported")
         assert dbt.heard("Start Postgres")
         assert not dbt.heard("Traceback")
+        assert deliveries(sql, "two") == [
+            ("two", "exp_business_metrics", "undelivered", None, None, "ServerUnavailableError"),
+            ("two", "exp_nodes", "undelivered", None, None, "ServerUnavailableError"),
+        ]
 
         monkeypatch.setenv("ORDERS_EXPORT_POLICY", "warn")
         tolerated = dbt("run", run_id="three", value=3)
         assert (tolerated["exp_business_metrics"], tolerated["after"]) == ("success", "success")
-        (warning,) = dbt.heard("was built but not exported (export policy is warn)")
-        assert warning.startswith("warn")
+        warnings = dbt.heard("was built but not exported (export policy is warn)")
+        assert [warning.split()[0] for warning in warnings] == ["warn", "warn"]
+        assert [row[1:3] for row in deliveries(sql, "three")] == [
+            ("exp_business_metrics", "undelivered"),
+            ("exp_nodes", "undelivered"),
+        ]
         assert dbt("run -s exp_business_metrics", export_policy="fail") == {"exp_business_metrics": "error"}
     finally:
         server.start()
     assert (state(dbt.database)[0][0], values(dbt.database)) == ("one", ["1.00", "2.00", "3.00"])
     dbt("run -s exp_business_metrics", run_id="four")
     assert (state(dbt.database)[0][0], values(dbt.database)) == ("four", ["3.00", "6.00", "9.00"])
+    assert deliveries(sql, "four")[0] == ("four", "exp_business_metrics", "delivered", 3, 0, None)
+    assert exported_nodes(dbt.database, "two")["exp_business_metrics"] == "error"
 
 
 def test_no_secret_is_in_any_file_or_message(dbt: Dbt, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,9 +38,10 @@ def test_every_file_is_applied_once(database: Database) -> None:
 def test_only_what_is_missing_is_applied(database: Database) -> None:
     """Guards the upgrade of a database that has metrics: they stay, and the new files come on top."""
     database.export([row()])
-    database.sql("drop view metrics.export_health, metrics.business_daily")
-    database.sql("delete from metrics._migrations where version = 3")
-    assert apply(database) == [3]
+    database.sql("drop table metrics.exp_dbt_metrics, metrics.exp_freshness_metrics cascade")
+    database.sql("delete from metrics._migrations where version = 4")
+    assert apply(database) == [4]
+    assert database.sql("select count(*) from metrics.dbt_runs") == [(0,)]
     assert database.sql("select net_revenue from metrics.business_daily")[0][0] == 1
     assert len(database.table()) == 1
 
@@ -95,7 +96,7 @@ def test_the_tables_are_those_of_the_models_contracts(database: Database) -> Non
     declared = yaml.safe_load((PROJECT / "dbt_project/models/exports/_exports__models.yml").read_text())[
         "models"
     ]
-    assert len(declared) == 2
+    assert len(declared) == 4
     spelled = {"string": "text", "timestamp": "timestamp with time zone", "date": "date"}
     with closing(connect(database.settings)) as link, link.cursor() as cursor:
         for model in declared:
@@ -128,3 +129,17 @@ def test_the_newest_updates_are_found_by_index(database: Database) -> None:
         " where metric_name = 'rows_in' and started_at > '2024-03-23' order by started_at desc"
     )
     assert "exp_pipeline_metrics_by_time" in str(plan)
+    database.sql(
+        "insert into metrics.exp_dbt_metrics (invocation_id, node_id, node_name, recorded_at)"
+        " select 'i' || hour, node, node, timestamptz '2024-01-01' + hour * interval '1 hour'"
+        " from generate_series(1, 2000) hour, unnest(array['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) node"
+    )
+    database.sql("analyze metrics.exp_dbt_metrics")
+    for asked, index in (
+        ("max(recorded_at) from metrics.exp_dbt_metrics", "by_time"),
+        (
+            "recorded_at from metrics.exp_dbt_metrics where node_name = 'a' order by 1 desc limit 20",
+            "by_node",
+        ),
+    ):
+        assert f"exp_dbt_metrics_{index}" in str(database.sql(f"explain select {asked}"))

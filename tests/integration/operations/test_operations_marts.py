@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
+
+from dlt_ingest.metrics.delivery_record import DeliveryRecord, merge_statement
 
 BUILT_FROM_EVENTS = (
     "fct_pipeline_runs",
@@ -158,3 +161,40 @@ def test_described_columns_are_the_columns(second_build: Any) -> None:
         for name in described
     }
     assert built == described
+
+
+def test_exports_tell_how_long_their_rows_waited(second_build: Any) -> None:
+    """Guards the record of exports: one row a model and run, waiting from the first failure to the next delivery."""
+    began = datetime.now(timezone.utc) - timedelta(minutes=90)
+
+    def record(run: str, minute: int, outcome: Any, letters: int | None = None) -> None:
+        at = began + timedelta(minutes=minute)
+        delivery = DeliveryRecord("exp_days", run, outcome, at, rows_read=3, open_dead_letters=letters)
+        for _ in range(2):
+            # A client that got no answer sends the statement again.
+            second_build.sql.execute(merge_statement("ops.export_deliveries", [delivery]))
+
+    def waited() -> list[tuple[Any, ...]]:
+        return second_build.rows(
+            "fct_export_deliveries", "run_id", "outcome", "lag_minutes", "open_dead_letters",
+            where="model_name = 'exp_days'",
+        )  # fmt: skip
+
+    record("a", 0, "delivered", 0)
+    record("b", 10, "undelivered")
+    record("c", 20, "not_built")
+    assert waited() == [
+        ("a", "delivered", 0, 0),
+        ("b", "undelivered", 80, None),
+        ("c", "not_built", 70, None),
+    ]
+    # Run c is tried again and delivers: its own rows waited since it first was, those of b a little longer.
+    record("c", 50, "delivered", 2)
+    assert waited() == [
+        ("a", "delivered", 0, 0),
+        ("b", "undelivered", 40, None),
+        ("c", "delivered", 30, 2),
+    ]
+    # A replay under the same run: nothing waited for it.
+    record("c", 60, "delivered", 0)
+    assert waited()[2] == ("c", "delivered", 0, 0)

@@ -90,12 +90,13 @@ MARTS: dict[str, dict[str, str]] = {
         "sla_minutes": "bigint",
         "minutes_overdue": "bigint",
     },
-    "fct_dbt_nodes": {
-        "node_name": "string",
-        "resource_type": "string",
-        "node_status": "string",
-        "started_at": "timestamp",
-        "ended_at": "timestamp",
+    "fct_export_deliveries": {
+        "model_name": "string",
+        "open_dead_letters": "bigint",
+        "error_message": "string",
+        "lag_minutes": "bigint",
+        "attempted_at": "timestamp",
+        "arrived_at": "timestamp",
     },
 }
 Row = Mapping[str, Any]
@@ -172,13 +173,17 @@ def dataset(name: str, status: str, age: int | None, sla: int | None) -> Row:
     }
 
 
-def node(minutes: float, status: str, name: str = "exp_days", kind: str = "model") -> Row:
+def delivery(
+    minutes: float, lag: int = 0, *, letters: int | None = 0, model: str = "exp_days", arrived: bool = True
+) -> Row:
+    """An export so many minutes ago."""
     return {
-        "node_name": name,
-        "resource_type": kind,
-        "node_status": status,
-        "started_at": ago(minutes),
-        "ended_at": ago(minutes),
+        "model_name": model,
+        "open_dead_letters": letters,
+        "error_message": None if arrived else "refused",
+        "lag_minutes": lag,
+        "attempted_at": ago(minutes),
+        "arrived_at": ago(minutes - lag) if arrived else None,
     }
 
 
@@ -190,7 +195,7 @@ def usual(*durations: float) -> list[Row]:
 LAG = SETTINGS.EXPORT_LAG_MINUTES
 RATE = SETTINGS.QUALITY_RATE_MINIMUM
 FACTOR = float(SETTINGS.SLOW_UPDATE_FACTOR)
-RUNS, RULES, EVENTS, DAYS, FRESH, NODES = MARTS
+RUNS, RULES, EVENTS, DAYS, FRESH, DELIVERIES = MARTS
 
 # Alert, mart, its rows, whether it fires.
 CASES: dict[str, tuple[str, str, Sequence[Row], bool]] = {
@@ -273,29 +278,45 @@ CASES: dict[str, tuple[str, str, Sequence[Row], bool]] = {
         [dataset("bronze.orders", "fresh", 1440, 1440), dataset("gold.x", "no_sla", 99999, None)],
         False,
     ),
-    "export fails for too long": (
+    "rows wait for too long": (
         "export_lag",
-        NODES,
-        [node(1, "failed"), node(LAG + 2, "failed"), node(LAG + 60, "succeeded")],
+        DELIVERIES,
+        [
+            delivery(1, 1, arrived=False, letters=None),
+            delivery(LAG + 1, LAG + 1, arrived=False, letters=None),
+            delivery(LAG + 60),
+        ],
         True,
     ),
-    "export skipped for too long": ("export_lag", NODES, [node(LAG + 2, "skipped")], True),
-    "export fails, not yet too long": (
+    "rows wait, not yet too long": (
         "export_lag",
-        NODES,
-        # Half the limit: the nodes age while the other cases run.
-        [node(LAG // 2, "failed"), node(LAG + 60, "succeeded")],
+        DELIVERIES,
+        [delivery(LAG, LAG, arrived=False, letters=None), delivery(LAG + 60)],
         False,
     ),
-    "delivered again": ("export_lag", NODES, [node(1, "succeeded"), node(LAG + 60, "failed")], False),
-    "another model fails": (
+    "rows that waited have arrived": (
         "export_lag",
-        NODES,
-        [node(LAG + 60, "failed", "fct_days"), node(LAG + 60, "failed", "exp_t", "test")],
+        DELIVERIES,
+        [delivery(1), delivery(LAG + 60, LAG + 59, letters=None)],
         False,
     ),
+    "no export yet": ("export_lag", DELIVERIES, [], False),
+    "a row was refused": (
+        "dead_letters",
+        DELIVERIES,
+        [delivery(1), delivery(1, letters=3, model="exp_hours"), delivery(9, model="exp_hours")],
+        True,
+    ),
+    "refused, and Postgres is away since": (
+        "dead_letters",
+        DELIVERIES,
+        [delivery(1, 1, arrived=False, letters=None), delivery(9, letters=1)],
+        True,
+    ),
+    "replayed": ("dead_letters", DELIVERIES, [delivery(1), delivery(9, letters=3)], False),
+    "nothing was ever refused": ("dead_letters", DELIVERIES, [], False),
 }
-# The check of `orders check` that asks the same; the export's check asks Postgres, which SQL alerts cannot.
+# The check of `orders check` that asks the same; those of the export ask Postgres itself, which SQL alerts cannot.
 SAME_QUESTION: dict[str, Callable[..., Sequence[Check]]] = {
     "quality_rate": warehouse_checks.quality_rate,
     "failing_rule": warehouse_checks.rules,

@@ -15,10 +15,25 @@ updates as (
 
 ),
 
+files as (
+
+    select
+        update_id,
+        dataset,
+        count(*) as files_read,
+        sum(file_bytes) as bytes_read
+    from {{ ref('int_operations__file_loads_listed') }}
+    group by update_id, dataset
+
+),
+
 joined as (
 
     select
         dataset_updates.*,
+        -- Only ingestion reads files: of the others it would be no figure.
+        case when dataset_updates.is_ingestion then coalesce(files.files_read, 0) end as files_read,
+        files.bytes_read,
         updates.pipeline_name,
         updates.run_id,
         updates.is_full_refresh
@@ -27,6 +42,10 @@ joined as (
     from dataset_updates
     inner join updates
         on dataset_updates.update_id = updates.update_id
+    left join files
+        on
+            dataset_updates.update_id = files.update_id
+            and dataset_updates.dataset = files.dataset
 
 ),
 
@@ -43,6 +62,8 @@ fct_dataset_runs as (
             when is_full_refresh then 'full_refresh'
             else coalesce(refresh_technique, 'incremental')
         end as refresh_kind,
+        cast(files_read as bigint) as files_read,
+        cast(bytes_read as bigint) as bytes_read,
         cast(rows_written + rows_dropped as bigint) as rows_in,
         cast(rows_written as bigint) as rows_written,
         cast(rows_deleted as bigint) as rows_deleted,
@@ -62,7 +83,8 @@ fct_dataset_runs as (
         is_ingestion,
         is_checked,
         started_at,
-        ended_at
+        ended_at,
+        last_rows_at
     from joined
 
 )

@@ -23,13 +23,15 @@ fct_dbt_nodes as (
         dataset,
         materialization,
         node_status,
+        command,
         message,
         query_id,
         failures,
         row_count,
         execution_seconds,
         started_at,
-        ended_at
+        ended_at,
+        recorded_at
     from run_results
 
 )
