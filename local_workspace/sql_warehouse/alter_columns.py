@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
+from local_workspace.sql_tokens import quote_identifier
 from local_workspace.sql_warehouse.create_table import CHECK_PREFIX
 from local_workspace.sql_warehouse.delta_commit import (
     TableShape,
@@ -25,12 +26,7 @@ from local_workspace.sql_warehouse.delta_commit import (
 from local_workspace.sql_warehouse.location import location_of
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported, parse_error
-from local_workspace.sql_warehouse.sql_text import (
-    StatementReader,
-    property_pairs,
-    quote_identifier,
-    split_items,
-)
+from local_workspace.sql_warehouse.sql_text import StatementReader, property_pairs, split_items
 from local_workspace.sql_warehouse.table_checks import verify
 from local_workspace.sql_warehouse.table_definition import (
     ColumnDefinition,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
+from local_workspace.sql_tokens import quote_identifier
 from local_workspace.sql_warehouse.create_table import CHECK_PREFIX, clear_staging
 from local_workspace.sql_warehouse.delta_commit import commit_replacement, shape_of, stage
 from local_workspace.sql_warehouse.handlers import Handlers
@@ -14,7 +15,7 @@ from local_workspace.sql_warehouse.insert import require_writable
 from local_workspace.sql_warehouse.location import location_of
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError
-from local_workspace.sql_warehouse.sql_text import StatementReader, quote_identifier
+from local_workspace.sql_warehouse.sql_text import StatementReader
 from local_workspace.sql_warehouse.table_lock import table_lock
 
 if TYPE_CHECKING:

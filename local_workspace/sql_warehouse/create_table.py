@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from local_workspace.catalog import Constraint, Table, TableName
+from local_workspace.sql_tokens import quote_identifier
 from local_workspace.sql_warehouse.delta_commit import STAGE_FOLDER, TableShape, commit_replacement, stage
 from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported, table_not_found
-from local_workspace.sql_warehouse.sql_text import StatementReader, quote_identifier
+from local_workspace.sql_warehouse.sql_text import StatementReader
 from local_workspace.sql_warehouse.table_checks import verify
 from local_workspace.sql_warehouse.table_definition import (
     ColumnDefinition,

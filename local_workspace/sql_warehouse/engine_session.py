@@ -15,9 +15,9 @@ from pyspark.sql.connect.plan import SQL
 
 from local_workspace.catalog import TableName
 from local_workspace.engine import connect
+from local_workspace.sql_tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, from_engine
-from local_workspace.sql_warehouse.sql_text import quote_identifier
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local_workspace.catalog import Table, TableName
+from local_workspace.sql_tokens import quote_identifier, tokenize
 from local_workspace.sql_warehouse.create_table import CHECK_PREFIX, clear_staging
 from local_workspace.sql_warehouse.delta_commit import (
     Staged,
@@ -26,7 +27,7 @@ from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.location import location_of
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported, table_not_found
-from local_workspace.sql_warehouse.sql_text import StatementReader, quote_identifier, split_items, tokenize
+from local_workspace.sql_warehouse.sql_text import StatementReader, split_items
 from local_workspace.sql_warehouse.table_checks import verify
 from local_workspace.sql_warehouse.table_lock import table_lock
 

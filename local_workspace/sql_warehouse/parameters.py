@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from local_workspace.sql_tokens import quote_string, tokenize
 from local_workspace.sql_warehouse.sql_error import SqlError
-from local_workspace.sql_warehouse.sql_text import quote_string, tokenize
 
 _TYPE = re.compile(r"[A-Za-z_]+(\s*\(\s*\d+\s*(,\s*\d+\s*)?\))?")
 

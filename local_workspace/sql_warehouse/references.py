@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from local_workspace.sql_tokens import Token, quote_identifier, tokenize
 from local_workspace.sql_warehouse.sql_error import SqlError, table_not_found
-from local_workspace.sql_warehouse.sql_text import Token, quote_identifier, tokenize
 
 _MAX_VIEW_DEPTH = 50
 # After a table name these words go on with the query; any other word is the table's alias.

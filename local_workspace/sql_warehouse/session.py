@@ -13,6 +13,7 @@ from pyspark.errors import PySparkException
 
 from local_workspace.catalog import Table, TableName
 from local_workspace.errors import LocalWorkspaceError
+from local_workspace.sql_tokens import Token, quote_identifier, quote_string, tokenize
 from local_workspace.sql_warehouse import statements
 from local_workspace.sql_warehouse.arrow_types import type_text
 from local_workspace.sql_warehouse.information_schema import INFORMATION_SCHEMA, build_relation
@@ -26,13 +27,7 @@ from local_workspace.sql_warehouse.sql_error import (
     schema_not_found,
     table_not_found,
 )
-from local_workspace.sql_warehouse.sql_text import (
-    Token,
-    quote_identifier,
-    quote_string,
-    strip_statement,
-    tokenize,
-)
+from local_workspace.sql_warehouse.sql_text import strip_statement
 from local_workspace.sql_warehouse.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE, TemporaryView
 
 if TYPE_CHECKING:

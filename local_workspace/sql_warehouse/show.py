@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from local_workspace.catalog import Securable, Table
+from local_workspace.sql_tokens import quote_identifier, quote_string
 from local_workspace.sql_warehouse import governance
 from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.information_schema import INFORMATION_SCHEMA
 from local_workspace.sql_warehouse.patterns import Fits, show_pattern
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError
-from local_workspace.sql_warehouse.sql_text import StatementReader, quote_identifier, quote_string
+from local_workspace.sql_warehouse.sql_text import StatementReader
 from local_workspace.sql_warehouse.table_facts import (
     clustering_columns,
     columns_of,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from local_workspace.catalog import TableName
+from local_workspace.sql_tokens import quote_identifier
 from local_workspace.sql_warehouse.sql_error import SqlError
-from local_workspace.sql_warehouse.sql_text import quote_identifier
 
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.session import Session

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Constraint, Table
 from local_workspace.errors import DataFault
+from local_workspace.sql_tokens import quote_identifier
 from local_workspace.sql_warehouse.create_table import CLUSTERING_PROPERTY
 from local_workspace.sql_warehouse.sql_error import SqlError
-from local_workspace.sql_warehouse.sql_text import quote_identifier
 from local_workspace.sql_warehouse.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE
 from local_workspace.sql_warehouse.views import engine_columns
 

@@ -10,17 +10,12 @@ import secrets
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Column, TableName
+from local_workspace.sql_tokens import quote_identifier
 from local_workspace.sql_warehouse.handlers import Handlers
 from local_workspace.sql_warehouse.references import Source, replace_references
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported, table_not_found
-from local_workspace.sql_warehouse.sql_text import (
-    StatementReader,
-    dotted_names,
-    property_pairs,
-    quote_identifier,
-    split_items,
-)
+from local_workspace.sql_warehouse.sql_text import StatementReader, dotted_names, property_pairs, split_items
 from local_workspace.sql_warehouse.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE, TemporaryView
 
 if TYPE_CHECKING:
