@@ -83,8 +83,8 @@ class WarehouseConnection:
 class Queries(Protocol):
     """What health check, reconciliation and dashboards need of a warehouse: statements in, rows out."""
 
-    def query(self, statement: str) -> list[dict[str, Any]]:
-        """Run one statement and return its rows."""
+    def query(self, statement: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """Run one statement and return its rows; `:name` in it stands for the parameter of that name."""
         ...
 
     def query_arrow(self, statement: str) -> pa.Table:
@@ -108,20 +108,20 @@ class SparkQueries:
         if schema:
             self._spark.catalog.setCurrentDatabase(schema)
 
-    def query(self, statement: str) -> list[dict[str, Any]]:
+    def query(self, statement: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """Run one statement and return all its rows.
 
         Raises:
             QueryFailedError: With Spark's own message.
         """
-        return self.query_arrow(statement).to_pylist()
+        return self.query_arrow(statement, parameters).to_pylist()
 
-    def query_arrow(self, statement: str) -> pa.Table:
+    def query_arrow(self, statement: str, parameters: Mapping[str, str] | None = None) -> pa.Table:
         """Run one statement and return its result as an Arrow table."""
         from pyspark.errors import PySparkException  # noqa: PLC0415  # as above
 
         try:
-            return self._spark.sql(statement).toArrow()
+            return self._spark.sql(statement, args=dict(parameters or {})).toArrow()
         except PySparkException as error:
             raise refused(error) from None
 
@@ -169,18 +169,23 @@ class SqlClient:
         """Connect to the warehouse that the environment names; see `WarehouseConnection.from_environment`."""
         return cls(WarehouseConnection.from_environment(catalog=catalog, schema=schema))
 
-    def query(self, statement: str) -> list[dict[str, Any]]:
+    def query(self, statement: str, parameters: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
         """Run one statement and return all its rows; an empty list for a statement without a result.
+
+        Args:
+            statement: SQL. `:name` in it stands for a parameter.
+            parameters: Texts by name. They travel beside the statement, so none gets into the text that the
+                warehouse keeps in its query history.
 
         Raises:
             QueryFailedError: With the warehouse's own message.
         """
-        return self.query_arrow(statement).to_pylist()
+        return self.query_arrow(statement, parameters).to_pylist()
 
-    def query_arrow(self, statement: str) -> pa.Table:
+    def query_arrow(self, statement: str, parameters: Mapping[str, str] | None = None) -> pa.Table:
         """Run one statement and return its result as an Arrow table (column order and types kept)."""
         with self._connection.cursor() as cursor:
-            self._run(cursor, statement)
+            self._run(cursor, statement, parameters)
             return cursor.fetchall_arrow() if cursor.description else pa.table({})
 
     def stream(self, statement: str, batch_rows: int = 50_000) -> Iterator[pa.RecordBatch]:
@@ -206,9 +211,10 @@ class SqlClient:
         with self._connection.cursor() as cursor:
             self._run(cursor, statement)
 
-    def _run(self, cursor: Any, statement: str) -> None:  # the connector publishes no cursor protocol
+    # The connector publishes no cursor protocol.
+    def _run(self, cursor: Any, statement: str, parameters: Mapping[str, str] | None = None) -> None:
         try:
-            cursor.execute(statement)
+            cursor.execute(statement, parameters=None if parameters is None else dict(parameters))
         except self._errors as error:
             raise refused(error) from None
 

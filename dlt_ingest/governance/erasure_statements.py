@@ -1,7 +1,9 @@
-"""The SQL of an erasure, in order: what `orders erase` runs here, and what the job in the documentation runs on Databricks.
+"""The SQL of an erasure, in order: what `orders erase` runs here, and what the job erase_customer runs on Databricks.
 
 Only statements that both know, with two parameters: `:customer_id` and `:customer_pattern` (`CustomerId.pattern`).
-docs/operations/erase-customer.md has the same texts; a test compares them.
+
+Sources, Databricks documentation: "Use Unity Catalog with pipelines" (DELETE on a streaming table, from a SQL warehouse or
+standard compute), "REORG TABLE", "VACUUM", "Parameter markers".
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ GOLD_TABLES = (
 # Streams of Silver take what Bronze still had for them before Silver is cleaned, else they would bring it afterwards.
 STREAMS = ("silver.orders", "silver.orders_quarantine")
 VIEWS = ("silver.customers",)
+PIPELINE_TABLES = ("bronze.orders", *STREAMS, *VIEWS)
 
 # Both are equal by construction. Where they are not after the deletions, the streams are refreshed in full.
 BRONZE_AGAINST_SILVER = (
@@ -68,20 +71,16 @@ class Deletion:
         """The DELETE, with its parameters."""
         return f"DELETE FROM {self.table} WHERE {self.condition}"
 
-    def delete(self, customer: CustomerId) -> str:
-        """The DELETE for one customer."""
-        return bound(self.statement, customer)
-
-    def count(self, customer: CustomerId) -> str:
-        """A query for the number of rows, in column `n`."""
-        return bound(f"SELECT count(*) AS n FROM {self.table} WHERE {self.condition}", customer)
+    @property
+    def count(self) -> str:
+        """A query for the number of rows, in column `n`, with the same parameters."""
+        return f"SELECT count(*) AS n FROM {self.table} WHERE {self.condition}"
 
 
-def bound(statement: str, customer: CustomerId) -> str:
-    """A statement with literals for its parameters; an id has no character that ends a literal."""
-    return statement.replace(":customer_id", f"'{customer.value}'").replace(
-        ":customer_pattern", f"'{customer.pattern}'"
-    )
+def parameters_of(statement: str, customer: CustomerId) -> dict[str, str]:
+    """The values of the parameters that a statement has."""
+    values = {"customer_id": customer.value, "customer_pattern": customer.pattern}
+    return {name: value for name, value in values.items() if f":{name}" in statement}
 
 
 def record_condition(more_text: Iterable[str] = ()) -> str:
@@ -114,3 +113,16 @@ def silver_deletions() -> tuple[Deletion, ...]:
 def gold_deletions(tables: Iterable[str] = GOLD_TABLES) -> tuple[Deletion, ...]:
     """What is the customer's in Gold."""
     return tuple(Deletion(f"gold.{table}", "customer_id = :customer_id") for table in tables)
+
+
+def purge(table: str) -> str:
+    """With deletion vectors a deleted row is still in its file; this writes such files anew without it."""
+    return f"REORG TABLE {table} APPLY (PURGE)"
+
+
+def vacuum(table: str) -> str:
+    """Removes the files that only versions older than the table's retention need.
+
+    Not for tables of a pipeline: its own maintenance does it for them.
+    """
+    return f"VACUUM {table}"

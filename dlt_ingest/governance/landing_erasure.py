@@ -6,6 +6,7 @@ name once, and the content that was there before can no longer be landed under i
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -86,8 +87,10 @@ def replace_file(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     status = path.stat()
-    aside.chmod(status.st_mode & 0o777)
-    os.utime(aside, ns=(status.st_atime_ns, status.st_mtime_ns))
+    # A mounted volume of Unity Catalog keeps neither modes nor times.
+    with contextlib.suppress(OSError):
+        aside.chmod(status.st_mode & 0o777)
+        os.utime(aside, ns=(status.st_atime_ns, status.st_mtime_ns))
     aside.replace(path)
     sync_folder(path.parent)
 

@@ -1,4 +1,4 @@
-"""What looks after Delta tables: OPTIMIZE, VACUUM, RESTORE, DESCRIBE HISTORY, DESCRIBE DETAIL, ANALYZE; done by delta-rs."""
+"""What looks after Delta tables: OPTIMIZE, VACUUM, REORG, RESTORE, DESCRIBE HISTORY and DETAIL, ANALYZE; by delta-rs."""
 
 from __future__ import annotations
 
@@ -80,6 +80,30 @@ def vacuum(session: Session, reader: StatementReader) -> Result:
     return Result.of_rows(
         [("path", _TEXT)], [(path,) for path in files] if dry_run else [(str(table.location),)]
     )
+
+
+def reorg(session: Session, reader: StatementReader) -> Result:
+    """REORG TABLE name APPLY (PURGE): files with rows that are only marked as deleted are written anew.
+
+    This engine writes no deletion vectors and no column mapping, so its tables have no such file; a table from elsewhere
+    that may have one is refused.
+    """
+    reader.expect("REORG", "TABLE")
+    table = _table(session, reader)
+    if reader.sees("WHERE"):
+        raise not_supported("REORG TABLE ... WHERE", "Purge the whole table.")
+    reader.expect("APPLY")
+    if [token.upper() for token in split_items(reader.parenthesised())] != ["PURGE"]:
+        raise not_supported("REORG TABLE ... APPLY (UPGRADE ...)", "Only APPLY (PURGE) is served.")
+    reader.end()
+    features = DeltaTable(location_of(table)).protocol().writer_features or []
+    if soft := {"deletionVectors", "columnMapping"} & set(features):
+        raise not_supported(
+            f"REORG TABLE on a table with {', '.join(sorted(soft))}",
+            "Write the table anew by CREATE OR REPLACE.",
+        )
+    metrics = json.dumps({"numFilesAdded": 0, "numFilesRemoved": 0})
+    return Result.of_rows([("path", _TEXT), ("metrics", _TEXT)], [(str(table.location), metrics)])
 
 
 def restore(session: Session, reader: StatementReader) -> Result:
@@ -201,6 +225,7 @@ def analyze(session: Session, reader: StatementReader) -> Result:
 HANDLERS: Handlers = {
     ("OPTIMIZE",): optimize,
     ("VACUUM",): vacuum,
+    ("REORG", "TABLE"): reorg,
     ("RESTORE",): restore,
     ("DESCRIBE", "HISTORY"): describe_history,
     ("DESC", "HISTORY"): describe_history,

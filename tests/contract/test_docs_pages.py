@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from dlt_ingest.bundle import Bundle
-from dlt_ingest.governance import erasure_statements
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*PROJECT_ROOT.glob("docs/**/*.md"), *PROJECT_ROOT.glob("*.md")])
@@ -58,16 +57,3 @@ def test_index_lists_every_page(folder: str) -> None:
         page.name for page in (PROJECT_ROOT / "docs" / folder).glob("*.md") if f"({page.name})" not in index
     ]
     assert missing in (["README.md"], [])
-
-
-def test_erasure_page_has_the_statements_of_the_command() -> None:
-    """Guards that the job on Databricks deletes what `orders erase` deletes."""
-    page = (PROJECT_ROOT / "docs" / "operations" / "erase-customer.md").read_text(encoding="utf-8")
-    deletions = [
-        erasure_statements.bronze_deletion(),
-        *erasure_statements.silver_deletions(),
-        *erasure_statements.gold_deletions(),
-    ]
-    missing = [deletion.statement for deletion in deletions if f"{deletion.statement};" not in page]
-    assert missing == []
-    assert " ".join(erasure_statements.DBT_ARGUMENTS) in page

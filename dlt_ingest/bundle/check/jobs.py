@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import graphlib
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dlt_ingest.bundle.check.subject import Subject
 from dlt_ingest.bundle.document import KeyPath, Node
 
 _COMPUTE = ("job_cluster_key", "environment_key", "existing_cluster_id", "new_cluster")
+_PARAMETER = re.compile(r"\{\{\s*job\.parameters\.(\w+)\s*\}\}")
 _NEEDS_COMPUTE = ("dbt_task", "python_wheel_task", "spark_python_task")
 
 
@@ -20,6 +22,7 @@ def check_jobs(subject: Subject) -> Iterator[Finding]:
     for path, job in subject.resources("jobs"):
         yield from _graph(path, job)
         yield from _triggers(path, job)
+        yield from _parameters(path, job)
         for name in ("job_clusters", "environments"):
             key = {"job_clusters": "job_cluster_key", "environments": "environment_key"}[name]
             yield from _twice(job, (*path, name), name, key)
@@ -85,6 +88,21 @@ def _graph(path: KeyPath, job: Node) -> Iterator[Finding]:
             allowed="a graph without a cycle",
             remedy="Remove one depends_on of the circle.",
         )
+
+
+def _parameters(path: KeyPath, job: Node) -> Iterator[Finding]:
+    declared = {_text(parameter, "name") for parameter in _elements(job, "parameters")}
+    tasks = job.find("tasks")
+    for inner, node in tasks.walk() if tasks is not None else ():
+        for name in _PARAMETER.findall(node.value) if isinstance(node.value, str) else ():
+            if name not in declared:
+                yield finding(
+                    node,
+                    (*path, "tasks", *inner),
+                    f"the job has no parameter {name!r}",
+                    allowed=", ".join(sorted(filter(None, declared))) or "none is defined",
+                    remedy="Define it below `parameters` of the job.",
+                )
 
 
 def _triggers(path: KeyPath, job: Node) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ The one difference to a workspace is transport: the profile's prod output gets t
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -21,6 +22,7 @@ import yaml
 from dlt_ingest.bundle import Bundle
 from dlt_ingest.bundle.check import check_bundle
 from dlt_ingest.bundle.check.deployed_code import hash_of
+from dlt_ingest.cli.main import main
 from dlt_ingest.generators.orders import OrderGenerator
 from dlt_ingest.sql_client import SqlClient, WarehouseConnection
 from local_workspace.dlt_runtime.spec import EventLogTarget, PipelineSpec, UpdateResult
@@ -239,3 +241,73 @@ def test_alerts_answer_in_one_row(deployment: Deployment, update: UpdateResult) 
     assert failed["failed_updates"] == 0
     [lag] = deployment.query(deployment.bundle.resources("alerts")["export_lag"]["query_text"])
     assert lag["lag_minutes"] == 0
+
+
+def test_the_erasure_job_erases_one_customer(
+    deployment: Deployment,
+    update: UpdateResult,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Guards the job erase_customer, task by task: nothing of the customer is left, of the others every row is.
+
+    Twice, since a repaired or repeated run must find nothing to do. The marts' task is not run: tests/integration/governance
+    runs dbt with the same arguments.
+    """
+    assert update.ok
+    [theirs] = deployment.query(
+        "select customer_id, count(*) as n from silver.orders group by customer_id order by n desc, 1 limit 1"
+    )
+    customer, layout = theirs["customer_id"], deployment.workspace.layout
+    tables = ("bronze.orders", "silver.orders", "silver.orders_quarantine", "gold.fct_order_events")
+    count = f"select count(*) as n from {{}} where customer_id is distinct from '{customer}'"
+    others = {table: deployment.query(count.format(table)) for table in tables}
+    foreign = [name for name in os.environ if name.startswith(("DBT_", "ORDERS_", "POSTGRES_"))]
+    for name in foreign:
+        monkeypatch.delenv(name)
+    for name, value in {**deployment.workspace.environment(), "ORDERS_ENV": "prod"}.items():
+        monkeypatch.setenv(name, value)
+
+    def run(parameters: list[str]) -> int:
+        words = [word.replace("{{job.parameters.customer_id}}", customer) for word in parameters]
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        return int(ended.value.code or 0)
+
+    tasks = deployment.bundle.resources("jobs")["erase_customer"]["tasks"]
+    wheel = [task["python_wheel_task"]["parameters"] for task in tasks if "python_wheel_task" in task]
+    assert run(wheel[0]) == 1
+    assert "cannot be reached" in capsys.readouterr().err, "a machine without the volume is refused"
+    # Databricks mounts volumes under their own path.
+    monkeypatch.setattr("dlt_ingest.cli.deployed_erasure.mounted", layout.local_path)
+    assert run([*wheel[-1][:3], "--step", "verify"]) == 1
+    assert "is not erased" in capsys.readouterr().err
+
+    started = len(_statements(layout))
+    for task in [*tasks, *tasks]:
+        if "python_wheel_task" in task:
+            assert run(task["python_wheel_task"]["parameters"]) == 0, capsys.readouterr().err
+        elif "pipeline_task" in task:
+            done = run_update(
+                deployment.spec,
+                layout=layout,
+                catalog=deployment.workspace.catalog,
+                engine_address=deployment.workspace.engine_address,
+                refresh=tuple(task["pipeline_task"]["refresh_selection"]),
+                run_id=RUN_ID,
+            )
+            assert done.ok
+    printed = capsys.readouterr()
+    assert customer not in printed.out + printed.err
+    asked = _statements(layout)[started:]
+    assert not [line for line in asked if customer in line]
+    reorganized = {line.split()[2] for line in asked if line.startswith("REORG TABLE")}
+    assert {"bronze.orders", "silver.customers", "gold.fct_orders", "gold.customers_snapshot"} <= reorganized
+    landing = layout.local_path(deployment.spec.configuration["orders.landing_path"])
+    assert not [path for path in landing.iterdir() if f'"{customer}"' in path.read_text(encoding="utf-8")]
+    assert {table: deployment.query(count.format(table)) for table in tables} == others
+
+
+def _statements(layout: WorkspaceLayout) -> list[str]:
+    lines = (layout.logs / "statements.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["statement"] for line in lines]

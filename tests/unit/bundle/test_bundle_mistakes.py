@@ -340,6 +340,15 @@ MISTAKES = [
         "Define",
     ),
     Mistake(
+        "parameter that the job has not",
+        "resources/erase_customer.job.yml",
+        "- name: customer_id",
+        "- name: customer",
+        "resources.jobs.erase_customer.tasks[0].python_wheel_task.parameters[1]",
+        "no parameter 'customer_id'",
+        "Define",
+    ),
+    Mistake(
         "dependency on no task",
         JOB,
         "            - task_key: ingest\n",
