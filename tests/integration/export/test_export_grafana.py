@@ -26,6 +26,27 @@ PIPELINE = pa.schema(
     ]
     + [("metric_value", pa.decimal128(24, 6)), ("started_at", pa.timestamp("us", "UTC"))]
 )
+MOMENT = pa.timestamp("us", "UTC")
+NODES = pa.schema(
+    [
+        (name, pa.string())
+        for name in (
+            "invocation_id",
+            "node_id",
+            "run_id",
+            "command",
+            "node_name",
+            "resource_type",
+            "node_status",
+        )
+    ]
+    + [("execution_seconds", pa.decimal128(18, 3)), ("failures", pa.int64())]
+    + [("started_at", MOMENT), ("recorded_at", MOMENT)]
+)
+LOADS = pa.schema(
+    [(name, pa.string()) for name in ("dataset", "run_id", "produced_by", "measured_by")]
+    + [("sla_minutes", pa.int64()), ("last_loaded_at", MOMENT), ("last_refreshed_at", MOMENT)]
+)
 BUSINESS = {
     "gross_revenue": "110.00", "refunded_revenue": "10.00", "net_revenue": "100.00", "average_order_value": "20.00",
     "baseline_revenue": "40.00", "revenue_anomaly": "1", "orders": "9", "pending_orders": "1", "approved_orders": "2",
@@ -71,6 +92,38 @@ def fill(database: Database) -> None:
     ]  # fmt: skip
     spec = ExportSpec("exp_pipeline_metrics", ("update_id", "dataset", "rule_name", "metric_name"))
     database.export_batches([pa.RecordBatch.from_pylist(rows, schema=PIPELINE)], spec, run_id="run-1")
+    nodes = [
+        {
+            "invocation_id": "i1", "node_id": name, "run_id": "run-1", "command": "build", "node_name": name,
+            "resource_type": kind, "node_status": status, "execution_seconds": Decimal(seconds), "failures": failures,
+            "started_at": BEGAN, "recorded_at": BEGAN + timedelta(seconds=40),
+        }
+        for name, kind, status, seconds, failures in (
+            ("fct_orders", "model", "succeeded", "12.500", None),
+            ("fct_days", "model", "skipped", "0.000", None),
+            ("not_null_fct_orders_order_id", "test", "failed", "0.250", 7),
+        )
+    ]  # fmt: skip
+    spec = ExportSpec("exp_dbt_metrics", ("invocation_id", "node_id"), when="run_end", since="recorded_at")
+    database.export_batches([pa.RecordBatch.from_pylist(nodes, schema=NODES)], spec, run_id="run-1")
+    now = datetime.now(timezone.utc)
+    loads = [
+        {
+            "dataset": dataset, "run_id": run, "produced_by": "pipeline", "measured_by": measured_by, "sla_minutes": sla,
+            "last_loaded_at": now - timedelta(minutes=loaded) if loaded is not None else None,
+            "last_refreshed_at": now - timedelta(minutes=refreshed) if refreshed is not None else None,
+        }
+        for dataset, run, measured_by, sla, loaded, refreshed in (
+            # The newest run refreshed it without rows: of its rows, those of the run before are the newest.
+            ("bronze.orders", "run-0", "loaded", 60, 90, 90),
+            ("bronze.orders", "run-1", "loaded", 60, None, 5),
+            ("silver.orders", "run-1", "refreshed", 60, 5, 5),
+            ("silver.customers", "", "refreshed", 60, None, None),
+            ("gold.fct_days", "run-1", "refreshed", None, 5, 5),
+        )
+    ]  # fmt: skip
+    spec = ExportSpec("exp_freshness_metrics", ("dataset", "run_id"), when="run_end")
+    database.export_batches([pa.RecordBatch.from_pylist(loads, schema=LOADS)], spec, run_id="run-1")
 
 
 def test_every_panel_has_an_answer_for_a_reader(database: Database) -> None:
@@ -93,7 +146,22 @@ def test_every_panel_has_an_answer_for_a_reader(database: Database) -> None:
     assert answers["Dead letters"] == [(0,)]
     assert [(table, rows) for table, _, rows, *_ in answers["Exports"]] == [
         ("exp_business_metrics", 45),
+        ("exp_dbt_metrics", 3),
+        ("exp_freshness_metrics", 5),
         ("exp_pipeline_metrics", 16),
+    ]
+    assert answers["Failed dbt nodes"] == [(1,)]
+    assert answers["Slowest dbt nodes"][0] == ("fct_orders", Decimal("12.500"))
+    assert [row[2:] for row in answers["dbt nodes that did not succeed"]] == [
+        ("not_null_fct_orders_order_id", "test", "failed", 7),
+        ("fct_days", "model", "skipped", None),
+    ]
+    assert [value for *_, value in answers["Duration of dbt invocations"]] == [40]
+    assert answers["Stale datasets"] == [(2,)]
+    assert [row[:2] for row in answers["Freshness"]] == [
+        ("silver.customers", "never loaded"),
+        ("bronze.orders", "stale"),
+        ("silver.orders", "fresh"),
     ]
 
 

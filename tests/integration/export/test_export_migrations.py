@@ -129,6 +129,9 @@ def test_the_newest_updates_are_found_by_index(database: Database) -> None:
         " where metric_name = 'rows_in' and started_at > '2024-03-23' order by started_at desc"
     )
     assert "exp_pipeline_metrics_by_time" in str(plan)
+    for view in ("pipeline_updates", "dataset_updates", "rule_updates"):
+        plan = database.sql(f"explain select * from metrics.{view} where started_at > '2024-03-23'")
+        assert "exp_pipeline_metrics_by_start" in str(plan), view
     database.sql(
         "insert into metrics.exp_dbt_metrics (invocation_id, node_id, node_name, recorded_at)"
         " select 'i' || hour, node, node, timestamptz '2024-01-01' + hour * interval '1 hour'"
