@@ -17,6 +17,7 @@ from pyspark.sql.connect.proto import expressions_pb2, relations_pb2
 from local_workspace.dlt_runtime import sql_text
 from local_workspace.dlt_runtime.auto_loader.stage import HIDDEN_METADATA
 from local_workspace.dlt_runtime.plans import NamedRead, Relation, frame_names, walk
+from local_workspace.engine import known_faults
 
 #: Names of temporary views that stand for the sources of SQL text begin with this.
 TEMP_VIEW = "__dlt_view_"
@@ -67,11 +68,57 @@ def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:
         if isinstance(message, Relation) and message.WhichOneof("rel_type") == "read":
             _replace_read(message, resolver)
         elif isinstance(message, relations_pb2.SQL):
-            message.query = _replace_text(message.query, resolver, where, own)
+            message.query = known_faults.avoid(_replace_text(message.query, resolver, where, own))
         elif isinstance(message, expressions_pb2.Expression.ExpressionString):
-            message.expression = _replace_text(message.expression, resolver, where, own)
+            message.expression = known_faults.avoid(_replace_text(message.expression, resolver, where, own))
+        elif isinstance(message, expressions_pb2.Expression.UnresolvedFunction):
+            known_faults.refuse_function(message.function_name)
+    _limit_aggregations(copy)
     balance_unions(copy)
     return copy
+
+
+def _limit_aggregations(plan: Relation) -> None:
+    """Keep filters from being moved below an aggregation that has a row without input, see `engine.known_faults`."""
+    # From the leaves upwards: what is wrapped is copied.
+    for message in reversed(list(walk(plan))):
+        rows = _most_rows(message) if isinstance(message, Relation) else None
+        if rows is not None:
+            inner = Relation()
+            inner.CopyFrom(message)
+            message.Clear()
+            # The star between: a union that loses its first branch fails over a LIMIT.
+            message.project.expressions.add().unresolved_star.SetInParent()
+            message.project.input.limit.input.CopyFrom(inner)
+            message.project.input.limit.limit = rows
+
+
+def _most_rows(relation: Relation) -> int | None:
+    kind = relation.WhichOneof("rel_type")
+    if kind == "aggregate":
+        if relation.aggregate.group_type != relations_pb2.Aggregate.GROUP_TYPE_GROUPBY:
+            return 2**31 - 1  # a plan holds the number in 32 bits
+        return None if relation.aggregate.grouping_expressions else 1
+    if kind == "project" and any(_has_aggregate(expression) for expression in relation.project.expressions):
+        return 1
+    return None
+
+
+def _has_aggregate(expression: Message) -> bool:
+    messages = list(walk(expression))
+    if any(isinstance(message, expressions_pb2.Expression.Window) for message in messages):
+        return False  # an aggregate beside it in one SELECT list would need GROUP BY
+    return any(
+        (
+            isinstance(message, expressions_pb2.Expression.UnresolvedFunction)
+            and known_faults.is_aggregate(message.function_name)
+        )
+        or (
+            isinstance(message, expressions_pb2.Expression.ExpressionString)
+            and known_faults.aggregates(message.expression)
+        )
+        for message in messages
+    )
 
 
 def _replace_text(text: str, resolver: SourceResolver, where: str, own: set[str]) -> str:
@@ -101,6 +148,9 @@ def _replace_read(relation: Relation, resolver: SourceResolver) -> None:
 
 
 def _replace_paths(source: relations_pb2.Read.DataSource, resolver: SourceResolver) -> None:
+    if source.format.lower() == "json" and not source.schema:
+        # The engine looks at 1000 records and leaves out columns that come later; Spark looks at all.
+        source.options["schemaInferMaxRecords"] = str(2**63 - 1)
     source.paths[:] = [resolver.path(path) for path in source.paths]
     for key in source.options:
         if key.lower() == "path":

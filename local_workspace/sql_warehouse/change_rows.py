@@ -1,4 +1,4 @@
-"""UPDATE, DELETE and MERGE: the engine does them, each in one Delta commit."""
+"""UPDATE, DELETE and TRUNCATE: the engine does them, each in one Delta commit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _METRICS = {
 def update(session: Session, reader: StatementReader) -> Result:
     """UPDATE name [alias] SET .. [WHERE ..]."""
     reader.expect("UPDATE")
-    return _change(session, session.require_table(reader.dotted_name()), reader.sql)
+    return change(session, session.require_table(reader.dotted_name()), reader.sql)
 
 
 def delete(session: Session, reader: StatementReader) -> Result:
@@ -43,7 +43,7 @@ def delete(session: Session, reader: StatementReader) -> Result:
     if any(token.upper == "SELECT" for token in reader.tokens):
         return _keep_the_rest(session, table, reader, start)
     try:
-        return _change(session, table, reader.sql)
+        return change(session, table, reader.sql)
     except SqlError as error:
         if error.error_class != "ENGINE_ERROR" or not any(token.upper == "WHERE" for token in reader.tokens):
             raise
@@ -84,29 +84,36 @@ def truncate(session: Session, reader: StatementReader) -> Result:
     reader.expect("TRUNCATE", "TABLE")
     table = session.require_table(reader.dotted_name())
     reader.end()
-    return _change(session, table, f"DELETE FROM {table.name.quoted}")
+    return change(session, table, f"DELETE FROM {table.name.quoted}")
 
 
-def merge(session: Session, reader: StatementReader) -> Result:
-    """MERGE [WITH SCHEMA EVOLUTION] INTO name [alias] USING source ON .. WHEN .."""
-    reader.expect("MERGE")
-    reader.accept("WITH", "SCHEMA", "EVOLUTION")
-    reader.expect("INTO")
-    return _change(session, session.require_table(reader.dotted_name()), reader.sql)
+def change(session: Session, table: Table, sql: str) -> Result:
+    """Lets the engine change the rows of a table.
 
+    Args:
+        session: Runs it.
+        table: The table that the statement names.
+        sql: The statement, with the catalog's names.
 
-def _change(session: Session, table: Table, sql: str) -> Result:
+    Raises:
+        SqlError: It failed, or broke a CHECK; the table's rows are as they were.
+    """
     require_writable(table)
-    location = location_of(table)
     with table_lock(session.warehouse.layout, table.name):
-        clear_staging(location)
-        before = DeltaTable(location)
-        session.engine.frame(session.engine_sql(sql, statement_names_table=True), tag=session.tag)
-        after = DeltaTable(location)
-        if after.version() == before.version():
-            return Result.of_affected(0)
-        _verify_or_undo(session, table, before.version(), after)
-        commit = after.history(1)[0]
+        clear_staging(location_of(table))
+        return change_locked(session, table, sql)
+
+
+def change_locked(session: Session, table: Table, sql: str) -> Result:
+    """As :func:`change`, for a caller who holds the table's lock."""
+    location = location_of(table)
+    before = DeltaTable(location)
+    session.engine.frame(session.engine_sql(sql, statement_names_table=True), tag=session.tag)
+    after = DeltaTable(location)
+    if after.version() == before.version():
+        return Result.of_affected(0)
+    _verify_or_undo(session, table, before.version(), after)
+    commit = after.history(1)[0]
     session.catalog.touch(table.name)
     return Result.of_affected(_affected(commit))
 
@@ -146,6 +153,5 @@ def _verify_or_undo(session: Session, table: Table, version: int, after: DeltaTa
 HANDLERS: Handlers = {
     ("UPDATE",): update,
     ("DELETE",): delete,
-    ("MERGE",): merge,
     ("TRUNCATE", "TABLE"): truncate,
 }

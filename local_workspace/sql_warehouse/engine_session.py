@@ -15,9 +15,11 @@ from pyspark.sql.connect.plan import SQL
 
 from local_workspace.catalog import TableName
 from local_workspace.engine import connect
+from local_workspace.engine.known_faults import avoid
+from local_workspace.errors import NotSupported
 from local_workspace.sql_tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.sql_error import SqlError, from_engine
+from local_workspace.sql_warehouse.sql_error import SqlError, from_engine, not_supported
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -143,7 +145,7 @@ class EngineSession:
             tag: Under which :meth:`interrupt` finds it.
 
         Raises:
-            SqlError: The engine refused or failed.
+            SqlError: The engine refused or failed, or would answer wrongly.
         """
         with self._errors():
             return self._parsed(sql, lambda text: self._planned(text, tag))
@@ -155,6 +157,7 @@ class EngineSession:
             return frame
 
     def _parsed(self, sql: str, run: Callable[[str], T]) -> T:
+        sql = _avoiding_known_faults(sql)
         try:
             return run(sql)
         except PySparkException as error:
@@ -231,6 +234,13 @@ class _EngineErrors:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, PySparkException):
             raise self._engine.error(error) from error
+
+
+def _avoiding_known_faults(sql: str) -> str:
+    try:
+        return avoid(sql)
+    except NotSupported as error:
+        raise not_supported(error.thing, f"{error.next_step}.") from error
 
 
 def _translated(sql: str) -> str | None:

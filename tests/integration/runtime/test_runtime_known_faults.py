@@ -1,0 +1,46 @@
+"""What the engine alone gets wrong and an update gets right; the warehouse has the same tests for SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from deltalake import write_deltalake
+
+from local_workspace.catalog import TableName
+
+PIPELINE = """
+    def source():
+        return dlt.read("silver.src")
+
+    @dlt.table(name="bronze.frame")
+    def frame():
+        one = source().agg(F.count("*").alias("n"), F.max("id").alias("m")).withColumn("kind", F.lit("a"))
+        return one.unionAll(source().select(F.sum("id").alias("n"), F.min("id").alias("m"), F.lit("b").alias("kind")))\\
+            .filter("kind = 'b'")
+
+    @dlt.table(name="bronze.nothing")
+    def nothing():
+        return source().rollup("id").agg(F.count("*").alias("n")).withColumn("kind", F.lit("a")).where("kind = 'z'")
+
+    @dlt.table(name="bronze.text")
+    def text():
+        return spark.sql("SELECT * FROM (SELECT 'a' AS kind, count(*) AS n FROM silver.src) WHERE kind = 'z'")
+"""
+
+
+def test_filters_are_not_moved_below_aggregations(bench: Any) -> None:
+    """Guards rows that Sail 0.7.2 invents when a filter on a literal column stands over an aggregation without GROUP BY."""
+    place = bench.layout.table_path("main", "silver", "src")
+    write_deltalake(str(place), pa.table({"id": [1, 2, 3]}))
+    bench.catalog.put_table(TableName("main", "silver", "src"), kind="TABLE", location=place)
+    bench.write(PIPELINE)
+    bench.good()
+    assert bench.rows("bronze.frame") == [{"n": 6, "m": 1, "kind": "b"}]
+    assert bench.rows("bronze.nothing") == bench.rows("bronze.text") == []
+    bench.write(
+        '@dlt.table(name="bronze.bad")\ndef bad():\n    return dlt.read("silver.src").select(F.bround("id"))\n'
+    )
+    result = bench.update()
+    assert not result.ok
+    assert "bround()" in (result.error or "")
