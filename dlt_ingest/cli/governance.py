@@ -7,7 +7,7 @@ import click
 from dlt_ingest.cli.console import console, format_option, print_rows, step
 from dlt_ingest.cli.project import Project
 from dlt_ingest.errors import InputError
-from dlt_ingest.governance.catalog_state import Difference, declared_keys, differences
+from dlt_ingest.governance.catalog_state import Difference, declared_keys, differences, pipeline_keys
 
 
 @click.group()
@@ -36,7 +36,7 @@ def apply() -> None:
 
 @governance.command()
 def check() -> None:
-    """Compare the catalog with its description: tags, comments, keys of the marts. Exit code 1 on a difference."""
+    """Compare the catalog with its description: tags, comments, keys. Exit code 1 on a difference."""
     project = Project.find()
     with project.sql_client() as client, step("Comparing the catalog with its description"):
         found = _differences(project, client.query)
@@ -71,7 +71,10 @@ def lineage(target: str | None, output_format: str) -> None:
 
 
 def _differences(project: Project, query: object) -> list[Difference]:
-    keys = declared_keys(project.root / "dbt_project" / "models")
+    keys = {
+        **declared_keys(project.root / "dbt_project" / "models"),
+        **pipeline_keys(project.root / "dlt_ingest" / "transformations"),
+    }
     return differences(query, project.settings.catalog, keys)  # type: ignore[arg-type]
 
 

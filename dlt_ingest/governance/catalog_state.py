@@ -5,6 +5,7 @@ Only what is missing or different is stated, so that applying twice changes noth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from dlt_ingest.governance import description
 
 Query = Callable[[str], list[dict[str, Any]]]
 
+_DATASET = re.compile(r"@dlt\.table\(\s*name=\"([\w.]+)\"")
+_PRIMARY_KEY = re.compile(r"^ +CONSTRAINT \w+ PRIMARY KEY \(([^)]+)\)", re.MULTILINE)
 _KINDS = {"STREAMING_TABLE": "STREAMING TABLE", "MATERIALIZED_VIEW": "MATERIALIZED VIEW", "VIEW": "VIEW"}
 
 
@@ -40,7 +43,7 @@ def differences(query: Query, catalog: str, keys: Mapping[str, tuple[str, ...]])
     Args:
         query: Runs one statement.
         catalog: The catalog.
-        keys: Primary keys that must be there: schema and table -> columns; see `declared_keys`.
+        keys: Primary keys that must be there: schema and table -> columns; see `declared_keys` and `pipeline_keys`.
     """
     kinds = {
         f"{row['table_schema']}.{row['table_name']}": _KINDS.get(row["table_type"], "TABLE")
@@ -71,6 +74,21 @@ def declared_keys(models: Path, schema: str = "gold") -> dict[str, tuple[str, ..
             for column in model.get("columns", []):
                 if any(c["type"] == "primary_key" for c in column.get("constraints", [])):
                     keys[f"{schema}.{model['name']}"] = (column["name"],)
+    return keys
+
+
+def pipeline_keys(transformations: Path) -> dict[str, tuple[str, ...]]:
+    """Read the primary keys that the schemas of the pipeline's datasets declare, one dataset a file.
+
+    Returns:
+        Schema and table -> columns of the key.
+    """
+    keys: dict[str, tuple[str, ...]] = {}
+    for path in sorted(transformations.glob("[!_]*.py")):
+        text = path.read_text(encoding="utf-8")
+        for columns in _PRIMARY_KEY.findall(text):
+            [name] = _DATASET.findall(text)
+            keys[name] = tuple(column.strip() for column in columns.split(","))
     return keys
 
 
@@ -152,7 +170,7 @@ def _keys(
         )
         for table, key in sorted(keys.items())
         # A key belongs to a table; a model that is a view declares it for its readers only.
-        if kinds.get(table) == "TABLE" and sorted(found.get(table, ())) != sorted(key)
+        if kinds.get(table, "VIEW") != "VIEW" and sorted(found.get(table, ())) != sorted(key)
     ]
 
 

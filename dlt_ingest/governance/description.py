@@ -1,9 +1,7 @@
 """What Unity Catalog is to show about the tables, beyond what the code that makes them says already.
 
 Said elsewhere and not repeated here: comments of schemas and volume and all grants (resources/storage.yml,
-databricks.yml), comments of Silver and Gold (their schemas, dbt's `persist_docs`), keys of the marts (dbt's contracts).
-Keys of pipeline tables are absent: ALTER STREAMING TABLE and ALTER MATERIALIZED VIEW have no ADD CONSTRAINT
-(Databricks SQL reference, pages of these names).
+databricks.yml), comments and keys of Silver and Gold (the schemas of the datasets, dbt's `persist_docs` and contracts).
 """
 
 from __future__ import annotations

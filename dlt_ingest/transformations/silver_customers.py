@@ -9,13 +9,14 @@ from pyspark.sql import functions as F  # noqa: N812  # the name that all of Spa
 from dlt_ingest.quality.order_statuses import status_rank_sql
 
 SCHEMA = """
-    customer_id STRING COMMENT 'Customer; a pseudonym',
+    customer_id STRING NOT NULL COMMENT 'Customer; a pseudonym',
     first_order_date DATE COMMENT 'Day of the first order (UTC), in any state',
     last_order_date DATE COMMENT 'Day of the last order so far (UTC), in any state',
     orders BIGINT COMMENT 'Number of orders, in any state',
     order_history
         ARRAY<STRUCT<order_id: STRING, date_ordered: DATE, status: STRING, order_value: DECIMAL(18,2)>>
-        COMMENT 'All orders in their current state, oldest first'
+        COMMENT 'All orders in their current state, oldest first',
+    CONSTRAINT customers_pk PRIMARY KEY (customer_id)
 """
 
 

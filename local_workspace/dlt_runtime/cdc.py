@@ -22,6 +22,7 @@ from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.crash_points import crash_point
 from local_workspace.dlt_runtime.graph import Dataset, PlannedFlow
 from local_workspace.dlt_runtime.inputs import Input, look, stage_inputs
+from local_workspace.dlt_runtime.not_null import NotNullViolated
 from local_workspace.dlt_runtime.plans import NamedRead, Relation
 from local_workspace.dlt_runtime.registry import CdcSettings
 from local_workspace.dlt_runtime.session import data_frame, relation_of
@@ -110,6 +111,7 @@ class _Merge:
             )
             rows = self._stage(relation, folder / "out", self.dataset.output.partition_cols)
             crash_point("output_staged")
+            NotNullViolated.check(self.flow, rows.kept, target.schema)
             final = {
                 i.source.id: i.final_records(staged_inputs[i.source.id], self.batch.batch)
                 for i in inputs

@@ -40,7 +40,7 @@ class Target:
     Args:
         name: Shown in messages.
         location: Its folder.
-        schema: Its columns, all nullable, with their comments.
+        schema: Its columns with their comments; all nullable but those that the dataset declares NOT NULL.
     """
 
     name: str

@@ -21,6 +21,7 @@ from local_workspace.dlt_runtime.events import Event
 from local_workspace.dlt_runtime.expectations import Counts
 from local_workspace.dlt_runtime.graph import Dataset, PlannedFlow
 from local_workspace.dlt_runtime.inputs import SMALL_BYTES
+from local_workspace.dlt_runtime.not_null import NotNullViolated
 from local_workspace.dlt_runtime.plans import Relation
 from local_workspace.dlt_runtime.session import data_frame
 from local_workspace.dlt_runtime.sources import BatchSources, ExpectationViolated, static_tables
@@ -156,6 +157,7 @@ class _Refresh:
             )
             crash_point("output_staged")
             ExpectationViolated.check(self.flow, staged, rules)
+            NotNullViolated.check(self.flow, staged.kept, target.schema)
             if commit.open_table(self.location) is None:
                 commit.ensure_table(target)
             batch.facts = self._facts()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from local_workspace.dlt_runtime import commit
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.crash_points import crash_point
+from local_workspace.dlt_runtime.declared_keys import differing_keys, record_keys
 from local_workspace.dlt_runtime.events import Event, EventFactory
 from local_workspace.dlt_runtime.graph import Dataset, Graph, PlannedFlow
+from local_workspace.dlt_runtime.staging import declared_schema
 
 
 def publish(context: UpdateContext, dataset: Dataset) -> None:
@@ -27,9 +29,12 @@ def publish(context: UpdateContext, dataset: Dataset) -> None:
         for f in table.schema().fields
         if f.metadata.get("comment")
     }
+    declared = declared_schema(output)
+    keys = () if declared is None else declared.keys
     known = context.catalog.get(dataset.name)
     if (
         known is not None
+        and not differing_keys(context.catalog, dataset.name, keys)
         and known.kind == dataset.kind
         and known.location == location
         and (output.comment is None or known.comment == output.comment)
@@ -46,6 +51,7 @@ def publish(context: UpdateContext, dataset: Dataset) -> None:
         properties=properties,
         column_comments=comments,
     )
+    record_keys(context.catalog, dataset.name, keys)
     crash_point("catalog_written")
 
 

@@ -19,7 +19,7 @@ from local_workspace.dlt_runtime.commit import StagedFile
 from local_workspace.dlt_runtime.plans import Relation
 from local_workspace.dlt_runtime.registry import Expectation, Output
 from local_workspace.dlt_runtime.session import PipelineSession, data_frame
-from local_workspace.dlt_runtime.table_schema import parse_table_schema
+from local_workspace.dlt_runtime.table_schema import DeclaredSchema, parse_table_schema
 from local_workspace.errors import LocalWorkspaceError, PipelineCodeError
 
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -75,16 +75,19 @@ def _engine_text(error: PySparkException) -> str:
     return (error.getMessage() or str(error)).strip()
 
 
-def delta_schema(schema: StructType, flow: str, comments: dict[str, str] | None = None) -> Schema:
-    """Turn a query's schema into that of a Delta table: all columns nullable, as pipelines make them.
+def delta_schema(schema: StructType, flow: str, declared: DeclaredSchema | None = None) -> Schema:
+    """Turn a query's schema into that of a Delta table: all columns nullable, as pipelines make them, but those declared.
 
     Raises:
         PipelineCodeError: A column has a type that a table cannot have.
     """
     content = _nullable(json.loads(schema.json()), flow, "")
+    known = {} if declared is None else {field.name.lower(): field for field in declared.columns.fields}
     for column in content["fields"]:
-        comment = (comments or {}).get(column["name"].lower())
+        field = known.get(column["name"].lower())
+        comment = None if field is None else field.metadata.get("comment")
         column["metadata"] = {"comment": comment} if comment else {}
+        column["nullable"] = field is None or field.nullable
     return Schema.from_json(json.dumps(content))
 
 
@@ -122,7 +125,7 @@ def _nullable(kind: Any, flow: str, path: str) -> Any:
     return result
 
 
-def declared_schema(output: Output, session: PipelineSession) -> StructType | None:
+def declared_schema(output: Output) -> DeclaredSchema | None:
     """Read the `schema` argument of a dataset: a StructType or a DDL text.
 
     Raises:
@@ -131,7 +134,7 @@ def declared_schema(output: Output, session: PipelineSession) -> StructType | No
     if output.schema is None:
         return None
     if isinstance(output.schema, StructType):
-        return output.schema
+        return DeclaredSchema(output.schema)
     if not isinstance(output.schema, str):
         raise PipelineCodeError(
             f"schema of {output.name} is neither a StructType nor a DDL text",

@@ -14,6 +14,7 @@ from local_workspace.dlt_runtime.crash_points import crash_point
 from local_workspace.dlt_runtime.events import Event
 from local_workspace.dlt_runtime.graph import Dataset, PlannedFlow, first_reader
 from local_workspace.dlt_runtime.inputs import SMALL_BYTES, Input, look, stage_inputs
+from local_workspace.dlt_runtime.not_null import NotNullViolated
 from local_workspace.dlt_runtime.plans import Relation
 from local_workspace.dlt_runtime.sources import (
     BatchSources,
@@ -113,6 +114,7 @@ def _run_batch(
         )
         crash_point("output_staged")
         ExpectationViolated.check(planned.flow.name, staged, rules)
+        NotNullViolated.check(planned.flow.name, staged.kept, target.schema)
         new_columns, empty = prepare_table(context, dataset, target)
         batch.events = _batch_events(
             context,
@@ -187,14 +189,10 @@ def describe_target(
         PipelineCodeError: The query does not fit what the dataset declares.
     """
     actual = query_schema(relation, context.session, flow)
-    declared = declared_schema(dataset.output, context.session)
-    comments: dict[str, str] = {}
+    declared = declared_schema(dataset.output)
     if declared is not None:
-        relation = conform(relation, actual, declared, flow)
-        comments = {
-            f.name.lower(): f.metadata["comment"] for f in declared.fields if f.metadata.get("comment")
-        }
-    schema = delta_schema(declared if declared is not None else actual, flow, comments)
+        relation = conform(relation, actual, declared.columns, flow)
+    schema = delta_schema(actual if declared is None else declared.columns, flow, declared)
     missing = [
         c for c in dataset.output.partition_cols if c.lower() not in {f.name.lower() for f in schema.fields}
     ]

@@ -1,7 +1,8 @@
-"""The `schema` argument of a dataset, written as DDL: columns, types and comments."""
+"""The `schema` argument of a dataset, written as DDL: columns, types, comments and keys."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import sqlglot
@@ -10,15 +11,35 @@ from pyspark.sql.types import DataType, StructField, StructType
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from local_workspace.dlt_runtime.declared_keys import (
+    PRIMARY,
+    DeclaredKey,
+    check_keys,
+    key_of_column,
+    key_of_table,
+)
 from local_workspace.errors import NotSupported, PipelineCodeError
 
 
-def parse_table_schema(ddl: str, where: str) -> StructType:
-    """Read `name TYPE [NOT NULL] [COMMENT 'text'], ...`.
+@dataclass(frozen=True)
+class DeclaredSchema:
+    """What a dataset declares of its table.
+
+    Attributes:
+        columns: With comments in their metadata; one that is not nullable must have a value in every row.
+        keys: Informational.
+    """
+
+    columns: StructType
+    keys: tuple[DeclaredKey, ...] = ()
+
+
+def parse_table_schema(ddl: str, where: str) -> DeclaredSchema:
+    """Read `name TYPE [NOT NULL] [COMMENT 'text'] [key], ..., [CONSTRAINT name] PRIMARY KEY | FOREIGN KEY ...`.
 
     Raises:
-        PipelineCodeError: The text is no list of columns.
-        NotSupported: It has constraints, generated columns or masks.
+        PipelineCodeError: The text is no list of columns, or a key does not fit them.
+        NotSupported: It has CHECK constraints, generated columns or masks.
     """
     try:
         tree = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", read="databricks")
@@ -28,16 +49,15 @@ def parse_table_schema(ddl: str, where: str) -> StructType:
         ) from error
     definitions = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
     fields: list[StructField] = []
+    keys: list[DeclaredKey] = []
     for definition in definitions:
         if isinstance(definition, exp.Identifier | exp.Column) or (
             isinstance(definition, exp.ColumnDef) and definition.kind is None
         ):
             raise PipelineCodeError(f"The schema of {where} gives {definition.name} no type", got=repr(ddl))
         if not isinstance(definition, exp.ColumnDef):
-            raise NotSupported(
-                f"{definition.sql('databricks')} in the schema of {where}",
-                "Declare columns, types and comments only",
-            )
+            keys.append(key_of_table(definition, where))
+            continue
         metadata = {}
         nullable = True
         for constraint in definition.constraints:
@@ -46,15 +66,22 @@ def parse_table_schema(ddl: str, where: str) -> StructType:
                 metadata["comment"] = kind.this.name
             elif isinstance(kind, exp.NotNullColumnConstraint):
                 nullable = bool(kind.args.get("allow_null"))
+            elif key := key_of_column(definition.name, constraint):
+                keys.append(key)
             else:
                 raise NotSupported(
                     f"{constraint.sql('databricks')} in the schema of {where}",
-                    "Declare columns, types and comments only",
+                    "Declare columns, types, NOT NULL, comments, primary and foreign keys only",
                 )
         fields.append(StructField(definition.name, spark_type(_kind(definition), where), nullable, metadata))
     if not fields:
         raise PipelineCodeError(f"The schema of {where} has no column", got=repr(ddl))
-    return StructType(fields)
+    check_keys(keys, [field.name for field in fields], where)
+    # Columns of a primary key are NOT NULL without saying so.
+    required = {column.lower() for key in keys if key.type == PRIMARY for column in key.columns}
+    for field in fields:
+        field.nullable = field.nullable and field.name.lower() not in required
+    return DeclaredSchema(StructType(fields), tuple(keys))
 
 
 def _kind(definition: exp.ColumnDef) -> exp.DataType:

@@ -23,6 +23,21 @@ def test_lineage_leads_from_files_to_postgres(built_workspace: Any) -> None:
     assert built_workspace.run("governance", "lineage", "--to", "nothing", check=False).returncode == 2
 
 
+def test_a_pipeline_table_shows_its_key(built_workspace: Any) -> None:
+    """Guards the key of silver.customers: it is true, and readers find it where they look for keys."""
+    [counted] = built_workspace.sql(
+        "select count(*) as n, count(distinct customer_id) as customers from silver.customers"
+    )
+    assert counted["n"] == counted["customers"] > 2349
+    shown = built_workspace.sql(
+        "select constraint_name, constraint_type from ecommerce_local.information_schema.table_constraints "
+        "where table_schema = 'silver'"
+    )
+    assert shown == [{"constraint_name": "customers_pk", "constraint_type": "PRIMARY KEY"}]
+    described = built_workspace.run("sql", "DESCRIBE TABLE EXTENDED silver.customers").stdout
+    assert "PRIMARY KEY (`customer_id`)" in described
+
+
 def test_the_catalog_comes_to_show_what_is_described(built_workspace: Any) -> None:
     """Guards apply and check: drift is named and mended, and a second apply has nothing to do.
 

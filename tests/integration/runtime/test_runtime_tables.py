@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from local_workspace.catalog import TableName
 from local_workspace.errors import InputError
 
 BRONZE = """
@@ -39,6 +40,14 @@ def test_a_declared_schema_orders_and_comments_the_columns(bench: Any) -> None:
         ("id BIGINT", "'id', 'day'", "column day is not declared"),
         ("id BIGINT, day STRING, x INT", "'id', 'day'", "column x is missing"),
         ("id BIGINT, CONSTRAINT c CHECK (id > 0)", "'id'", "is not supported"),
+        ("id BIGINT, PRIMARY KEY (day)", "'id'", "names day, which is not declared"),
+        ("id BIGINT PRIMARY KEY, day STRING PRIMARY KEY", "'id', 'day'", "two primary keys"),
+        (
+            "id BIGINT PRIMARY KEY",
+            "F.expr('if(id > 1, id, null)').alias('id')",
+            "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
+        ),
+        ("id BIGINT, day STRING NOT NULL", "'id', F.expr('nullif(day, day)').alias('day')", "1 rows of flow"),
         ("id", "'id'", "gives id no type"),
         ("id NOTYPE", "'id'", "NOTYPE"),
     ],
@@ -51,6 +60,47 @@ def test_a_query_that_does_not_fit_its_schema_fails(bench: Any, schema: str, que
     assert not result.ok
     assert text in (result.error or "")
     assert not bench.layout.table_path("main", "bronze", "rows").exists()
+
+
+KEYED = """
+    @dlt.table(name="days", schema="day STRING, CONSTRAINT days_pk PRIMARY KEY (day) RELY")
+    def days():
+        return dlt.read("rows").select("day").distinct()
+
+    @dlt.table(name="seen", schema="id BIGINT, day STRING NOT NULL CONSTRAINT KEY_OF_DAY REFERENCES days")
+    def seen():
+        return dlt.read("rows").join(dlt.read("days"), "day").select("id", "day")
+"""
+
+
+def test_declared_keys_are_what_the_catalog_shows(bench: Any) -> None:
+    """Guards keys: recorded with names, columns and target; taken back when the declaration no longer has them."""
+
+    def keys(table: str) -> list[tuple[Any, ...]]:
+        found = bench.catalog.constraints(TableName("main", "bronze", table))
+        return [
+            (c.name, c.type, c.columns, c.references and c.references.table, c.referenced_columns)
+            for c in found
+        ]
+
+    plain = code("id BIGINT, day STRING", "'id', 'day'")
+    bench.write(plain + KEYED)
+    bench.land("a.json", {"id": 1, "day": "d"}, {"id": 2, "day": "d"})
+    bench.good()
+    assert keys("days") == [("days_pk", "PRIMARY KEY", ("day",), None, ())]
+    assert keys("seen") == [("KEY_OF_DAY", "FOREIGN KEY", ("day",), "days", ("day",))]
+    assert {f.name: f.nullable for f in bench.delta("bronze.seen").schema().fields} == {
+        "id": True,
+        "day": False,
+    }
+    bench.write(plain + KEYED.replace("KEY_OF_DAY REFERENCES days", "other REFERENCES rows (day)"))
+    bench.good()
+    assert keys("seen") == [("other", "FOREIGN KEY", ("day",), "rows", ("day",))]
+    bench.write(plain + KEYED.replace("CONSTRAINT KEY_OF_DAY REFERENCES days", "").replace("RELY", ""))
+    bench.good()
+    assert (len(keys("days")), keys("seen")) == (1, [])
+    bench.write(plain + KEYED.replace("REFERENCES days", "REFERENCES nowhere"))
+    assert "points to main.bronze.nowhere, which does not exist" in (bench.update().error or "")
 
 
 def test_properties_partitions_and_temporary_tables(bench: Any) -> None:

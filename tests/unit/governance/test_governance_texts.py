@@ -8,7 +8,7 @@ import sqlglot
 
 from dlt_ingest.governance import description
 from dlt_ingest.governance import erasure_statements as statements
-from dlt_ingest.governance.catalog_state import declared_keys
+from dlt_ingest.governance.catalog_state import declared_keys, pipeline_keys
 from dlt_ingest.governance.customer_records import CustomerId
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -36,3 +36,4 @@ def test_keys_are_read_from_the_contracts() -> None:
     keys = declared_keys(PROJECT / "dbt_project" / "models")
     assert keys["gold.fct_orders"] == ("order_id",)
     assert len(keys) > 10
+    assert pipeline_keys(PROJECT / "dlt_ingest" / "transformations") == {"silver.customers": ("customer_id",)}
