@@ -178,7 +178,7 @@ class LocalErasure:
     def _forget_versions(self) -> None:
         from dlt_ingest.governance.old_versions import delta_tables, forget_versions
         from local_workspace.catalog import TableName
-        from local_workspace.sql_warehouse.table_lock import table_lock
+        from local_workspace.table_lock import table_lock
 
         layout = self.workspace.layout
         with self._no_update():

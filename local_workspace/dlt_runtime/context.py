@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from local_workspace.dlt_runtime.spec import DatasetResult, PipelineSpec, Source
 from local_workspace.dlt_runtime.state import PipelineState
 from local_workspace.errors import InputError, PipelineCodeError
 from local_workspace.layout import WorkspaceLayout
+from local_workspace.table_lock import WAIT_SECONDS, table_lock
 
 
 @dataclass
@@ -95,6 +97,17 @@ class UpdateContext:
             return str(self.layout.local_path(path))
         except InputError as error:
             raise PipelineCodeError(f"A query reads {path!r}", got=str(error)) from error
+
+    def writing(
+        self, dataset: Dataset, *, wait_seconds: float = WAIT_SECONDS
+    ) -> AbstractContextManager[None]:
+        """Hold a dataset's table for one change: SQL statements and maintenance wait meanwhile.
+
+        Raises:
+            WorkspaceBusy: Another writer has held it for too long.
+        """
+        assert dataset.name is not None  # noqa: S101
+        return table_lock(self.layout, dataset.name, wait_seconds=wait_seconds)
 
     def table_location(self, name: TableName) -> Path | None:
         """Give the folder of a table outside the pipeline, None for a view or a table that does not exist."""

@@ -24,6 +24,8 @@ CRASH_POINTS: tuple[str, ...] = (
     "data_committed",
     "batch_recorded",
     "catalog_written",
+    "compaction_planned",
+    "compaction_committed",
     "update_finished",
     "events_staged",
     "events_committed",

@@ -142,6 +142,28 @@ def added_files(
     return adds
 
 
+def rows_changed(path: Path, since: Position, until: Position) -> bool:
+    """Whether a table may hold other rows, or other columns, at `until` than at `since`.
+
+    Compaction changes files and no rows: Delta marks its actions with `dataChange` false (Delta protocol, "Add File and
+    Remove File"). Where the log no longer tells, the answer is yes.
+    """
+    if since.table_id != until.table_id or since.version > until.version:
+        return True
+    for version in range(since.version + 1, until.version + 1):
+        try:
+            text = (path / "_delta_log" / f"{version:020d}.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return True
+        for line in filter(str.strip, text.splitlines()):
+            for kind, action in json.loads(line).items():
+                if kind in ("metaData", "protocol", "cdc"):
+                    return True
+                if kind in ("add", "remove") and action.get("dataChange", True):
+                    return True
+    return False
+
+
 def _operation(actions: list[dict[str, Any]]) -> str:
     info: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
     return str(info.get("operation", "UNKNOWN"))
@@ -208,5 +230,11 @@ def make_slice(path: Path, until: Position, adds: list[dict[str, Any]], folder: 
 def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
+    except FileNotFoundError:
+        raise DataFault(
+            f"The file {source.name} of {source.parent} is gone: VACUUM has deleted it before it was streamed",
+            consequence="The rows that came since the last update cannot be read",
+            next_step="Do a full refresh of the tables that read it as a stream",
+        ) from None
     except OSError:
         shutil.copyfile(source, target)  # another file system, or one without hard links

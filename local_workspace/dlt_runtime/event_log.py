@@ -7,20 +7,24 @@ whoever flushes next sees what is there.
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from deltalake import write_deltalake
+from deltalake.exceptions import DeltaError
 from deltalake.transaction import CommitProperties, Transaction
 
 from local_workspace.catalog import Catalog, TableName
 from local_workspace.dlt_runtime.commit import committed_batch, open_table
+from local_workspace.dlt_runtime.compaction import compact_files
 from local_workspace.dlt_runtime.crash_points import crash_point
 from local_workspace.dlt_runtime.spec import PipelineSpec
 from local_workspace.dlt_runtime.state import PipelineState
 from local_workspace.layout import WorkspaceLayout
+from local_workspace.table_lock import table_lock
 
 _STACK = pa.struct(
     [
@@ -114,7 +118,7 @@ class EventLog:
     def __init__(
         self, spec: PipelineSpec, layout: WorkspaceLayout, catalog: Catalog, state: PipelineState
     ) -> None:
-        self._state, self._catalog = state, catalog
+        self._state, self._catalog, self._layout = state, catalog, layout
         self._name = None
         if spec.event_log is not None:
             self._name = TableName(spec.event_log.catalog, spec.event_log.schema, spec.event_log.name)
@@ -152,14 +156,20 @@ class EventLog:
             }
             for sequence, event in events
         ]
-        write_deltalake(
-            str(self._location),
-            pa.Table.from_pylist(rows, schema=SCHEMA),
-            mode="append",
-            commit_properties=CommitProperties(
-                app_transactions=[Transaction(self._application, events[-1][0])]
-            ),
-        )
+        assert self._name is not None  # noqa: S101
+        with table_lock(self._layout, self._name):
+            write_deltalake(
+                str(self._location),
+                pa.Table.from_pylist(rows, schema=SCHEMA),
+                mode="append",
+                commit_properties=CommitProperties(
+                    app_transactions=[Transaction(self._application, events[-1][0])]
+                ),
+            )
+            with contextlib.suppress(
+                DeltaError
+            ):  # the events are there; small files only slow their readers down
+                compact_files(self._location)
 
     def _publish(self) -> None:
         assert self._name is not None  # noqa: S101

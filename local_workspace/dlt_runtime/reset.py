@@ -76,6 +76,12 @@ def reset_dataset(context: UpdateContext, dataset: Dataset) -> None:
     for flow in [*flows, flow_id]:
         _catch_up(context, dataset, flow)
     number = context.state.flow(flow_id).batch + 1
+    with context.writing(dataset):
+        _empty(context, dataset, flow_id, number, flows)
+
+
+def _empty(context: UpdateContext, dataset: Dataset, flow_id: str, number: int, flows: list[str]) -> None:
+    location = context.location(dataset)
     table = commit.open_table(location)
     assert table is not None  # noqa: S101
     batch = Batch(

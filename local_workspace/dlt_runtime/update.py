@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from local_workspace.catalog import Catalog, TableName
-from local_workspace.dlt_runtime import cdc, materialized, publish, recovery, reset, streaming
+from local_workspace.dlt_runtime import cdc, compaction, materialized, publish, recovery, reset, streaming
 from local_workspace.dlt_runtime.analysis import AnalysisSources
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.crash_points import crash_point
@@ -346,6 +346,7 @@ class _Update:
                 streaming.refresh_flow(context, dataset, planned)
             publish.publish(context, dataset)
             context.emit(self.make.flow_status(dataset.shown, planned.flow.name, "COMPLETED"))
+        compaction.compact(context, dataset)
 
     def _fail(self, context: UpdateContext, dataset: Dataset, error: BaseException) -> None:
         result = context.result(dataset)

@@ -41,7 +41,7 @@ from local_workspace.sql_warehouse.table_definition import (
     constraint_name,
     read_constraint,
 )
-from local_workspace.sql_warehouse.table_lock import table_lock
+from local_workspace.table_lock import table_lock
 
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.session import Session

@@ -16,7 +16,7 @@ from local_workspace.sql_warehouse.location import location_of
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError
 from local_workspace.sql_warehouse.sql_text import StatementReader
-from local_workspace.sql_warehouse.table_lock import table_lock
+from local_workspace.table_lock import table_lock
 
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.session import Session

@@ -26,7 +26,7 @@ from local_workspace.sql_warehouse.table_definition import (
     read_clauses,
     read_columns,
 )
-from local_workspace.sql_warehouse.table_lock import table_lock
+from local_workspace.table_lock import table_lock
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType

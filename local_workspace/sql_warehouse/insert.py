@@ -29,7 +29,7 @@ from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported, table_not_found
 from local_workspace.sql_warehouse.sql_text import StatementReader, split_items
 from local_workspace.sql_warehouse.table_checks import verify
-from local_workspace.sql_warehouse.table_lock import table_lock
+from local_workspace.table_lock import table_lock
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -16,7 +16,7 @@ from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, not_supported
 from local_workspace.sql_warehouse.sql_text import StatementReader, split_items
 from local_workspace.sql_warehouse.table_facts import clustering_columns
-from local_workspace.sql_warehouse.table_lock import table_lock
+from local_workspace.table_lock import table_lock
 
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.session import Session

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.errors import PySparkException
 
 from local_workspace.catalog import Table, TableName
-from local_workspace.errors import LocalWorkspaceError
+from local_workspace.errors import LocalWorkspaceError, WorkspaceBusy
 from local_workspace.sql_tokens import Token, quote_identifier, quote_string, tokenize
 from local_workspace.sql_warehouse import statements
 from local_workspace.sql_warehouse.arrow_types import type_text
@@ -332,6 +332,8 @@ class StatementRun:
     def _as_sql_error(self, error: Exception) -> SqlError:
         if isinstance(error, SqlError):
             return error
+        if isinstance(error, WorkspaceBusy):
+            return SqlError("DELTA_CONCURRENT_WRITE", str(error))
         if isinstance(error, LocalWorkspaceError):
             return SqlError(_workspace_class(error), str(error), "XX000")
         if isinstance(error, PySparkException):

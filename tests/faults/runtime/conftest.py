@@ -96,4 +96,7 @@ def update_processes() -> Iterator[UpdateProcesses]:
 
 @pytest.fixture
 def bench(tmp_path: Path, fault_engine: EngineHandle) -> Any:
-    return runtime_bench.make_bench(tmp_path, fault_engine.address)
+    """A pipeline whose tables are compacted as soon as two files could be one, so that kills hit compaction, too."""
+    made = runtime_bench.make_bench(tmp_path, fault_engine.address)
+    made.configuration["spark.databricks.delta.autoCompact.minNumFiles"] = "2"
+    return made

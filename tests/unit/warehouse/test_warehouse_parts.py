@@ -15,6 +15,7 @@ import pytest
 from cryptography import x509
 
 from local_workspace.catalog import TableName
+from local_workspace.errors import WorkspaceBusy
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.sql_warehouse.arrow_types import ValueForms, type_text
 from local_workspace.sql_warehouse.certificate import ensure_credentials
@@ -24,7 +25,7 @@ from local_workspace.sql_warehouse.patterns import like_pattern, show_pattern
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.sql_error import SqlError, from_engine
 from local_workspace.sql_warehouse.statement_log import StatementLog
-from local_workspace.sql_warehouse.table_lock import table_lock
+from local_workspace.table_lock import table_lock
 
 
 def test_parameters_become_literals() -> None:
@@ -154,7 +155,7 @@ def test_one_writer_per_table(tmp_path: Path) -> None:
     name = TableName("c", "s", "T")
     with table_lock(layout, name):
         with (
-            pytest.raises(SqlError, match=r"DELTA_CONCURRENT_WRITE.*held the table"),
+            pytest.raises(WorkspaceBusy, match="held the table"),
             table_lock(layout, TableName("C", "S", "t"), wait_seconds=0.05),
         ):
             pytest.fail("two writers at once")

@@ -1,4 +1,8 @@
-"""One writer per table at a time, also between processes."""
+"""One writer per table at a time, also between processes: the SQL warehouse, updates of pipelines, maintenance.
+
+Delta lets appends by several writers through and fails the others; here they wait for each other instead, and a writer may
+move files and look at the newest version before it commits.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from local_workspace.catalog import TableName
+from local_workspace.errors import WorkspaceBusy
 from local_workspace.layout import WorkspaceLayout
-from local_workspace.sql_warehouse.sql_error import SqlError
 
 WAIT_SECONDS = 600.0
 
@@ -19,15 +23,17 @@ WAIT_SECONDS = 600.0
 def table_lock(
     layout: WorkspaceLayout, name: TableName, *, wait_seconds: float = WAIT_SECONDS
 ) -> Iterator[None]:
-    """Holds the table for one change; the lock goes with the process that holds it, however it ends.
+    """Hold a table for one change; the lock goes with the process that holds it, however it ends.
+
+    Not reentrant: whoever holds it and asks again waits for itself.
 
     Args:
-        layout: The workspace; its lock files are in ``run/locks``.
+        layout: The workspace; its lock files are in `run/locks`.
         name: The table.
         wait_seconds: How long to wait for another writer.
 
     Raises:
-        SqlError: Another writer held the table for all this time (DELTA_CONCURRENT_WRITE).
+        WorkspaceBusy: Another writer held the table for all this time.
     """
     folder = layout.run / "locks"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -41,10 +47,10 @@ def table_lock(
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise SqlError(
-                        "DELTA_CONCURRENT_WRITE",
-                        f"Another writer has held the table {name.quoted} for {wait_seconds:.0f} seconds. "
-                        "Nothing of this statement was written; run it again when that writer is done.",
+                    raise WorkspaceBusy(
+                        f"Another writer has held the table {name.quoted} for {wait_seconds:.0f} seconds",
+                        consequence="Nothing was written",
+                        next_step="Run it again when that writer is done",
                     ) from None
                 time.sleep(pause)
                 pause = min(pause * 2, 0.2)
