@@ -8,7 +8,6 @@ import click
 
 from dlt_ingest.cli.console import console, print_rows, step
 from dlt_ingest.cli.deployed_erasure import STEPS, DeployedErasure
-from dlt_ingest.cli.local_erasure import LocalErasure
 from dlt_ingest.cli.project import Project
 from dlt_ingest.errors import InputError
 from dlt_ingest.governance.customer_records import CustomerId
@@ -46,6 +45,8 @@ def erase(customer_id: str, dry_run: bool, yes: bool, steps: tuple[str, ...]) ->
 
 
 def _erase_here(project: Project, customer: CustomerId, *, dry_run: bool, yes: bool) -> None:
+    from dlt_ingest.cli.local_erasure import LocalErasure
+
     with (
         project.workspace() as workspace,
         SqlClient.from_environment(catalog=project.settings.catalog) as client,

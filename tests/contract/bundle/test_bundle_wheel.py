@@ -89,12 +89,22 @@ def test_job_names_the_wheel_and_its_command(wheel: Path) -> None:
         assert f"{task['entry_point']} = " in entry_points.read_text()
 
 
-def test_health_check_starts_on_a_cluster(wheel: Path, tmp_path: Path) -> None:
-    """Guards the job's last task: without a clone and the laptop's packages it gets as far as asking for a warehouse."""
-    job = Bundle.load(PROJECT_ROOT, "prod").resources("jobs")["orders"]
-    [task] = [task["python_wheel_task"] for task in job["tasks"] if "python_wheel_task" in task]
+JOBS = Bundle.load(PROJECT_ROOT, "prod").resources("jobs")
+WHEEL_TASKS = {
+    " ".join(task["python_wheel_task"]["parameters"]): (job, task["python_wheel_task"])
+    for job in JOBS.values()
+    for task in job["tasks"]
+    if "python_wheel_task" in task
+}
+
+
+@pytest.mark.parametrize("command", WHEEL_TASKS)
+def test_wheel_task_starts_on_a_cluster(wheel: Path, tmp_path: Path, command: str) -> None:
+    """Guards each wheel task: without a clone and the laptop's packages it gets as far as asking for a warehouse."""
+    job, task = WHEEL_TASKS[command]
+    parameters = [word.replace("{{job.parameters.customer_id}}", "C-1") for word in task["parameters"]]
     code = START.format(
-        wheel=str(wheel), blocked=LAPTOP_ONLY, entry=task["entry_point"], parameters=list(task["parameters"])
+        wheel=str(wheel), blocked=LAPTOP_ONLY, entry=task["entry_point"], parameters=parameters
     )
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "ORDERS_"))
