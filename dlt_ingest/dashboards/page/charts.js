@@ -122,6 +122,8 @@ function heatmap(target, widget, rows) {
   return {
     traces: [{
       type: "heatmap", x: xs, y: ys, z, text, xgap: 1, ygap: 1, hoverongaps: false, zmin: 0,
+      // On a phone the cells need the scale's room.
+      showscale: target.clientWidth > 420,
       colorscale: isDark() ? [[0, "#1a2530"], [1, "#5aa2f5"]] : [[0, "#eef4fd"], [1, "#2465be"]],
       colorbar: { thickness: 8, outlinewidth: 0, tickformat: percent ? ".2~%" : undefined, tickfont: { size: 10 },
         title: { text: titleOf(color), side: "right", font: { size: 11, color: css("--quiet") } } },
@@ -178,6 +180,9 @@ function cartesian(target, widget, rows) {
       across.range = [Math.max(0, Math.min(...shares) - 0.01), Math.max(...shares) + 0.002];
     }
   }
+  // Two updates are two, not a ladder of halves.
+  const highest = Math.max(0, ...rows.map((r) => total(r[dimension.fieldName])));
+  if (!measure.fields && highest <= 5 && rows.every((r) => Number.isInteger(r[first]))) across.dtick = 1;
   if (format && format.type === "number-currency") Object.assign(across, { tickformat: "~s", tickprefix: "$" });
   if (labelled) {
     // The bars carry their values; room for the longest of them stays free at the end of the axis.
@@ -199,16 +204,16 @@ function cartesian(target, widget, rows) {
   };
 }
 
-// A bar needs a line of text; where the box is too low for all bars it scrolls.
+// A bar, and a row of a heat map, needs a line of text; where the box is too low for all of them it scrolls.
 function makeRoom(target, widget, rows) {
   const { x, y } = widget.encodings;
-  const horizontal = widget.kind === "bar" && x.scale.type === "quantitative" && y.scale.type === "categorical";
-  const lines = horizontal ? new Set(rows.map((r) => r[y.fieldName])).size : 0;
-  target.style.minHeight = lines > 8 ? `${lines * 17 + 16}px` : "";
+  const lined = widget.kind === "heatmap" || (widget.kind === "bar" && x.scale.type === "quantitative" && y.scale.type === "categorical");
+  const lines = lined ? new Set(rows.map((r) => r[y.fieldName])).size : 0;
+  target.style.minHeight = lines > 8 ? `${lines * 17 + (widget.kind === "heatmap" ? 60 : 16)}px` : "";
 }
 
 function drawChart(target, widget, rows) {
-  if (widget.kind === "bar") makeRoom(target, widget, rows);
+  if (widget.kind === "bar" || widget.kind === "heatmap") makeRoom(target, widget, rows);
   const { traces, extra } = widget.kind === "heatmap" ? heatmap(target, widget, rows)
     : widget.kind === "pie" ? pie(widget, rows) : cartesian(target, widget, rows);
   return Plotly.react(target, traces, extra, { displayModeBar: false, responsive: true });

@@ -7,8 +7,8 @@ const board = document.getElementById("board");
 const state = { dashboard: 0, page: 0, filters: {} };
 const PALETTE = ["#2f7de1", "#d98324", "#2da44e", "#d1434b", "#8957e5", "#1b9aaa", "#b08800", "#d64f9b"];
 const PALETTE_DARK = ["#5aa2f5", "#f0a868", "#57c878", "#f07b80", "#b794f6", "#4fc3d0", "#dcb53c", "#f08bc4"];
-const GOOD = ["succeeded", "fresh"];
-const BAD = ["failed", "stale", "never loaded", "worse", "newly failing", "interrupted"];
+const GOOD = ["succeeded", "fresh", "delivered"];
+const BAD = ["failed", "stale", "never loaded", "worse", "newly failing", "interrupted", "undelivered", "not built"];
 
 const isDark = () => root.dataset.theme === "dark";
 const css = (name) => getComputedStyle(root).getPropertyValue(name).trim();

@@ -33,7 +33,7 @@ def test_every_alert_reads_the_marts_of_its_target(target):
     """Guards against an alert of prod that looks at dev, and against a placeholder that nobody filled in."""
     alerts = Bundle.load(PROJECT, target).resources("alerts")
     catalog = load_settings(target).catalog
-    assert len(alerts) == 7
+    assert len(alerts) == 8
     for name, alert in alerts.items():
         assert f"{catalog}.gold." in alert["query_text"], name
         assert "${" not in alert["query_text"], name
