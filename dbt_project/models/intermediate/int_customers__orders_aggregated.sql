@@ -1,11 +1,34 @@
--- Grain: one row per customer with at least one order. A table over customers per month, rebuilt each time; it never reads
--- orders. What belongs to a first day comes from the month of that day, since smallest-of-a-struct is slow on some engines.
-{{ config(materialized='table') }}
+-- Grain: one row per customer with at least one order. It reads customers per month, never orders. An incremental build adds
+-- up the months of the customers whose orders have changed and keeps the other rows; a customer whose every order has moved
+-- to another one is not named again, and is deleted. What belongs to a first day comes from the month of that day, since
+-- smallest-of-a-struct is slow on some engines.
+-- depends_on: {{ ref('int_orders__changed') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_where',
+        incremental_predicates=["customer_id is not null"],
+        post_hook="{{ record_progress(this, ['int_customers__months_aggregated']) }}",
+    )
+}}
 
-with months as (
+with {% if is_incremental() -%}
+changed as (
+
+    select distinct customer_id from {{ ref('int_orders__changed') }}
+    where load_number > {{ last_load(this) }}
+
+),
+
+{% endif -%}
+months as (
 
     select * from {{ ref('int_customers__months_aggregated') }}
-    where orders > 0
+    where
+        orders > 0
+        {%- if is_incremental() %}
+        and customer_id in (select customer_id from changed)
+        {%- endif %}
 
 ),
 
@@ -64,6 +87,33 @@ int_customers__orders_aggregated as (
         on
             summed.customer_id = first_purchases.customer_id
             and summed.first_purchase_date = first_purchases.first_purchase_date
+    {%- if is_incremental() %}
+
+    union all
+
+    select
+        kept.customer_id,
+        kept.orders,
+        kept.revenue_orders,
+        kept.refunded_orders,
+        kept.items_ordered,
+        kept.items_sold,
+        kept.gross_revenue,
+        kept.refunded_revenue,
+        kept.net_revenue,
+        kept.order_days,
+        kept.purchase_days,
+        kept.repeat_revenue,
+        kept.first_order_hour,
+        kept.first_order_date,
+        kept.last_order_date,
+        kept.first_purchase_date,
+        kept.last_purchase_date,
+        kept.last_ingested_at
+    from {{ this }} as kept
+    left join changed on kept.customer_id = changed.customer_id
+    where changed.customer_id is null
+    {%- endif %}
 
 )
 

@@ -1,12 +1,6 @@
 -- Grain: one row per customer with at least one order. The segment is the first rule of seed customer_segments, by
 -- priority, that holds.
-with customers as (
-
-    select * from {{ ref('int_customers__orders_aggregated') }}
-
-),
-
-scores as (
+with scored as (
 
     select * from {{ ref('int_customers__rfm_scored') }}
 
@@ -15,19 +9,6 @@ scores as (
 rules as (
 
     select * from {{ ref('customer_segments') }}
-
-),
-
-scored as (
-
-    select
-        customers.customer_id,
-        customers.revenue_orders,
-        scores.recency_score,
-        scores.frequency_score,
-        scores.monetary_score
-    from customers
-    left join scores on customers.customer_id = scores.customer_id
 
 ),
 

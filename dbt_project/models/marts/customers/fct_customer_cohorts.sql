@@ -1,10 +1,62 @@
 -- Grain: one row per cohort (the month of a customer's first order) and month since, 0 being that month itself, up
 -- to the month of the last order. Months in which nobody of the cohort ordered are rows of zeros.
--- cumulative_revenue does not add up. A table over customers per month, rebuilt each time; it never reads orders.
+-- cumulative_revenue does not add up. It reads customers per month, never orders. An incremental build counts two kinds of
+-- months again: those in which orders have changed, and all months of a customer whose first order may be another one now,
+-- since the customer moves to another cohort with them.
+-- depends_on: {{ ref('int_orders__changed') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_where',
+        incremental_predicates=["cohort_month >= date'0001-01-01'"],
+        post_hook="{{ record_progress(this, ['int_customers__orders_aggregated']) }}",
+    )
+}}
+
+{% if is_incremental() -%}
+    {%- set months_of_moved_customers -%}
+        with changed as (
+
+            select
+                customer_id,
+                min(order_month) as first_changed_month
+            from {{ ref('int_orders__changed') }}
+            where load_number > {{ last_load(this) }}
+            group by customer_id
+
+        ),
+
+        lives as (
+
+            select
+                cast(date_trunc('month', customers.first_order_date) as date) as first_month,
+                cast(date_trunc('month', customers.last_order_date) as date) as last_month
+            from {{ ref('int_customers__orders_aggregated') }} as customers
+            inner join changed on customers.customer_id = changed.customer_id
+            where changed.first_changed_month <= customers.first_order_date
+
+        ),
+
+        months as (
+
+            select explode(sequence(first_month, last_month, interval 1 month)) as order_month
+            from lives
+
+        )
+
+        select distinct order_month from months
+    {%- endset -%}
+    {%- set changed_months = changed_dates('order_month', this) ~ ', ' ~ date_list(months_of_moved_customers) -%}
+{%- endif %}
+
 with customer_months as (
 
     select * from {{ ref('int_customers__months_aggregated') }}
-    where orders > 0
+    where
+        orders > 0
+        {%- if is_incremental() %}
+        and order_month in ({{ changed_months }})
+        {%- endif %}
 
 ),
 
@@ -12,6 +64,7 @@ customers as (
 
     select
         customer_id,
+        last_order_date,
         cast(date_trunc('month', first_order_date) as date) as cohort_month
     from {{ ref('int_customers__orders_aggregated') }}
 
@@ -29,8 +82,8 @@ sizes as (
 
 last_month as (
 
-    select max(order_month) as order_month
-    from customer_months
+    select cast(date_trunc('month', max(last_order_date)) as date) as order_month
+    from customers
 
 ),
 
@@ -56,6 +109,19 @@ activity as (
     from customer_months
     inner join customers on customer_months.customer_id = customers.customer_id
     group by customers.cohort_month, customer_months.order_month
+    {%- if is_incremental() %}
+
+    union all
+
+    select
+        cohort_month,
+        activity_month,
+        active_customers,
+        orders,
+        net_revenue
+    from {{ this }}
+    where activity_month not in ({{ changed_months }})
+    {%- endif %}
 
 ),
 
