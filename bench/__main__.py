@@ -6,18 +6,20 @@ import argparse
 import os
 import platform
 
-from bench import export, ingest
+from bench import export, ingest, marts
 from bench.case import Case
 
 
 def main() -> None:
     """Run the benchmarks one after the other and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=["export", "ingest"], help="only these")
+    parser.add_argument("--only", choices=["export", "ingest", "marts"], help="only these")
     only = parser.parse_args().only
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     if only in (None, "ingest"):
         show("DLT update", ingest.main())
+    if only in (None, "marts"):
+        show("dbt run", marts.main())
     if only in (None, "export"):
         with export.metrics_database() as settings:
             measured = export.measure(1_000_000, 3, settings)
