@@ -41,8 +41,7 @@ def test_each_alert_has_a_page() -> None:
         page.stem: page.read_text(encoding="utf-8") for page in folder.glob("*.md") if page.stem != "README"
     }
     alerts = {name.replace("_", "-") for name in Bundle.load(PROJECT_ROOT, "prod").resources("alerts")}
-    # Known to Postgres alone: the health check reports them.
-    assert set(pages) == alerts | {"dead-letters"}
+    assert set(pages) == alerts
     for name, text in pages.items():
         for section in ("**Means**", "**Look**", "**Decide**", "**Quiet again**"):
             assert section in text, f"{name} lacks {section}"
