@@ -127,7 +127,8 @@ class _Merge:
                     deleted=deleted,
                 )
             ]
-            self._commit(target, rows, merged, final)
+            with self.context.writing(self.dataset):
+                self._commit(target, rows, merged, final)
         except BaseException:
             recovery.settle(self.context.state, self.batch)
             raise

@@ -142,6 +142,11 @@ def added_files(
     return adds
 
 
+def files_exist(path: Path, adds: list[dict[str, Any]]) -> bool:
+    """Whether the files of these `add` actions are there: compaction and VACUUM may have taken them away since."""
+    return all((path / unquote(add["path"])).exists() for add in adds)
+
+
 def rows_changed(path: Path, since: Position, until: Position) -> bool:
     """Whether a table may hold other rows, or other columns, at `until` than at `since`.
 

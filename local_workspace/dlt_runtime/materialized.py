@@ -94,13 +94,27 @@ class _Refresh:
         now = delta_source.position(self.location)
         if now is None or not self.known.get("fingerprint"):
             return "FIRST_REFRESH"
-        if self.known.get("target") != now.to_json():
+        target = self.known.get("target")
+        if target is None or delta_source.rows_changed(self.location, Position(**target), now):
             return "TARGET_CHANGED_BY_OTHERS"
         if self.known["fingerprint"] != self.fingerprint:
             return "QUERY_CHANGED"
         if any(plans.is_volatile(plan, self.flow) for plan in (self.plan, *(plan for plan, _ in self.views))):
             return "NON_DETERMINISTIC_EXPRESSION"
-        return None if self.known["sources"] == self.positions else "SOURCES_CHANGED"
+        return "SOURCES_CHANGED" if self._sources_changed() else None
+
+    def _sources_changed(self) -> bool:
+        """Whether a source may have other rows than at the last refresh; compaction gives it other files only."""
+        before = self.known["sources"]
+        return before.keys() != self.positions.keys() or any(
+            known.get("columns") != (now := self.positions[key])["columns"]
+            or delta_source.rows_changed(
+                self.tables[key],
+                Position(known["table_id"], known["version"]),
+                Position(now["table_id"], now["version"]),
+            )
+            for key, known in before.items()
+        )
 
     def new_files(self) -> tuple[_NewFiles | None, str]:
         """Find the new files of all sources, if the view can be refreshed by them alone.
@@ -129,6 +143,8 @@ class _Refresh:
                 found[key] = delta_source.added_files(path, key, since, until, skip_changes=False)
             except DataFault:
                 return None, f"CHANGE_SET_NOT_APPEND_ONLY: {key}"
+            if not delta_source.files_exist(path, found[key]):
+                return None, f"CHANGE_SET_VACUUMED: {key}"
         return found, "SOURCES_CHANGED"
 
     def compute(self, new_files: _NewFiles | None) -> None:
@@ -158,27 +174,28 @@ class _Refresh:
             crash_point("output_staged")
             ExpectationViolated.check(self.flow, staged, rules)
             NotNullViolated.check(self.flow, staged.kept, target.schema)
-            if commit.open_table(self.location) is None:
-                commit.ensure_table(target)
-            batch.facts = self._facts()
-            batch.events = self._events(number, staged.counts, sources)
-            context.state.prepare(batch, {})
-            crash_point("batch_prepared")
-            commit.commit(
-                target,
-                commit.adopt(target, staged.kept, self.flow_id, number),
-                overwrite=new_files is None,
-                flow=self.flow_id,
-                batch=number,
-                metadata={
-                    "update_id": batch.update_id,
-                    "run_id": context.run_id,
-                    "flow": self.flow,
-                    "batch": number,
-                    "sources": self.positions,
-                    "fingerprint": self.fingerprint,
-                },
-            )
+            with context.writing(self.dataset):
+                if commit.open_table(self.location) is None:
+                    commit.ensure_table(target)
+                batch.facts = self._facts()
+                batch.events = self._events(number, staged.counts, sources)
+                context.state.prepare(batch, {})
+                crash_point("batch_prepared")
+                commit.commit(
+                    target,
+                    commit.adopt(target, staged.kept, self.flow_id, number),
+                    overwrite=new_files is None,
+                    flow=self.flow_id,
+                    batch=number,
+                    metadata={
+                        "update_id": batch.update_id,
+                        "run_id": context.run_id,
+                        "flow": self.flow,
+                        "batch": number,
+                        "sources": self.positions,
+                        "fingerprint": self.fingerprint,
+                    },
+                )
         except BaseException:
             recovery.settle(context.state, batch)
             raise
@@ -196,9 +213,9 @@ class _Refresh:
     def _facts(self) -> dict[str, Any]:
         """Say what the view will be made of.
 
-        Delta numbers versions without gaps and the pipeline's lock keeps other writers of ours out, so the
-        version that the commit will have is known before it. If it comes out otherwise, the next update
-        computes the view anew.
+        Delta numbers versions without gaps and the table's lock keeps other writers out, so the version that
+        the commit will have is known before it. If it comes out otherwise, the next update computes the view
+        anew.
         """
         before = delta_source.position(self.location)
         assert before is not None  # noqa: S101  (the table has just been made sure of)

@@ -115,41 +115,42 @@ def _run_batch(
         crash_point("output_staged")
         ExpectationViolated.check(planned.flow.name, staged, rules)
         NotNullViolated.check(planned.flow.name, staged.kept, target.schema)
-        new_columns, empty = prepare_table(context, dataset, target)
-        batch.events = _batch_events(
-            context,
-            dataset,
-            planned,
-            batch,
-            inputs=inputs,
-            staged_inputs=staged_inputs,
-            counts=staged.counts,
-            sources=sources,
-            new_columns=new_columns,
-        )
-        final = {
-            i.source.id: i.final_records(staged_inputs[i.source.id], batch.batch)
-            for i in inputs
-            if i.source.id in staged_inputs
-        }
-        context.state.prepare(batch, final)
-        crash_point("batch_prepared")
-        if staged.kept:
-            actions = commit.adopt(target, staged.kept, flow_id, batch.batch)
-            commit.commit(
-                target,
-                actions,
-                overwrite=empty,
-                flow=flow_id,
-                batch=batch.batch,
-                metadata={
-                    "update_id": batch.update_id,
-                    "run_id": context.run_id,
-                    "flow": planned.flow.name,
-                    "batch": batch.batch,
-                    "sources": batch.offsets,
-                },
+        with context.writing(dataset):
+            new_columns, empty = prepare_table(context, dataset, target)
+            batch.events = _batch_events(
+                context,
+                dataset,
+                planned,
+                batch,
+                inputs=inputs,
+                staged_inputs=staged_inputs,
+                counts=staged.counts,
+                sources=sources,
+                new_columns=new_columns,
             )
+            final = {
+                i.source.id: i.final_records(staged_inputs[i.source.id], batch.batch)
+                for i in inputs
+                if i.source.id in staged_inputs
+            }
+            context.state.prepare(batch, final)
+            crash_point("batch_prepared")
+            if staged.kept:
+                actions = commit.adopt(target, staged.kept, flow_id, batch.batch)
+                commit.commit(
+                    target,
+                    actions,
+                    overwrite=empty,
+                    flow=flow_id,
+                    batch=batch.batch,
+                    metadata={
+                        "update_id": batch.update_id,
+                        "run_id": context.run_id,
+                        "flow": planned.flow.name,
+                        "batch": batch.batch,
+                        "sources": batch.offsets,
+                    },
+                )
     except BaseException:
         recovery.settle(context.state, batch)
         raise
