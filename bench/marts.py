@@ -1,7 +1,7 @@
 """The cost of a dbt run after a few new orders, on a small and on a large history.
 
-The history is appended to silver.orders as earlier updates would have left it, in files of a million rows: what is measured is dbt
-and the warehouse, and landing ten million records as JSON would take longer than everything else here.
+The history is appended to silver.orders as earlier updates would have left it, in files of a million rows: what is measured
+is dbt and the warehouse, and landing ten million records as JSON would take longer than everything else here.
 """
 
 from __future__ import annotations
@@ -53,8 +53,10 @@ select
     order_id,
     'C-' || h % {customers} as customer_id,
     'item ' || h // 7 % {items} as order_item,
-    case when is_later then 'returned' else ['pending', 'approved', 'fulfilled', 'fulfilled', 'cancelled'][1 + h // 11 % 5] end
-        as status,
+    case
+        when is_later then 'returned'
+        else ['pending', 'approved', 'fulfilled', 'fulfilled', 'cancelled'][1 + h // 11 % 5]
+    end as status,
     cast(1 + h // 13 % 5 as bigint) as items_ordered,
     cast(1 + h // 17 % 9900 / 100 as decimal(18, 2)) as price,
     cast((1 + h // 13 % 5) * cast(1 + h // 17 % 9900 / 100 as decimal(18, 2)) as decimal(18, 2)) as order_value,

@@ -59,6 +59,7 @@ class Deployment:
             **postgres,
             **{name: ours[name] for name in names},
             "ORDERS_EXPORT_POLICY": "fail",
+            "DBT_LOG_LEVEL_FILE": "none",
             # The adapter asks the host for its configuration by another client than the one it sends SQL by.
             "REQUESTS_CA_BUNDLE": ours["REQUESTS_CA_BUNDLE"],
         }

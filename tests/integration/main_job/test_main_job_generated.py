@@ -6,6 +6,8 @@ The steps of one module stand on one workspace and run in the order of the file.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ TABLES = (
     "gold.fct_daily_revenue",
     "gold.dim_customers",
 )
+EXPORTED = ("exp_business_metrics", "exp_pipeline_metrics", "exp_dbt_metrics", "exp_freshness_metrics")
 
 
 def row_counts(orders: Any) -> dict[str, int]:
@@ -47,14 +50,15 @@ def business_metrics(orders: Any) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
-def pipeline_metrics(orders: Any) -> dict[tuple[str, ...], Any]:
+def exported_rows(orders: Any) -> dict[str, set[tuple[str, str]]]:
+    """Each exported row as a text with the moment of its last change, and the run that changed it, by table."""
     uri = orders.run("postgres", "uri").stdout.strip()
+    found = {}
     with psycopg2.connect(uri) as link, link.cursor() as cursor:
-        cursor.execute(
-            "select update_id, dataset, rule_name, metric_name, metric_value, _exported_at "
-            "from metrics.exp_pipeline_metrics"
-        )
-        return {row[:4]: row[4:] for row in cursor.fetchall()}
+        for table in EXPORTED:
+            cursor.execute(f"select t::text, t._run_id from metrics.{table} as t")
+            found[table] = set(cursor.fetchall())
+    return found
 
 
 def test_first_run_builds_every_layer(fresh_workspace: Any) -> None:
@@ -102,13 +106,17 @@ def test_a_second_batch_is_added_once_everywhere(fresh_workspace: Any) -> None:
 def test_a_run_without_new_files_changes_nothing(fresh_workspace: Any) -> None:
     """Guards idempotence: no row anywhere, and in Postgres no metric but those of the run itself."""
     orders = fresh_workspace
-    counts, business, pipeline = row_counts(orders), business_metrics(orders), pipeline_metrics(orders)
+    counts, before = row_counts(orders), exported_rows(orders)
     orders.run("run")
     assert row_counts(orders) == counts
-    assert business_metrics(orders) == business
-    later = pipeline_metrics(orders)
-    assert {key: value for key, value in later.items() if key in pipeline} == pipeline
-    assert len({key[0] for key in later} - {key[0] for key in pipeline}) <= 1
+    after = exported_rows(orders)
+    assert after["exp_business_metrics"] == before["exp_business_metrics"]
+    assert [table for table in EXPORTED if not before[table] <= after[table]] == []
+    assert len({run for table in EXPORTED for _, run in after[table] - before[table]}) == 1
+    # What the run tells of itself at its end is there, and the command that sends the same rows adds nothing.
+    assert all(after[table] > before[table] for table in ("exp_dbt_metrics", "exp_freshness_metrics"))
+    orders.run("export")
+    assert exported_rows(orders) == after
 
 
 def test_check_is_healthy_and_says_so_in_json(fresh_workspace: Any) -> None:
@@ -123,6 +131,25 @@ def test_export_outside_dbt_changes_nothing_after_a_build(fresh_workspace: Any) 
     printed = fresh_workspace.run("export").stdout
     assert "exp_business_metrics" in printed
     assert business_metrics(fresh_workspace) == before
+
+
+def test_every_unit_test_of_dbt_holds(fresh_workspace: Any, tmp_path: Path) -> None:
+    """Guards the formulas of the marts (RFM, lifetime value, refunds, cohorts): the job leaves unit tests to CI."""
+    dbt = Path(sys.executable).with_name("dbt")
+    done = subprocess.run(
+        [dbt, "test", "--resource-type", "unit_test", "--target-path", tmp_path],
+        cwd=Path(__file__).resolve().parents[3],
+        env=fresh_workspace.shell_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    written = json.loads((tmp_path / "manifest.json").read_text())["unit_tests"]
+    results = json.loads((tmp_path / "run_results.json").read_text())["results"]
+    assert written
+    found = {result["unique_id"]: result["status"] for result in results}
+    assert {test: found.get(test) for test in written} == dict.fromkeys(written, "pass")
 
 
 def test_rebuilding_everything_gives_the_same_orders(fresh_workspace: Any) -> None:

@@ -244,6 +244,7 @@ class GoldWorkspace:
             "DBT_PROFILES_DIR": str(PROJECT / "profiles"),
             "DBT_TARGET_PATH": str(self.home / "target"),
             "DBT_LOG_PATH": str(self.home / "logs" / "dbt"),
+            "DBT_LOG_LEVEL_FILE": "none",
             "DBT_USE_COLORS": "false",
         }
 
