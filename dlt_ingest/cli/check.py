@@ -64,15 +64,15 @@ def check(output_format: str, out: Path | None, strict: bool, environment: str |
 @click.option("--env", "environment", default=None, help="Environment instead of ORDERS_ENV.")
 def reconcile(output_format: str, environment: str | None) -> None:
     """Compare rows and revenue of neighbouring layers, from the landing files to Postgres, to the cent."""
-    from dlt_ingest.metrics.health.report import metrics_query
     from dlt_ingest.metrics.reconciliation.layers import reconcile as compare_layers
+    from dlt_ingest.metrics.reconciliation.metrics_database import metrics_answers
 
     project = Project.find(environment=environment)
     with step("Reconciling"), project.queries() as client:
         postgres = project.postgres_settings()
         outcome = compare_layers(
             client.query,
-            None if postgres is None else lambda statement: metrics_query(postgres, statement),
+            None if postgres is None else metrics_answers(postgres),
             project.landing if project.is_local else None,
         )
     if output_format == "json":

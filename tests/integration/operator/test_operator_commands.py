@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from dlt_ingest.configurations.settings import load_settings
+from dlt_ingest.errors import DeliveryError, InputError
 from dlt_ingest.metrics.health.model import HealthLimits
 from dlt_ingest.metrics.health.report import check_health
 from dlt_ingest.metrics.postgres.settings import PostgresSettings
 from dlt_ingest.metrics.reconciliation.layers import reconcile
+from dlt_ingest.metrics.reconciliation.metrics_database import metrics_answers
 
 # Revenue of the CDNOW history, known from outside of this project.
 CDNOW_REVENUE = Decimal("244091.94")
@@ -85,6 +87,19 @@ def test_reconcile_agrees_to_the_cent(built_workspace):
     )
     assert Decimal(str(cdnow[0]["revenue"])) == CDNOW_REVENUE
     assert Decimal(layers["Postgres metrics.exp_business_metrics"]["value"]) > CDNOW_REVENUE
+
+
+def test_reconcile_says_what_is_wrong_with_postgres(shell):
+    """Guards two mistakes of a first day, export not run and server not up, against a stack trace or a leaked password."""
+    here = PostgresSettings.from_environment(shell)
+    statement = "select 1 from metrics.exp_business_metrics"
+    with pytest.raises(InputError, match="Nothing was ever exported"):
+        metrics_answers(replace(here, database="postgres"))(statement)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        with pytest.raises(DeliveryError, match="does not answer") as caught:
+            metrics_answers(replace(here, port=closed.getsockname()[1]))(statement)
+    assert shell["POSTGRES_PASSWORD"] not in str(caught.value)
 
 
 def test_reconcile_names_a_changed_row(built_workspace, gold):
