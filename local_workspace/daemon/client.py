@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -29,9 +30,6 @@ from local_workspace.private_files import write_private
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
 _SECRETS = ("POSTGRES_PASSWORD", "PGPASSWORD", "DBT_ACCESS_TOKEN", "DATABRICKS_TOKEN")
-
-# Kept so that an ended daemon is reaped, should this process outlive it.
-_started: list[subprocess.Popen[bytes]] = []
 
 
 def take_lease(layout: WorkspaceLayout) -> FileLock:
@@ -103,7 +101,6 @@ def _spawn(layout: WorkspaceLayout, options: WorkspaceOptions) -> subprocess.Pop
     environment["PYTHONPATH"] = os.pathsep.join(
         [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     )
-    _started[:] = [process for process in _started if process.poll() is None]
     with (layout.logs / "daemon.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "local_workspace.daemon", str(layout.home)],
@@ -114,7 +111,8 @@ def _spawn(layout: WorkspaceLayout, options: WorkspaceOptions) -> subprocess.Pop
             env=environment,
             start_new_session=True,
         )
-    _started.append(process)
+    # Whichever ends first: a daemon that ends is reaped at once, and one that outlives this process is nobody's leftover.
+    threading.Thread(target=process.wait, name="reap-daemon", daemon=True).start()
     return process
 
 

@@ -19,6 +19,14 @@ from databricks import sql
 PROJECT = Path(__file__).parents[3]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A process, file or socket that is left open is a failure here."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            for category in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning"):
+                item.add_marker(pytest.mark.filterwarnings(f"error::{category}"))
+
+
 class RunningWarehouse:
     """A warehouse process on a folder.
 
@@ -59,15 +67,14 @@ class RunningWarehouse:
 
     def stop(self) -> int:
         assert self.process is not None
-        assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
+            self.process.communicate(timeout=20)  # closes its standard input
         return self.process.wait(20)
 
     def kill(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait(20)
+        self.process.communicate(timeout=20)
 
     def connect(self, *, schema: str = "gold", token: str | None = None, **options: Any) -> Any:
         return sql.connect(

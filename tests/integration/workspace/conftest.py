@@ -16,6 +16,14 @@ from local_workspace.options import WorkspaceOptions
 from local_workspace.postgres import PostgresServer
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A process, file or socket that is left open is a failure here: this code is what has to end them."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            for category in ("ResourceWarning", "pytest.PytestUnraisableExceptionWarning"):
+                item.add_marker(pytest.mark.filterwarnings(f"error::{category}"))
+
+
 @pytest.fixture(autouse=True)
 def no_named_postgres(monkeypatch: pytest.MonkeyPatch) -> None:
     """The developer's own POSTGRES_HOST would replace the embedded server."""

@@ -41,9 +41,10 @@ with Workspace.attach(WorkspaceLayout(Path(sys.argv[1])), WorkspaceOptions.from_
 def attach_elsewhere(layout: WorkspaceLayout, options: WorkspaceOptions) -> subprocess.Popen[str]:
     """Attach from another process, which stays until its standard input closes."""
     return subprocess.Popen(
-        [sys.executable, "-c", ATTACH, str(layout.home), options.to_json()],
+        [sys.executable, "-W", "default::ResourceWarning", "-c", ATTACH, str(layout.home), options.to_json()],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
 
@@ -67,7 +68,10 @@ def servers(layout: WorkspaceLayout) -> list[psutil.Process]:
 def test_many_commands_share_one_daemon_that_ends_with_the_last(
     layout: WorkspaceLayout, options: WorkspaceOptions
 ) -> None:
-    """Guards the start race and the lease: five commands at once get the same servers, and none stays behind."""
+    """Guards the start race and the lease: five commands at once get the same servers, and none stays behind.
+
+    Nor does any of them warn of the daemon that it started and that goes on without it.
+    """
     commands = [attach_elsewhere(layout, options) for _ in range(5)]
     answers = {command.stdout.readline() for command in commands if command.stdout is not None}
     assert len(answers) == 1, answers
@@ -76,8 +80,9 @@ def test_many_commands_share_one_daemon_that_ends_with_the_last(
     log = (layout.logs / "daemon.log").read_text()
     assert log.count("ready after") == 1
     for command in commands[:4]:
-        command.communicate("\n", timeout=30)
+        _out, errors = command.communicate("\n", timeout=30)
         assert command.returncode == 0
+        assert errors == "", "a command that leaves the daemon running behind has nothing to say about it"
     time.sleep(1.0)
     assert is_held(layout.run / DAEMON), "the daemon left while a command still used it"
     commands[4].kill()
