@@ -73,13 +73,19 @@ def collect(project: Project, client: Queries) -> Summary:
 
 
 def _exported(project: Project) -> dict[str, int] | None:
+    settings = project.postgres_settings()
     try:
-        rows = metrics_query(
-            project.postgres_settings(), "select target, rows_read from metrics._export_state order by target"
-        )
+        targets = [
+            row["target"] for row in metrics_query(settings, "select target from metrics._export_state")
+        ]
+        # What is there now; a run may have sent less.
+        counts = [
+            f"select '{target}' as target, count(*) as rows from metrics.{target}" for target in targets
+        ]
+        rows = metrics_query(settings, f"{' union all '.join(counts)} order by target") if counts else []
     except psycopg2.Error:
         return None
-    return {row["target"]: row["rows_read"] for row in rows}
+    return {row["target"]: row["rows"] for row in rows}
 
 
 def print_summary(project: Project, summary: Summary, seconds: Mapping[str, float]) -> None:
@@ -99,12 +105,13 @@ def print_summary(project: Project, summary: Summary, seconds: Mapping[str, floa
     highest = max(summary.days.values(), default=Decimal(0))
     for day, revenue in summary.days.items():
         console.print(f"  {day}  {revenue:>12,.2f}  [blue]{_bar(revenue, highest)}[/blue]")
-    console.print("\n[bold]In Postgres[/bold]  ", end="")
     if summary.metrics is None:
-        console.print("no answer; the next run delivers what was missed")
+        console.print("\n[bold]In Postgres[/bold]  no answer; the next run delivers what was missed")
     else:
-        tables = [f"{rows:,} rows in metrics.{name}" for name, rows in summary.metrics.items()]
-        console.print(", ".join(tables) or "nothing yet")
+        console.print(f"\n[bold]In Postgres[/bold]  {sum(summary.metrics.values()):,} rows")
+        for name, rows in summary.metrics.items():
+            console.print(f"  {rows:>8,}  metrics.{name}")
+    console.print()
     steps = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     console.print(f"[bold]Time[/bold]         {steps}")
     _print_next(project)
