@@ -94,6 +94,24 @@ def test_functions_that_are_wrong_are_refused(call: str, right: int, session: Se
     assert alone(query)[0][0] != right, "the engine has learned it: the refusal can go"
 
 
+_NOT_IN = {
+    "literal": "2 NOT IN (SELECT y FROM {0})",
+    "row": "(x, 1) NOT IN (SELECT y, 1 FROM {0})",
+    "or": "x NOT IN (SELECT y FROM {0}) OR x = 3",
+}
+
+
+@pytest.mark.parametrize("form", _NOT_IN)
+def test_not_in_over_nulls(form: str, session: Session, rows: Rows, alone: Rows) -> None:
+    """Guards NOT IN over a NULL, which is never true: right in its plain form, refused where the engine is wrong."""
+    values, nulls = "(SELECT * FROM VALUES (2), (3) AS w(x))", "(SELECT * FROM VALUES (3), (NULL) AS v(y))"
+    assert rows(f"SELECT x FROM {values} WHERE x NOT IN (SELECT y FROM {nulls})") == []
+    query = f"SELECT x FROM {values} WHERE {_NOT_IN[form].format(nulls)}"
+    with pytest.raises(SqlError, match="NOT EXISTS"):
+        session.execute(query)
+    assert (2,) in alone(query), "the engine has learned it: the refusal can go"
+
+
 _SELF = {
     "query": "(SELECT id + 1 AS id, k, n + 1 AS n FROM t)",
     "table": "t",

@@ -41,6 +41,7 @@ def test_aggregations_that_a_filter_could_be_moved_below(marked: str) -> None:
         "SELECT 'a' AS k, count(*) FROM t WHERE n > 1",
         "SELECT * FROM (SELECT 'count(' AS k, n AS `count` FROM t) WHERE k = 'z'",
         "SELECT CASE WHEN a OR b THEN 1 END FROM t WHERE lower(x) NOT IN (SELECT y FROM u) AND c = 1",
+        "SELECT json.`a b` FROM t AS json",
         "SELECT x FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.x = t.x) OR c = 1",
     ],
 )
@@ -58,6 +59,7 @@ def test_queries_that_the_engine_answers_rightly_stay_as_they_are(query: str) ->
         ("SELECT 1 WHERE 2 NOT IN (SELECT y FROM u)", "NOT EXISTS"),
         ("SELECT x FROM t WHERE (x, 1) NOT IN (SELECT y, z FROM u)", "NOT EXISTS"),
         ("SELECT x FROM t WHERE a = 1 OR (b = 2 AND x NOT IN (SELECT y FROM u))", "NOT EXISTS"),
+        ("SELECT * FROM json.`/Volumes/c/s/v/a.json`", "Auto Loader"),
         ("SELECT x FROM t WHERE EXISTS (SELECT count(*) FROM u WHERE u.x = t.x)", "EXISTS"),
     ],
 )
