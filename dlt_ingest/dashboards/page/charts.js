@@ -99,7 +99,8 @@ function layout() {
     font: { family: "system-ui, sans-serif", size: 12, color: css("--ink") },
     margin: { l: 8, r: 14, t: 8, b: 8 }, hovermode: "closest", bargap: 0.18, showlegend: false,
     legend: { orientation: "h", traceorder: "normal", y: 1.02, yanchor: "bottom", x: 0, font: { size: 11 } },
-    xaxis: { ...axis }, yaxis: { ...axis },
+    // Unseen ticks keep the first label off the nought of the other axis.
+    xaxis: { ...axis, ticks: "outside", ticklen: 6, tickcolor: "rgba(0,0,0,0)" }, yaxis: { ...axis },
   };
 }
 
@@ -116,19 +117,20 @@ function heatmap(target, widget, rows) {
   const text = z.map((line) => line.map((value) => (value === null ? "" : shown(value, color.format))));
   const percent = color.format && color.format.type === "number-percent";
   const base = layout();
-  // Figures in the cells where they fit.
+  // Figures in the cells where they fit; noughts are quiet, so that what failed stands out.
   const figures = target.clientWidth / (xs.length + 2) > 38 && (target.clientHeight - 60) / ys.length > 16;
+  const inCells = z.map((line, row) => line.map((value, column) => (value ? text[row][column] : "")));
   const letters = Math.max(12, Math.floor(target.clientWidth / 16));
   return {
     traces: [{
-      type: "heatmap", x: xs, y: ys, z, text, xgap: 1, ygap: 1, hoverongaps: false, zmin: 0,
+      type: "heatmap", x: xs, y: ys, z, text: inCells, customdata: text, xgap: 1, ygap: 1, hoverongaps: false, zmin: 0,
       // On a phone the cells need the scale's room.
       showscale: target.clientWidth > 420,
-      colorscale: isDark() ? [[0, "#1a2530"], [1, "#5aa2f5"]] : [[0, "#eef4fd"], [1, "#2465be"]],
+      colorscale: isDark() ? [[0, "#1a2530"], [1, "#3d84da"]] : [[0, "#eef4fd"], [1, "#2465be"]],
       colorbar: { thickness: 8, outlinewidth: 0, tickformat: percent ? ".2~%" : undefined, tickfont: { size: 10 },
         title: { text: titleOf(color), side: "right", font: { size: 11, color: css("--quiet") } } },
       ...(figures ? { texttemplate: "%{text}", textfont: { size: 10 } } : {}),
-      hovertemplate: "%{y}, %{x}: %{text}<extra></extra>",
+      hovertemplate: "%{y}, %{x}: %{customdata}<extra></extra>",
     }],
     extra: {
       ...base,

@@ -56,7 +56,11 @@ def test_each_dataset_of_an_update_is_measured(postgres):
     """Guards the figures per update and table: files, bytes, rows, quality, durations, backlog, kind of refresh."""
     rows = {row["dataset"]: row for row in postgres("select * from metrics.dataset_updates")}
     bronze, silver = rows["bronze.orders"], rows["silver.orders"]
-    assert (bronze["files_read"], bronze["backlog_files"], bronze["refresh_kind"]) == (MONTHS + 2, 0, "incremental")
+    assert (bronze["files_read"], bronze["backlog_files"], bronze["refresh_kind"]) == (
+        MONTHS + 2,
+        0,
+        "incremental",
+    )
     assert bronze["bytes_read"] > 0
     assert bronze["rows_written"] == silver["rows_in"] == 6919 + 2 * 100
     assert silver["rows_in"] == silver["rows_written"] + silver["rows_dropped"]
