@@ -57,6 +57,14 @@ def table_bytes(path: Path) -> int:
     return sum(pa.table(files)["size_bytes"].to_pylist())
 
 
+def table_rows(path: Path) -> int:
+    """Count a table's rows by the statistics in its log; 0 if there is none."""
+    try:
+        return DeltaTable(str(path)).count()
+    except TableNotFoundError:
+        return 0
+
+
 def check_options(options: Mapping[str, str], source: str) -> bool:
     """Check the options of `spark.readStream.table`; say whether commits that change rows are to be skipped.
 

@@ -268,7 +268,7 @@ def why_not(plan: Relation, where: str) -> str | None:
                 return f"PLAN_NOT_INCREMENTALIZABLE: {kind}"
             problem = _why_not_relation(message, kind)
         elif message.DESCRIPTOR.full_name.startswith("spark.connect.Expression"):
-            problem = _why_not_expression(message, where)
+            problem = why_not_expression(message, where)
         else:
             problem = None
         if problem is not None:
@@ -286,7 +286,14 @@ def _why_not_relation(relation: Relation, kind: str) -> str | None:
     return None
 
 
-def _why_not_expression(message: Message, where: str) -> str | None:
+def why_not_expression(message: Message, where: str, *, also: frozenset[str] = frozenset()) -> str | None:
+    """Do for one part of an expression what :func:`why_not` does for a plan.
+
+    Args:
+        message: The part.
+        where: For messages.
+        also: Functions that are allowed here beside those of one row.
+    """
     kind = message.DESCRIPTOR.name
     if "Expression.Literal" in message.DESCRIPTOR.full_name:
         return None
@@ -294,6 +301,8 @@ def _why_not_expression(message: Message, where: str) -> str | None:
         return f"EXPRESSION_NOT_INCREMENTALIZABLE: {kind}"
     if kind == "UnresolvedFunction":
         name: str = message.function_name.lower()
+        if name in also and not message.is_user_defined_function:
+            return None
         if name not in _FUNCTIONS or message.is_distinct or message.is_user_defined_function:
             return f"EXPRESSION_NOT_INCREMENTALIZABLE: {name}()"
     if kind == "ExpressionString":

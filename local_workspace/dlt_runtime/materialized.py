@@ -13,7 +13,15 @@ from typing import Any
 
 from pyspark.sql.connect import functions as f
 
-from local_workspace.dlt_runtime import commit, delta_source, incremental, plans, recovery, rewrite
+from local_workspace.dlt_runtime import (
+    commit,
+    delta_source,
+    incremental,
+    keyed_refresh,
+    plans,
+    recovery,
+    rewrite,
+)
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.crash_points import crash_point
 from local_workspace.dlt_runtime.delta_source import Position
@@ -21,6 +29,7 @@ from local_workspace.dlt_runtime.events import Event
 from local_workspace.dlt_runtime.expectations import Counts
 from local_workspace.dlt_runtime.graph import Dataset, PlannedFlow
 from local_workspace.dlt_runtime.inputs import SMALL_BYTES
+from local_workspace.dlt_runtime.keyed_refresh import ChangedGroups, KeyedPlan
 from local_workspace.dlt_runtime.not_null import NotNullViolated
 from local_workspace.dlt_runtime.plans import Relation
 from local_workspace.dlt_runtime.session import data_frame
@@ -51,8 +60,13 @@ def refresh_view(context: UpdateContext, dataset: Dataset, planned: PlannedFlow)
     new_files: _NewFiles | None = None
     if reason == "SOURCES_CHANGED":
         new_files, reason = refresh.new_files()
-    technique = "NO_OP" if reason is None else "COMPLETE_RECOMPUTE" if new_files is None else "APPEND_ONLY"
-    issues = {"NO_OP": ["NOTHING_CHANGED"], "APPEND_ONLY": []}.get(technique, [reason or ""])
+    if reason is None:
+        technique = "NO_OP"
+    elif new_files is None:
+        technique = "COMPLETE_RECOMPUTE"
+    else:
+        technique = "APPEND_ONLY" if refresh.changed is None else "GROUP_AGGREGATE"
+    issues = {"NO_OP": ["NOTHING_CHANGED"], "COMPLETE_RECOMPUTE": [reason or ""]}.get(technique, [])
     context.emit(context.events.planning(dataset.shown, planned.flow.name, technique, issues))
     if technique != "NO_OP":
         refresh.compute(new_files)
@@ -75,6 +89,8 @@ class _Refresh:
         self.tables = static_tables(context, planned)
         self.positions = {key: _position(key, path) for key, path in self.tables.items()}
         self.views = _view_plans(context, planned)
+        self.keyed: KeyedPlan | None = None
+        self.changed: ChangedGroups | None = None
 
     @cached_property
     def fingerprint(self) -> str:
@@ -133,6 +149,8 @@ class _Refresh:
             k: p["columns"] for k, p in self.positions.items()
         }:
             problems.append("SOURCE_SCHEMA_CHANGED")
+        if problems[0] is not None and not any(problems[1:]) and not self.views:
+            problems[0] = self._plan_by_groups(problems[0])
         problem = next((p for p in problems if p), None)
         if problem is not None:
             return None, problem
@@ -145,13 +163,49 @@ class _Refresh:
                 return None, f"CHANGE_SET_NOT_APPEND_ONLY: {key}"
             if not delta_source.files_exist(path, found[key]):
                 return None, f"CHANGE_SET_VACUUMED: {key}"
+        if self.keyed is not None and not self._find_groups(self.keyed, found):
+            return None, "MORE_GROUPS_CHANGED_THAN_STAYED"
         return found, "SOURCES_CHANGED"
+
+    def _plan_by_groups(self, problem: str) -> str | None:
+        """Find out whether the view can be refreshed by groups; say why not."""
+        graph = self.context.graph
+        if self.dataset.output.expectations or graph is None:
+            return problem
+        plan = keyed_refresh.keyed_plan(self.plan, f"flow {self.flow}")
+        if isinstance(plan, str):
+            return problem
+        if [graph.names.key(plan.source)] != list(self.tables):
+            return problem  # a view of the catalog, say
+        self.keyed = plan
+        return None
+
+    def _find_groups(self, plan: KeyedPlan, found: _NewFiles) -> bool:
+        """Find the groups that have changed; say whether they are few enough."""
+        ((key, adds),) = found.items()
+        folder = self.context.fresh_stage("groups")
+        place, position = self.tables[key], self.positions[key]
+        until = Position(position["table_id"], position["version"])
+        delta_source.make_slice(place, until, adds, folder / "new")
+        changed = keyed_refresh.changed_groups(
+            plan,
+            rewrite.delta_read(folder / "new", 0),
+            rewrite.delta_read(place, until.version),
+            session=self.context.session,
+            folder=folder,
+            flow=self.flow,
+        )
+        if changed.count * 2 > delta_source.table_rows(self.location):
+            return False
+        self.changed = changed
+        return True
 
     def compute(self, new_files: _NewFiles | None) -> None:
         """Compute the view anew, or append what the new files give, and commit it."""
         context, rules = self.context, self.dataset.output.expectations
         number = context.state.flow(self.flow_id).batch + 1
-        kind = "overwrite" if new_files is None else "append"
+        overwrite = new_files is None or self.changed is not None
+        kind = "overwrite" if overwrite else "append"
         batch = Batch(
             self.flow_id, number, context.events.update_id, self.dataset.shown, str(self.location), kind
         )
@@ -162,6 +216,11 @@ class _Refresh:
         try:
             relation = rewrite.resolve(self.plan, sources, f"flow {self.flow}")
             relation, target = describe_target(context, self.dataset, relation, self.flow)
+            if self.keyed is not None and self.changed is not None:
+                view = rewrite.delta_read(self.location, int(self.known["target"]["version"]))
+                relation = keyed_refresh.replaced_groups(
+                    self.keyed, self.changed, view, relation, context.session
+                )
             staged = stage_query(
                 relation,
                 rules,
@@ -184,7 +243,7 @@ class _Refresh:
                 commit.commit(
                     target,
                     commit.adopt(target, staged.kept, self.flow_id, number),
-                    overwrite=new_files is None,
+                    overwrite=overwrite,
                     flow=self.flow_id,
                     batch=number,
                     metadata={
@@ -246,6 +305,9 @@ class _Refresh:
         """Pin every table to its version; where there are new files, let only those be read."""
         sources = BatchSources(self.context, self.flow, folder)
         sources.pinned = {key: int(p["version"]) for key, p in self.positions.items()}
+        if new_files and self.changed is not None:
+            sources.replaced = dict.fromkeys(new_files, self.changed.rows)
+            return sources
         for at, (key, adds) in enumerate(new_files.items()):
             until = Position(self.positions[key]["table_id"], self.positions[key]["version"])
             delta_source.make_slice(self.tables[key], until, adds, folder / f"source-{at}")

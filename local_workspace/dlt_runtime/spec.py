@@ -152,7 +152,8 @@ class DatasetResult:
     Attributes:
         status: COMPLETED, FAILED, SKIPPED (a dataset above failed), EXCLUDED (not selected) or IDLE (nothing
             to do).
-        refresh: What kind of refresh ran: APPEND, COMPLETE_RECOMPUTE, INCREMENTAL, NO_OP, VIEW or NONE.
+        refresh: What kind of refresh ran: APPEND, AUTO_CDC, APPEND_ONLY, GROUP_AGGREGATE, COMPLETE_RECOMPUTE, NO_OP,
+            VIEW or NONE.
         rows_in: Rows that the queries gave, before expectations; rows_out: rows written; rows_dropped: their
             difference.
         seconds: Wall time.

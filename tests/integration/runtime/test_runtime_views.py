@@ -21,7 +21,7 @@ QUERIES = {
         "APPEND_ONLY",
     ),
     "through_view": ("dlt.read('big')", "APPEND_ONLY"),
-    "aggregate": ("dlt.read('silver.src').groupBy('name').agg(F.sum('id').alias('s'))", "aggregate"),
+    "aggregate": ("dlt.read('silver.src').groupBy('name').agg(F.sum('id').alias('s'))", "MORE_GROUPS"),
     "hidden_aggregate": ("dlt.read('silver.src').select(F.sum('id').alias('s'))", "sum()"),
     "text_aggregate": ("dlt.read('silver.src').selectExpr('max(id) AS m')", "Max in"),
     "window": (
