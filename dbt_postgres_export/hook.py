@@ -23,6 +23,7 @@ from dlt_ingest.metrics.postgres import (
     ExportError,
     ExportSpec,
     PostgresSettings,
+    ServerUnavailableError,
     export_model,
     statement_for,
 )
@@ -66,7 +67,12 @@ def export_relation(
             parse_policy(policy, "dbt variable export_policy")
         spec = ExportSpec.from_meta(model, export)
         settings = PostgresSettings.from_environment()
-        settings = replace(settings, policy="warn" if tolerant else "fail")
+        settings = replace(
+            settings,
+            policy="warn" if tolerant else "fail",
+            # A server that was away for one model's attempts has had its time: the others ask it once.
+            attempts=1 if _server_was_away() else settings.attempts,
+        )
         statement = statement_for(relation.render(), spec, settings, on_retry=_log.warning)
         result = export_model(
             _batches(adapter, statement, settings.batch_rows),
@@ -138,6 +144,13 @@ def export_at_run_end(
     if failures:
         return {"status": "failed", "message": "\n".join(failures)}
     return {"status": "undelivered" if undelivered else "exported", "message": "\n".join(messages)}
+
+
+def _server_was_away() -> bool:
+    return any(
+        record.error_class == ServerUnavailableError.__name__
+        for record in list(_records[get_invocation_id()].values())
+    )
 
 
 def _batches(adapter: Any, statement: str, rows: int) -> Iterator[pa.RecordBatch]:

@@ -272,6 +272,8 @@ def test_a_stopped_server_stops_the_build_or_warns_as_configured(
         assert (failed["exp_business_metrics"], failed["after"]) == ("error", "skipped")
         assert dbt.heard("was built but not exported")
         assert dbt.heard("Start Postgres")
+        # The model of the end asked once: the server had its time.
+        assert len(dbt.heard("attempt 1 of")) == 1
         assert not dbt.heard("Traceback")
         assert deliveries(sql, "two") == [
             ("two", "exp_business_metrics", "undelivered", None, None, "ServerUnavailableError"),
