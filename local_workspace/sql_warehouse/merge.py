@@ -1,9 +1,10 @@
-"""MERGE: the engine does it in one Delta commit; a source that reads the target is taken beforehand.
+"""MERGE: the engine does it in one Delta commit; a source that is computed is computed beforehand, once.
 
 On Databricks a MERGE sees the target as it was when the statement began, also in its source. Sail 0.7.2 plans source and
-target together: it fails to plan some such statements, and nothing promises that the others read the old rows. So the rows
-of such a source are staged beside the table first, as those of INSERT are, and the MERGE reads the stage. A killed
-statement leaves a stage that no reader looks at and that the next writer deletes.
+target together: it fails to plan some such statements, nothing promises that the others read the old rows, and it computes
+a source twice, once to find the files and once to write them. So the rows of a query or a view are staged beside the table
+first, as those of INSERT are, and the MERGE reads the stage. A killed statement leaves a stage that no reader looks at and
+that the next writer deletes.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def merge(session: Session, reader: StatementReader) -> Result:
     with table_lock(session.warehouse.layout, table.name):
         clear_staging(location)
         query = session.engine_sql(f"SELECT * FROM {source.text}")
-        if not _reads(session, query, table):
+        if _is_table(query) and not _reads(session, query, table):
             return change_locked(session, table, reader.sql)
         frame = session.engine.frame(query, tag=session.tag)
         staged = stage(_storable(frame), location)
@@ -109,6 +110,11 @@ def merge(session: Session, reader: StatementReader) -> Result:
             )
         finally:
             staged.discard()
+
+
+def _is_table(engine_query: str) -> bool:
+    """Whether ``SELECT * FROM source`` names a table; views stand in it as their queries."""
+    return tokenize(engine_query)[3].text != "("
 
 
 def _reads(session: Session, engine_query: str, table: Table) -> bool:
