@@ -343,7 +343,9 @@ def test_maintenance_is_real(client: Any, warehouse: Any) -> None:
     assert client.rows("SELECT sum(a), count(*) FROM t") == [(6, 4)]
     assert "RETENTION_PERIOD_TOO_SHORT" in client.error("VACUUM t RETAIN 0 HOURS")
     assert "numFilesRemoved" in client.rows("REORG TABLE t APPLY (PURGE)")[0][1]
-    assert "APPLY (PURGE)" in client.error("REORG TABLE t APPLY (UPGRADE UNIFORM (ICEBERG_COMPAT_VERSION = 2))")
+    assert "APPLY (PURGE)" in client.error(
+        "REORG TABLE t APPLY (UPGRADE UNIFORM (ICEBERG_COMPAT_VERSION = 2))"
+    )
     assert len(client.rows("VACUUM t RETAIN 0 HOURS DRY RUN")) == 4
     client.run("CREATE TABLE deep SHALLOW CLONE t", "RESTORE TABLE t TO VERSION AS OF 1")
     assert client.rows("SELECT (SELECT count(*) FROM t) AS a, (SELECT count(*) FROM deep) AS b") == [(1, 4)]
