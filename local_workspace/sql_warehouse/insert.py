@@ -168,13 +168,16 @@ def insert(session: Session, reader: StatementReader) -> Result:
             }
             verify(session, staged.folder, fields, checks, name)
             tag = session.tag or session.id
+            everything = statement.overwrite
+            if statement.replace_where is not None:
+                everything = _replaces_everything(session, table, statement.replace_where, staged)
             if statement.replace_on is not None:
                 _replace_on(session, table, statement, staged, [f["name"] for f in fields])
-            elif statement.replace_where is not None:
-                _replace_where(session, table, statement.replace_where, staged, [f["name"] for f in fields])
-            elif statement.overwrite:
+            elif everything:
                 shape = TableShape(fields, partition_columns, configuration, target.metadata().description)
                 commit_replacement(location, staged, shape, operation="WRITE", statement=tag)
+            elif statement.replace_where is not None:
+                _replace_where(session, table, statement.replace_where, staged, [f["name"] for f in fields])
             else:
                 commit_append(location, staged, statement=tag)
         finally:
@@ -253,14 +256,15 @@ def _spark_type(delta_type: Any) -> Any:
     return StructField.fromJson({"name": "c", "type": delta_type, "nullable": True, "metadata": {}}).dataType
 
 
-def _replace_where(
-    session: Session, table: Table, condition: str, staged: Staged, columns: Sequence[str]
-) -> None:
-    source = f"delta.`{staged.folder}`"
-    outside = session.engine.query(
-        f"SELECT count(*) AS n FROM {source} WHERE ({condition}) IS NOT TRUE"
-    ).table()
-    count = outside.column("n")[0].as_py()
+def _replaces_everything(session: Session, table: Table, condition: str, staged: Staged) -> bool:
+    """Whether every row that the table has meets the condition: what is staged is then the table.
+
+    The engine would write the staged rows once more.
+
+    Raises:
+        SqlError: A staged row does not meet the condition (DELTA_REPLACE_WHERE_MISMATCH).
+    """
+    count = _rows_outside(session, f"delta.`{staged.folder}`", condition)
     if count:
         raise SqlError(
             "DELTA_REPLACE_WHERE_MISMATCH",
@@ -268,12 +272,24 @@ def _replace_where(
             f"{count} rows. Nothing was written.",
             "44000",
         )
+    return not _rows_outside(session, session.engine.table(table.name, location_of(table)), condition)
+
+
+def _rows_outside(session: Session, rows: str, condition: str) -> int:
+    query = f"SELECT count(*) AS n FROM {rows} WHERE ({condition}) IS NOT TRUE"
+    return int(session.engine.query(query).table().column("n")[0].as_py())
+
+
+def _replace_where(
+    session: Session, table: Table, condition: str, staged: Staged, columns: Sequence[str]
+) -> None:
     target = session.engine.table(table.name, location_of(table))
     if staged.adds:
         # By name: the engine puts partition columns last in what it stages.
         every = ", ".join(quote_identifier(c) for c in columns)
         session.engine.frame(
-            f"INSERT INTO {target} REPLACE WHERE {condition} SELECT {every} FROM {source}", tag=session.tag
+            f"INSERT INTO {target} REPLACE WHERE {condition} SELECT {every} FROM delta.`{staged.folder}`",
+            tag=session.tag,
         )
     else:
         session.engine.frame(f"DELETE FROM {target} WHERE {condition}", tag=session.tag)

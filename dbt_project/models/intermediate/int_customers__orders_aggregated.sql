@@ -7,7 +7,7 @@
     config(
         materialized='incremental',
         incremental_strategy='replace_where',
-        incremental_predicates=["customer_id is not null"],
+        incremental_predicates=["orders > 0"],
         post_hook="{{ record_progress(this, ['int_customers__months_aggregated']) }}",
     )
 }}
