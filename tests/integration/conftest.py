@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 # What a test must not inherit from the shell that runs it: another workspace, another Postgres, another warehouse.
 FOREIGN = ("ORDERS_", "DBT_", "POSTGRES_", "DATABRICKS_", "PG")
+# Folders of a workspace that belong to its running processes.
+_OF_PROCESSES = ("run", "postgres", "logs")
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,7 @@ def built_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orders
         if not built.exists():
             orders.run("sample", "cdnow")
             orders.run("generate", "--end", "2", "--seed", "7", "--faults", "0.05")
-            orders.run("run")
-            built.touch()
+            built.write_text(orders.run("run").stdout)
         users.write_text(str(_number(users) + 1))
     try:
         yield orders
@@ -112,6 +115,35 @@ def built_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orders
             users.write_text(str(_number(users) - 1))
             if _number(users) == 0:
                 orders.run("down", check=False)
+
+
+@pytest.fixture(scope="session")
+def printed_by_the_build(built_workspace: OrdersCli) -> str:
+    """What `orders run` printed when it built the built workspace."""
+    return (built_workspace.home.parent / "is-built").read_text()
+
+
+@pytest.fixture(scope="session")
+def copy_built_workspace(built_workspace: OrdersCli) -> Callable[[Path], None]:
+    """Makes a copy of the built workspace in a folder that is not there yet, for tests that change it.
+
+    Its Postgres starts empty; the next export fills it.
+    """
+
+    def copy(target: Path) -> None:
+        target.mkdir()
+        for path in built_workspace.home.iterdir():
+            if path.is_dir() and path.name not in _OF_PROCESSES:
+                shutil.copytree(path, target / path.name, ignore=shutil.ignore_patterns("*.sqlite*"))
+        # A copy of the file alone would lack what still stands in its write-ahead log.
+        for path in built_workspace.home.rglob("*.sqlite"):
+            with (
+                closing(sqlite3.connect(path)) as there,
+                closing(sqlite3.connect(target / path.relative_to(built_workspace.home))) as here,
+            ):
+                there.backup(here)
+
+    return copy
 
 
 @contextmanager

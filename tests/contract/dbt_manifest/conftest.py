@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import subprocess
@@ -28,6 +29,21 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     Under the key freshness_slas, which is not dbt's, are the rows of the seed of that name.
     """
     target = tmp_path_factory.mktemp("dbt_manifest")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Parsed by the first process that wants it, for both.
+        target = tmp_path_factory.getbasetemp().parent / "dbt_manifest"
+        target.mkdir(exist_ok=True)
+    with (target / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (target / "manifest.json").exists():
+            _parse(target)
+    document: dict[str, Any] = json.loads((target / "manifest.json").read_text())
+    with (PROJECT / "seeds" / "freshness_slas.csv").open(newline="") as seed:
+        document["freshness_slas"] = list(csv.DictReader(seed))
+    return document
+
+
+def _parse(target: Path) -> None:
     environment = {
         name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
     }
@@ -58,7 +74,3 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     )
     if parsed.returncode != 0:
         pytest.fail(f"dbt parse --target prod failed:\n{parsed.stdout[-4000:]}{parsed.stderr[-2000:]}")
-    document: dict[str, Any] = json.loads((target / "manifest.json").read_text())
-    with (PROJECT / "seeds" / "freshness_slas.csv").open(newline="") as seed:
-        document["freshness_slas"] = list(csv.DictReader(seed))
-    return document

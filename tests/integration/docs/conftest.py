@@ -15,10 +15,12 @@ from readers_clone import ReadersClone
 
 
 @pytest.fixture(scope="module")
-def clone(built_workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadersClone]:
+def clone(
+    built_workspace, copy_built_workspace, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ReadersClone]:
     """A clone whose workspace is a copy of the built one, so that commands may change it."""
     environment = {k: v for k, v in built_workspace.environment.items() if k != "ORDERS_HOME"}
-    made = ReadersClone.make(tmp_path_factory.mktemp("reader") / "clone", built_workspace.home, environment)
+    made = ReadersClone.make(tmp_path_factory.mktemp("reader") / "clone", copy_built_workspace, environment)
     for outcome in made.shell(["orders up", "orders export"]):
         assert outcome.exit_code == 0, outcome.printed
     yield made

@@ -7,10 +7,9 @@ import io
 import os
 import secrets
 import shutil
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from docs_commands import PROJECT
 from dlt_ingest.cli.main import main
 
 _MADE_BY_RUNNING = {"target", "logs", "dist", "build"}
-# Belong to running processes; Postgres starts empty, and the export fills it.
-_OF_PROCESSES = ("run", "postgres", "logs")
 
 
 @dataclass(frozen=True)
@@ -44,11 +41,13 @@ class ReadersClone:
     environment: Mapping[str, str]
 
     @classmethod
-    def make(cls, folder: Path, workspace: Path, environment: Mapping[str, str]) -> ReadersClone:
+    def make(
+        cls, folder: Path, copy_workspace: Callable[[Path], None], environment: Mapping[str, str]
+    ) -> ReadersClone:
         """Make the clone around a copy of a workspace that others may be reading."""
         shutil.copytree(PROJECT, folder, ignore=_not_in_a_clone)
         (folder / ".venv").symlink_to(sys.prefix)
-        _copy_workspace(workspace, folder / ".workspace")
+        copy_workspace(folder / ".workspace")
         path = os.pathsep.join([str(Path(sys.prefix) / "bin"), environment["PATH"], _postgres_programs()])
         # No window opens on the machine of whoever runs the tests.
         return cls(folder, {**environment, "PATH": path, "BROWSER": "true"})
@@ -116,20 +115,6 @@ def _set_environment(variables: Mapping[str, str]) -> None:
     for name in set(os.environ) - set(variables):
         del os.environ[name]
     os.environ.update(variables)
-
-
-def _copy_workspace(source: Path, target: Path) -> None:
-    target.mkdir()
-    for path in source.iterdir():
-        if path.is_dir() and path.name not in _OF_PROCESSES:
-            shutil.copytree(path, target / path.name, ignore=shutil.ignore_patterns("*.sqlite*"))
-    # A copy of the file alone would lack what still stands in its write-ahead log.
-    for path in source.rglob("*.sqlite"):
-        with (
-            contextlib.closing(sqlite3.connect(path)) as there,
-            contextlib.closing(sqlite3.connect(target / path.relative_to(source))) as here,
-        ):
-            there.backup(here)
 
 
 def _postgres_programs() -> str:

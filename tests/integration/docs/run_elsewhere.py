@@ -39,7 +39,7 @@ _CI, _WORKFLOW = Place(".ci/run"), Place(".github/workflows/ci.yml")
 
 RUN_ELSEWHERE = {
     "make venv": _CI,
-    "make run": Place(_MAIN_JOB, "test_first_run_builds_every_layer"),
+    "make run": _BUILT,
     "make test": _CI,
     "make lint": _WORKFLOW,
     "make fmt": _WORKFLOW,

@@ -227,7 +227,7 @@ class Operations:
                 self.statements.append(event.data.sql)
 
         places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT / "profiles"))
-        kept = ("--target-path", str(self.target), "--log-path", str(self.target))
+        kept = ("--target-path", str(self.target), "--log-level-file", "none")
         result = dbtRunner(callbacks=[listen]).invoke([*arguments, *places, *kept, "--quiet"])
         # dbt raises the level of the connector's log, which then fills every report with bytes of results.
         logging.getLogger("databricks").setLevel(logging.WARNING)
@@ -236,10 +236,12 @@ class Operations:
         return result
 
     def build(self, *arguments: str, select: str = SELECTION, command: str = "build") -> dict[str, str]:
-        """`dbt build` or another command over the operations models; status per node."""
+        """`dbt build` as the job gives it, or another command, over the operations models; status per node."""
         # Tests that also read models of other folders belong to those folders.
-        cautious = ("--indirect-selection", "cautious") if command == "build" else ()
-        result = self.dbt(command, "--select", *select.split(), *cautious, *arguments)
+        narrow = ("--indirect-selection", "cautious", "--exclude-resource-type", "unit_test")
+        result = self.dbt(
+            command, "--select", *select.split(), *(narrow if command == "build" else ()), *arguments
+        )
         results = [result for result in result.result.results if result.node.resource_type != "operation"]
         return {result.node.unique_id: str(result.status) for result in results}
 

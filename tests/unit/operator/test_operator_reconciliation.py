@@ -319,7 +319,13 @@ def test_sums_are_exact_beyond_28_digits(warehouse, landing):
 
 def test_odd_records_count_and_are_worth_nothing(tmp_path):
     """Guards the reading of landing: any line is a record, a price that is no number has no value, torn archives wait."""
-    lines = ["[1]", "null", "{", '{"price": "three", "items_ordered": 1}', '{"price": true, "items_ordered": 1}']
+    lines = [
+        "[1]",
+        "null",
+        "{",
+        '{"price": "three", "items_ordered": 1}',
+        '{"price": true, "items_ordered": 1}',
+    ]
     # A text that is wholly a number fits a decimal column, so Bronze has its value too.
     lines += ['{"price": "2.50", "items_ordered": 2}', '{"price": "2.50 USD", "items_ordered": 2}']
     lines += [
