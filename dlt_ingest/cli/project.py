@@ -150,8 +150,18 @@ class Project:
 
         self.require_local("it starts one")
         with Workspace.attach(self.layout, self.workspace_options()) as workspace:
-            os.environ.update(self.environment_of(workspace))
-            yield workspace
+            names = self.environment_of(workspace)
+            before = {name: os.environ.get(name) for name in names}
+            os.environ.update(names)
+            try:
+                yield workspace
+            finally:
+                # A Postgres that is named here would be taken for somebody's own by the next workspace of this process.
+                for name, value in before.items():
+                    if value is None:
+                        os.environ.pop(name, None)
+                    else:
+                        os.environ[name] = value
 
     def environment_of(self, workspace: Workspace) -> dict[str, str]:
         """The variables with which plain dbt and psql reach this workspace (`orders env` prints them)."""
