@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-# Long ones first, so that the two processes end together; and while one builds the workspace that the others share, the other
-# one must have something to do that does not wait for it.
+# Long ones first, so that the two processes end together; and while one builds the workspace that the others share, the
+# other one must have something to do that does not wait for it.
 _FIRST = (
     "tests/integration/bundle",
     "tests/integration/main_job/test_main_job_cdnow.py",
