@@ -6,6 +6,7 @@ Only types are checked here; what is a good value is for the rules to say.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
@@ -118,7 +119,9 @@ def _bigint(text: str) -> int:
 
 
 def _timestamp(text: str) -> datetime:
-    moment = datetime.fromisoformat(text.removesuffix("Z") + ("+00:00" if text.endswith("Z") else ""))
+    # Python 3.10 reads neither Z nor a fraction of other than three or six digits.
+    written = re.sub(r"\.(\d{1,6})(?!\d)", lambda fraction: f".{fraction[1]:0<6}", text)
+    moment = datetime.fromisoformat(re.sub("Z$", "+00:00", written))
     return moment if moment.tzinfo is None else moment.astimezone(timezone.utc).replace(tzinfo=None)
 
 

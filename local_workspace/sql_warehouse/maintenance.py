@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,7 @@ def restore(session: Session, reader: StatementReader) -> Result:
         target: int | datetime = int(reader.next().text)
     else:
         reader.expect("TIMESTAMP", "AS", "OF")
-        target = datetime.fromisoformat(reader.string())
+        target = _moment_of_text(reader.string())
     reader.end()
     with table_lock(session.warehouse.layout, table.name):
         metrics = DeltaTable(location_of(table)).restore(target)
@@ -125,6 +126,18 @@ def restore(session: Session, reader: StatementReader) -> Result:
         [("num_restored_files", _LONG), ("num_removed_files", _LONG)],
         [(metrics.get("num_restored_file"), metrics.get("num_removed_file"))],
     )
+
+
+def _moment_of_text(text: str) -> datetime:
+    try:
+        # Python 3.10 does not read the Z.
+        return datetime.fromisoformat(re.sub("Z$", "+00:00", text))
+    except ValueError as error:
+        raise SqlError(
+            "DELTA_TIMESTAMP_INVALID",
+            f"The provided timestamp ({text}) cannot be converted to a valid timestamp.",
+            "42816",
+        ) from error
 
 
 def describe_history(session: Session, reader: StatementReader) -> Result:

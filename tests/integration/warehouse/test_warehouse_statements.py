@@ -347,6 +347,7 @@ def test_maintenance_is_real(client: Any, warehouse: Any) -> None:
         "REORG TABLE t APPLY (UPGRADE UNIFORM (ICEBERG_COMPAT_VERSION = 2))"
     )
     assert len(client.rows("VACUUM t RETAIN 0 HOURS DRY RUN")) == 4
+    assert "DELTA_TIMESTAMP_INVALID" in client.error("RESTORE TABLE t TO TIMESTAMP AS OF 'yesterday'")
     client.run("CREATE TABLE deep SHALLOW CLONE t", "RESTORE TABLE t TO VERSION AS OF 1")
     assert client.rows("SELECT (SELECT count(*) FROM t) AS a, (SELECT count(*) FROM deep) AS b") == [(1, 4)]
     operations = [row[2] for row in client.rows("DESCRIBE HISTORY t")]
