@@ -6,7 +6,6 @@ Only types are checked here; what is a good value is for the rules to say.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
@@ -16,6 +15,7 @@ from typing import Any
 
 from dlt_ingest.errors import InputError
 from dlt_ingest.quality.order_record import ORDER_FIELDS
+from dlt_ingest.quarantine.moments import moment_of_text
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,7 @@ def _bigint(text: str) -> int:
 
 
 def _timestamp(text: str) -> datetime:
-    # Python 3.10 reads neither Z nor a fraction of other than three or six digits.
-    written = re.sub(r"\.(\d{1,6})(?!\d)", lambda fraction: f".{fraction[1]:0<6}", text)
-    moment = datetime.fromisoformat(re.sub("Z$", "+00:00", written))
+    moment = moment_of_text(text)
     return moment if moment.tzinfo is None else moment.astimezone(timezone.utc).replace(tzinfo=None)
 
 

@@ -14,6 +14,7 @@ from dlt_ingest.generators.records import encode_record
 from dlt_ingest.quality.inline_rows import Query, sql_text
 from dlt_ingest.quality.order_record import ORDER_FIELD_NAMES
 from dlt_ingest.quality.rules import RULE_NAMES
+from dlt_ingest.quarantine.moments import moment_of_text
 
 _ID = re.compile(r"[0-9a-f]{8,64}")
 
@@ -212,7 +213,9 @@ def _row(row: Mapping[str, Any]) -> QuarantinedRow:
             "status": row["status"],
             "date_ordered": None if row["date_ordered"] is None else date.fromisoformat(row["date_ordered"]),
             "customer_id": row["customer_id"],
-            "order_timestamp": None if row["order_timestamp"] is None else _from_text(row["order_timestamp"]),
+            "order_timestamp": None
+            if row["order_timestamp"] is None
+            else moment_of_text(row["order_timestamp"]),
         },
         failed_rules=tuple(filter(None, row["failed_rules"].split(","))),
         corrupt_record=row["_corrupt_record"],
@@ -228,12 +231,6 @@ def _plain(price: Decimal) -> Decimal:
     shortest = price.normalize()
     exponent = shortest.as_tuple().exponent
     return shortest if isinstance(exponent, int) and exponent < -2 else price.quantize(Decimal("0.01"))
-
-
-def _from_text(text: str) -> datetime:
-    # Spark leaves trailing zeros of the fraction out, which Python 3.10 does not read.
-    whole, _, fraction = text.partition(".")
-    return datetime.fromisoformat(f"{whole}.{fraction:0<6}" if fraction else whole)
 
 
 def _moment(value: datetime) -> datetime:
