@@ -203,6 +203,10 @@ class Governance:
             if not done.rowcount and not if_exists:
                 raise InputError(f"The table {name} has no constraint {constraint}")
 
+    def primary_key(self, name: TableName) -> Constraint | None:
+        """Return the primary key of a table, None if it has none."""
+        return next((c for c in self.constraints(name) if c.type == "PRIMARY KEY"), None)
+
     def constraints(self, name: TableName) -> list[Constraint]:
         """Return the constraints of a table, primary key first, then by name.
 

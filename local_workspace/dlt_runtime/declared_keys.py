@@ -138,9 +138,9 @@ def _constraints(catalog: Catalog, name: TableName, keys: Sequence[DeclaredKey])
 
 
 def _primary_key(catalog: Catalog, target: TableName, name: TableName) -> tuple[str, ...]:
-    for constraint in catalog.constraints(target):
-        if constraint.type == PRIMARY:
-            return constraint.columns
+    key = catalog.primary_key(target)
+    if key is not None:
+        return key.columns
     raise PipelineCodeError(
         f"A foreign key of {name} names no column of {target}, which has no primary key",
         next_step=f"Write REFERENCES {target} (column)",

@@ -132,7 +132,7 @@ def drop_primary_key(session: Session, table: Table, reader: StatementReader) ->
     if_exists = reader.accept("IF", "EXISTS")
     reader.accept("CASCADE")
     reader.accept("RESTRICT")
-    key = next((c for c in session.catalog.constraints(table.name) if c.type == "PRIMARY KEY"), None)
+    key = session.catalog.primary_key(table.name)
     if key is not None:
         session.catalog.drop_constraint(table.name, key.name)
     elif not if_exists:

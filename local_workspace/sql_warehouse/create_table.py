@@ -238,7 +238,7 @@ def resolved_constraint(session: Session, name: TableName, definition: Constrain
         if session.catalog.get(target) is None:
             raise table_not_found(target.quoted)
         if not referenced:
-            key = next((c for c in session.catalog.constraints(target) if c.type == "PRIMARY KEY"), None)
+            key = session.catalog.primary_key(target)
             if key is None:
                 raise SqlError(
                     "FOREIGN_KEY_MISMATCH",

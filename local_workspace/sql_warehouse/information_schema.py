@@ -138,8 +138,8 @@ def _key_column_usage(session: Session, catalogs: list[str]) -> Rows:
 def _referenced_key(session: Session, constraint: Constraint) -> str | None:
     if constraint.references is None or session.catalog.get(constraint.references) is None:
         return None
-    keys = [c for c in session.catalog.constraints(constraint.references) if c.type == "PRIMARY KEY"]
-    return keys[0].name if keys else None
+    key = session.catalog.primary_key(constraint.references)
+    return None if key is None else key.name
 
 
 def _referential_constraints(session: Session, catalogs: list[str]) -> Rows:
