@@ -32,7 +32,6 @@ class NotNullViolated(DataFault):
 
 
 def _nulls(file: StagedFile, column: str) -> int:
-    metadata = pq.read_metadata(file.path)
     if column in file.partition_values:
-        return metadata.num_rows if file.partition_values[column] is None else 0
+        return pq.read_metadata(file.path).num_rows if file.partition_values[column] is None else 0
     return int(pq.read_table(file.path, columns=[column]).column(0).null_count)
