@@ -89,16 +89,13 @@ def fresh_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orders
 
 
 @pytest.fixture(scope="session")
-def built_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OrdersCli]:
+def built_workspace(run_folder: Path) -> Iterator[OrdersCli]:
     """A workspace with the CDNOW history and two generated batches, ingested, built, exported, and kept up.
 
     Shared by all tests of the run, and by its processes: the first that wants it builds it, the last that leaves it takes it
     down. Look, do not touch.
     """
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    folder = folder / "built"
+    folder = run_folder / "built"
     folder.mkdir(exist_ok=True)
     orders, users, built = OrdersCli(folder / "workspace"), folder / "users", folder / "is-built"
     with _alone(folder):

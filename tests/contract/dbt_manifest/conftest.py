@@ -23,16 +23,14 @@ def project_root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def manifest(run_folder: Path) -> dict[str, Any]:
     """manifest.json of target prod, parsed with nothing in the environment but that target's three variables.
 
-    Under the key freshness_slas, which is not dbt's, are the rows of the seed of that name.
+    Parsed by the first process that wants it, for all. Under the key freshness_slas, which is not dbt's, are the rows of the
+    seed of that name.
     """
-    target = tmp_path_factory.mktemp("dbt_manifest")
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        # Parsed by the first process that wants it, for both.
-        target = tmp_path_factory.getbasetemp().parent / "dbt_manifest"
-        target.mkdir(exist_ok=True)
+    target = run_folder / "dbt_manifest"
+    target.mkdir(exist_ok=True)
     with (target / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (target / "manifest.json").exists():
