@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,6 +59,17 @@ class Catalog(Namespaces):
     def revision(self) -> int:
         """Return a number that is different after every committed change, by whichever process."""
         return self._store.revision()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let everything that this thread reads inside see one state, while others drop and create tables.
+
+        For listings, which ask for the tables first and for each one's details after. The folder of a table
+        that is dropped meanwhile is gone nevertheless. Nothing can be written inside.
+        """
+        settle(self._store, self.layout)
+        with self._store.read():
+            yield
 
     def rescan(self) -> list[Finding]:
         """Report folders without a table, tables without a folder and leftovers of drops; change nothing."""

@@ -172,9 +172,14 @@ class Store:
             ) from error
         return connection
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether this thread is inside a :meth:`read`, where nothing can be written."""
+        return getattr(self._local, "mode", None) == "read"
+
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection on which several queries see one state."""
+        """Give a connection on which several queries see one state. A `read` inside another joins it."""
         connection = self._connection()
         if self._local.mode:
             yield connection

@@ -55,9 +55,13 @@ def note_rename(
 def settle(store: Store, layout: WorkspaceLayout) -> None:
     """Do what the journal says, under the write lock, so that two processes never move the same folder.
 
+    Inside a read it does nothing: the read's own beginning is the moment to settle.
+
     Raises:
         DataFault: A folder cannot be moved; the journal keeps its entry.
     """
+    if store.is_reading:
+        return
     with store.read() as connection:
         if connection.execute("SELECT 1 FROM file_moves LIMIT 1").fetchone() is None:
             return

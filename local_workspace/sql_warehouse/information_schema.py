@@ -375,9 +375,10 @@ def build_relation(session: Session, catalog: str, relation: str) -> pa.Table | 
         None if there is no such catalog or relation.
     """
     known = _RELATIONS.get(relation.lower())
-    names = {c.catalog.lower(): c.catalog for c in session.catalog.catalogs()}
-    if known is None or (catalog.lower() not in names and catalog.lower() != "system"):
-        return None
-    catalogs = list(names.values()) if catalog.lower() == "system" else [names[catalog.lower()]]
-    columns, rows = known
-    return arrow_table(columns, rows(session, catalogs))
+    with session.catalog.snapshot():
+        names = {c.catalog.lower(): c.catalog for c in session.catalog.catalogs()}
+        if known is None or (catalog.lower() not in names and catalog.lower() != "system"):
+            return None
+        catalogs = list(names.values()) if catalog.lower() == "system" else [names[catalog.lower()]]
+        columns, rows = known
+        return arrow_table(columns, rows(session, catalogs))

@@ -17,6 +17,7 @@ from local_workspace.sql_warehouse.sql_error import SqlError
 from local_workspace.sql_warehouse.sql_text import StatementReader
 from local_workspace.sql_warehouse.table_facts import (
     clustering_columns,
+    column_list,
     columns_of,
     constraint_text,
     table_type,
@@ -155,10 +156,9 @@ def _information(session: Session, table: Table) -> str:
         # Last of the facts: dbt-databricks reads the comment up to the last word that begins a line and ends with a colon.
         lines.append(f"Comment: {table.comment}")
     lines.append("Schema: root")
-    lines += [
-        f" |-- {c.name}: {c.data_type} (nullable = {str(c.nullable).lower()})"
-        for c in columns_of(session, table)
-    ]
+    # A table that is dropped while it is listed has no columns; the listing goes on.
+    columns = columns_of(session, table) if table.is_view else column_list(session, table)
+    lines += [f" |-- {c.name}: {c.data_type} (nullable = {str(c.nullable).lower()})" for c in columns]
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,74 @@
+"""Guards listings against tables that another session drops while they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from deltalake import write_deltalake
+
+from local_workspace.catalog import Catalog, Constraint, Table, TableName
+from local_workspace.layout import WorkspaceLayout
+from local_workspace.sql_warehouse import show
+from local_workspace.sql_warehouse.information_schema import build_relation
+from local_workspace.sql_warehouse.sql_text import StatementReader
+
+_RELATIONS = (
+    "tables columns views table_constraints key_column_usage referential_constraints constraint_column_usage"
+    " constraint_table_usage check_constraints table_tags column_tags table_privileges"
+).split()
+
+
+class _CatalogWithANeighbour(Catalog):
+    """A catalog in which another session drops a table right after this one has listed the tables."""
+
+    neighbour: Catalog
+    victim: TableName
+
+    def tables(self, catalog: str, schema: str | None = None) -> list[Table]:
+        found = super().tables(catalog, schema)
+        self.neighbour.drop(self.victim, if_exists=True)
+        return found
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[_CatalogWithANeighbour]:
+    layout = WorkspaceLayout(tmp_path / "home")
+    opened = _CatalogWithANeighbour.open(layout)
+    opened.create_catalog("shop")
+    opened.create_schema("shop", "gold")
+    for table in ("going", "staying"):
+        name = TableName("shop", "gold", table)
+        write_deltalake(layout.table_path(*name.key), pa.table({"a": [1]}))
+        opened.put_table(name, kind="TABLE", location=layout.table_path(*name.key))
+        opened.add_constraint(name, Constraint("pk", "PRIMARY KEY", ("a",)))
+        opened.add_constraint(name, Constraint("positive", "CHECK", ("a",), "a > 0"))
+    opened.neighbour, opened.victim = Catalog.open(layout), TableName("shop", "gold", "going")
+    yield opened
+    opened.neighbour.close()
+    opened.close()
+
+
+@pytest.mark.parametrize("relation", _RELATIONS)
+def test_information_schema_is_of_one_moment(catalog: _CatalogWithANeighbour, relation: str) -> None:
+    """Guards `dbt build` with several threads: a relation answers while a temporary table beside it is dropped."""
+    session: Any = SimpleNamespace(catalog=catalog)
+    rows = build_relation(session, "shop", relation)
+    assert rows is not None
+    if relation in ("tables", "table_constraints"):
+        assert set(rows["table_name"].to_pylist()) == {"going", "staying"}
+    assert catalog.get(catalog.victim) is None
+
+
+def test_show_table_extended_lists_what_stays(catalog: _CatalogWithANeighbour) -> None:
+    """Guards dbt's catalog of columns: one table that goes does not take the listing with it."""
+    session: Any = SimpleNamespace(
+        catalog=catalog, schema_name="gold", schema_parts=tuple, require_schema=lambda *parts: None
+    )
+    result = show.show_table_extended(session, StatementReader("SHOW TABLE EXTENDED IN shop.gold LIKE '*'"))
+    information = {row["tableName"]: row["information"] for row in result.table().to_pylist()}
+    assert "|-- a: bigint" in information["staying"]
