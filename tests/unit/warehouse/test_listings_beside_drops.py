@@ -17,10 +17,20 @@ from local_workspace.sql_warehouse import show
 from local_workspace.sql_warehouse.information_schema import build_relation
 from local_workspace.sql_warehouse.sql_text import StatementReader
 
-_RELATIONS = (
-    "tables columns views table_constraints key_column_usage referential_constraints constraint_column_usage"
-    " constraint_table_usage check_constraints table_tags column_tags table_privileges"
-).split()
+_RELATIONS = [
+    "tables",
+    "columns",
+    "views",
+    "table_constraints",
+    "key_column_usage",
+    "referential_constraints",
+    "constraint_column_usage",
+    "constraint_table_usage",
+    "check_constraints",
+    "table_tags",
+    "column_tags",
+    "table_privileges",
+]
 
 
 class _CatalogWithANeighbour(Catalog):

@@ -1,0 +1,19 @@
+"""The dbt commands of the bundle's job as `orders run` gives them."""
+
+from __future__ import annotations
+
+import shlex
+
+from dlt_ingest.cli.project import Project
+from dlt_ingest.cli.run import local_dbt_commands
+
+
+def test_only_the_run_id_is_handed_over_in_another_way() -> None:
+    """Guards both ends: nothing of the deployed command is lost, and no `--vars` makes dbt parse everything at each run."""
+    project = Project.find(environment="local")
+    deployed = project.bundle.dbt_commands("orders", "dbt", values={"job.run_id": "r1"})
+    here = local_dbt_commands(project, "r1")
+    assert [["dbt", *words, "--vars", '{"run_id":"r1"}'] for words in here] == [
+        shlex.split(command) for command in deployed
+    ]
+    assert all("--vars" not in words for words in here)
