@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from dlt_ingest.cli.console import to_json
+from dlt_ingest.cli.project import LOCAL, Project
+
 PROJECT = Path(__file__).resolve().parents[2]
 # What a test must not inherit from the shell that runs it: another workspace, another Postgres, another warehouse.
 FOREIGN = ("ORDERS_", "DBT_", "POSTGRES_", "DATABRICKS_", "PG")
@@ -63,8 +66,13 @@ class OrdersCli:
         return done
 
     def sql(self, statement: str) -> list[dict[str, Any]]:
-        """The rows of one statement, through `orders sql`."""
-        return json.loads(self.run("sql", statement, "--format", "json").stdout)
+        """The rows of one statement in the form of `orders sql --format json`, without a process for each."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+                patch.delenv(name)
+            patch.setenv("ORDERS_HOME", str(self.home))
+            with Project(clone=PROJECT, environment=LOCAL).sql_client() as client:
+                return json.loads(to_json(client.query_arrow(statement).to_pylist()))
 
     def shell_environment(self) -> dict[str, str]:
         """The environment after `eval "$(orders env)"`."""

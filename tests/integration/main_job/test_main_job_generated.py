@@ -106,6 +106,17 @@ def test_quarantine_per_rule_is_what_was_planted(built_workspace: Any) -> None:
     assert {row["rule_name"]: row["n"] for row in found} == dict(planted)
 
 
+def test_sql_answers_whether_the_workspace_is_up_or_not(main_job: Any) -> None:
+    """Guards `orders sql` from another shell, and from the first one after the workspace was stopped."""
+    statement = "select count(*) as n, cast(sum(net_revenue) as decimal(18, 2)) as revenue from gold.fct_orders"
+    [expected] = main_job.sql(statement)
+    assert expected["n"] > 0
+    assert json.loads(main_job.run("sql", statement, "--format", "json").stdout) == [expected]
+    main_job.run("down")
+    assert json.loads(main_job.run("sql", statement, "--format", "json").stdout) == [expected]
+    main_job.run("up")
+
+
 def test_a_second_batch_is_added_once_everywhere(main_job: Any) -> None:
     """Guards against rows lost or doubled by a second run."""
     orders = main_job
