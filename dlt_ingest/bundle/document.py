@@ -10,9 +10,7 @@ from typing import Any
 import yaml
 
 from dlt_ingest.bundle.errors import BundleError
-
-# libyaml where PyYAML was built with it: ten times as fast, the same trees and marks.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from dlt_ingest.yaml_files import LOADER
 
 KeyPath = tuple[str | int, ...]
 """The way to a value: mapping keys and list positions, e.g. `("resources", "jobs", "orders", "tasks", 0)`."""
@@ -111,7 +109,7 @@ def read_document(file: Path, project_root: Path) -> Document:
     """
     shown = file.relative_to(project_root).as_posix() if file.is_relative_to(project_root) else file.name
     try:
-        top = yaml.compose(file.read_text(encoding="utf-8"), Loader=_LOADER)
+        top = yaml.compose(file.read_text(encoding="utf-8"), Loader=LOADER)
     except FileNotFoundError as error:
         raise BundleError(
             "the file does not exist",

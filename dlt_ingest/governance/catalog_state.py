@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dlt_ingest.governance import description
+from dlt_ingest.yaml_files import read_mapping
 
 Query = Callable[[str], list[dict[str, Any]]]
 
@@ -67,7 +66,7 @@ def declared_keys(models: Path, schema: str = "gold") -> dict[str, tuple[str, ..
     """
     keys: dict[str, tuple[str, ...]] = {}
     for path in sorted(models.rglob("*.yml")):
-        for model in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("models", []):
+        for model in read_mapping(path).get("models", []):
             for constraint in model.get("constraints", []):
                 if constraint["type"] == "primary_key":
                     keys[f"{schema}.{model['name']}"] = tuple(constraint["columns"])

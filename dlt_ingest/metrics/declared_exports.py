@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
 from dlt_ingest.errors import ConfigurationError
 from dlt_ingest.metrics.postgres import ExportSpec
+from dlt_ingest.yaml_files import read_mapping
 
 EXPORTS = Path("dbt_project") / "models" / "exports"
 
@@ -21,8 +20,7 @@ def declared_exports(project_root: Path) -> list[ExportSpec]:
     """
     specs = []
     for path in sorted((project_root / EXPORTS).glob("*.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        for model in document.get("models", []):
+        for model in read_mapping(path).get("models", []):
             meta = (model.get("config") or {}).get("meta") or {}
             specs.append(ExportSpec.from_meta(model["name"], meta.get("export")))
     if not specs:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
+from dlt_ingest.yaml_files import read_mapping
 
 Relations = dict[str, dict[str, dict[str, str]]]
 """Schema to relation to column to type; a relation whose columns are written nowhere has an empty mapping."""
 
 _DBT_SCHEMA = "gold"
-# Safe as safe_load is, and in C where PyYAML was built with libyaml.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_relations(project_root: Path) -> Relations:
@@ -33,7 +31,7 @@ def read_relations(project_root: Path) -> Relations:
             relations.setdefault(_DBT_SCHEMA, {}).setdefault(file.stem.lower(), {})
     for folder in ("dbt_project", "seeds"):
         for file in sorted((project_root / folder).rglob("*.yml")):
-            properties = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER) or {}  # noqa: S506
+            properties = read_mapping(file)
             for kind in ("models", "seeds", "snapshots"):
                 for entry in properties.get(kind) or []:
                     _add(relations, _DBT_SCHEMA, entry)
