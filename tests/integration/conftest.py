@@ -23,6 +23,8 @@ from dlt_ingest.cli.project import LOCAL, Project
 PROJECT = Path(__file__).resolve().parents[2]
 # What a test must not inherit from the shell that runs it: another workspace, another Postgres, another warehouse.
 FOREIGN = ("ORDERS_", "DBT_", "POSTGRES_", "DATABRICKS_", "PG")
+# pytest's importlib mode adds no test folder to sys.path, and several folders import dbt_process.py.
+sys.path.insert(0, str(Path(__file__).parent))
 # Folders of a workspace that belong to its running processes.
 _OF_PROCESSES = ("run", "postgres", "logs")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shlex
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from dbt_process import dbt_process
 from deltalake import DeltaTable, write_deltalake
 
 from local_workspace.catalog import Catalog
@@ -143,7 +143,6 @@ class GoldWorkspace:
         self.project = project
         self.layout = WorkspaceLayout(home).create()
         self._server: subprocess.Popen[bytes] | None = None
-        self._dbt: subprocess.Popen[str] | None = None
         self._environment: dict[str, str] = {}
 
     def __enter__(self) -> GoldWorkspace:
@@ -181,14 +180,9 @@ class GoldWorkspace:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Both end when their standard input does.
-        for process in (self._dbt, self._server):
-            if process is not None:
-                assert process.stdin is not None
-                process.stdin.close()
-                process.wait(30)
-                assert process.stdout is not None
-                process.stdout.close()
+        if self._server is not None:
+            # It ends when its standard input does.
+            self._server.communicate(timeout=30)
 
     def land(self, deliveries: Iterable[OrderEvent], source_file: str, ingested_at: datetime) -> None:
         """Append one file of events to silver.orders, in one commit."""
@@ -218,21 +212,8 @@ class GoldWorkspace:
 
     def try_dbt(self, *arguments: str) -> tuple[bool, str]:
         """Run dbt, whatever comes of it, and return whether it succeeded and what it printed."""
-        if self._dbt is None:
-            self._dbt = subprocess.Popen(
-                [sys.executable, Path(__file__).with_name("dbt_loop.py")],
-                cwd=self.project,
-                env=self._dbt_environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        assert self._dbt.stdin is not None
-        assert self._dbt.stdout is not None
-        self._dbt.stdin.write(json.dumps(arguments) + "\n")
-        self._dbt.stdin.flush()
-        reply = json.loads(self._dbt.stdout.readline())
-        return reply["success"], reply["output"]
+        outcome = dbt_process().run(arguments, folder=self.project, environment=self._dbt_environment())
+        return outcome.success, outcome.said
 
     def _dbt_environment(self) -> dict[str, str]:
         foreign = ("DBT_", "ORDERS_", "POSTGRES_")
@@ -245,6 +226,7 @@ class GoldWorkspace:
             "DBT_TARGET_PATH": str(self.home / "target"),
             "DBT_LOG_PATH": str(self.home / "logs" / "dbt"),
             "DBT_LOG_LEVEL_FILE": "none",
+            "DBT_WRITE_JSON": "false",
             "DBT_USE_COLORS": "false",
         }
 
