@@ -14,8 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psycopg2
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
 TABLES = (
     "bronze.orders",
@@ -27,12 +30,41 @@ TABLES = (
     "gold.fct_daily_revenue",
     "gold.dim_customers",
 )
+# Without those of operations, which tell of each run.
+MARTS = (
+    "dim_customers",
+    "customers_snapshot",
+    "fct_customer_cohorts",
+    "fct_daily_revenue",
+    "fct_hourly_orders",
+    "fct_kpis_daily",
+    "fct_kpis_monthly",
+    "fct_order_events",
+    "fct_orders",
+    "fct_product_performance",
+    "fct_revenue_anomalies",
+)
 EXPORTED = ("exp_business_metrics", "exp_pipeline_metrics", "exp_dbt_metrics", "exp_freshness_metrics")
 
 
 def row_counts(orders: Any) -> dict[str, int]:
     statement = " union all ".join(f"select '{t}' as name, count(*) as n from {t}" for t in TABLES)
     return {row["name"]: row["n"] for row in orders.sql(statement)}
+
+
+def marts(orders: Any) -> dict[str, pa.Table]:
+    """The rows of each mart, from its files."""
+    gold = Path(orders.home) / "warehouse/ecommerce_local/gold"
+    return {mart: DeltaTable(gold / mart).to_pyarrow_table() for mart in MARTS}
+
+
+def differing_rows(before: pa.Table, after: pa.Table) -> int:  # the query names them
+    """How many rows are in one table and not, or less often, in the other."""
+    return len(
+        duckdb.sql(
+            "(from before except all from after) union all (from after except all from before)"
+        ).fetchall()
+    )
 
 
 def manifests(orders: Any) -> list[dict[str, Any]]:
@@ -108,7 +140,9 @@ def test_quarantine_per_rule_is_what_was_planted(built_workspace: Any) -> None:
 
 def test_sql_answers_whether_the_workspace_is_up_or_not(main_job: Any) -> None:
     """Guards `orders sql` from another shell, and from the first one after the workspace was stopped."""
-    statement = "select count(*) as n, cast(sum(net_revenue) as decimal(18, 2)) as revenue from gold.fct_orders"
+    statement = (
+        "select count(*) as n, cast(sum(net_revenue) as decimal(18, 2)) as revenue from gold.fct_orders"
+    )
     [expected] = main_job.sql(statement)
     assert expected["n"] > 0
     assert json.loads(main_job.run("sql", statement, "--format", "json").stdout) == [expected]
@@ -132,11 +166,15 @@ def test_a_second_batch_is_added_once_everywhere(main_job: Any) -> None:
 
 
 def test_a_run_without_new_files_changes_nothing(main_job: Any) -> None:
-    """Guards idempotence: no row anywhere, and in Postgres no metric but those of the run itself."""
+    """Guards idempotence: the same rows everywhere, and in Postgres no other metric but those of the run itself."""
     orders = main_job
-    counts, before = row_counts(orders), exported_rows(orders)
+    counts, rows, before = row_counts(orders), marts(orders), exported_rows(orders)
     orders.run("run")
     assert row_counts(orders) == counts
+    assert {
+        mart: differing_rows(rows[mart], found) for mart, found in marts(orders).items()
+    } == dict.fromkeys(MARTS, 0)
+    assert all(rows[mart].num_rows for mart in MARTS)
     after = exported_rows(orders)
     assert after["exp_business_metrics"] == before["exp_business_metrics"]
     assert [table for table in EXPORTED if not before[table] <= after[table]] == []

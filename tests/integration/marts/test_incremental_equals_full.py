@@ -85,7 +85,8 @@ def test_marts_built_in_random_batches_equal_those_built_at_once(tmp_path: Path)
     """Guards every incremental model: how the history arrived must leave no trace.
 
     There are late, repeated and restated events, statuses that change back, orders that move to another day or
-    customer, files that commit late or grow, and builds that leave models out.
+    customer, files that commit late or grow, and builds that leave models out. That a build with nothing new changes no
+    row is guarded where the main job runs.
     """
     rng = random.Random(SEED)  # noqa: S311  # chooses test data
     files = batches(rng, history(rng))
@@ -120,9 +121,6 @@ def test_marts_built_in_random_batches_equal_those_built_at_once(tmp_path: Path)
         incremental = rows()
         workspace.dbt(*everything, "--full-refresh")
         full = rows()
-        workspace.dbt(*everything)
-        again = rows()
     for mart in MARTS:
         assert full[mart], f"{mart} is empty, so that the comparison would prove nothing"
         assert incremental[mart] == full[mart], f"{mart}: built file by file and at once"
-        assert again[mart] == full[mart], f"{mart}: built again with nothing new"
