@@ -142,6 +142,21 @@ def every_key_is_tested(manifest: Manifest) -> Iterator[str]:
             yield f"{where(node)} has no unique test; test its key, which is its grain"
 
 
+def ranges_of_a_model_are_one_test(manifest: Manifest) -> Iterator[str]:
+    names: dict[str, list[str]] = defaultdict(list)
+    for test in of_type(manifest, "test"):
+        kind = (test.get("test_metadata") or {}).get("name", "")
+        if kind == "accepted_ranges" and test.get("attached_node"):
+            names[test["attached_node"]].append(test["name"])
+    for model, found in names.items():
+        node = manifest["nodes"][model]
+        if found != [f"accepted_ranges_{node['name']}"]:
+            yield (
+                f"{where(node)} has {', '.join(found)}; keep one accepted_ranges_{node['name']}: each test is a scan, and "
+                "its name says where to look"
+            )
+
+
 def marts_open_with_their_grain(manifest: Manifest) -> Iterator[str]:
     for node in of_type(manifest, "model"):
         if layer(node) not in ("marts", "exports"):
@@ -250,6 +265,7 @@ RULES: list[Rule] = [
     everything_is_described,
     column_texts_are_doc_blocks,
     every_key_is_tested,
+    ranges_of_a_model_are_one_test,
     marts_open_with_their_grain,
     marts_have_contract_group_and_access,
     loaded_sources_have_freshness,
@@ -310,6 +326,11 @@ def _break_key_test(m: Manifest) -> None:
     m["nodes"] = {key: node for key, node in m["nodes"].items() if node.get("attached_node") != model}
 
 
+def _break_ranges(m: Manifest) -> None:
+    ranges = _of(m, "nodes", resource_type="test", name="accepted_ranges_")
+    m["nodes"]["test.orders.second"] = {**ranges, "unique_id": "test.orders.second"}
+
+
 def _break_grain(m: Manifest) -> None:
     _of(m, "nodes", resource_type="model", path="marts/")["raw_code"] = "select 1"
 
@@ -354,6 +375,7 @@ BREAKS: list[tuple[Rule, Callable[[Manifest], None]]] = [
     (everything_is_described, _break_description),
     (column_texts_are_doc_blocks, _break_doc_blocks),
     (every_key_is_tested, _break_key_test),
+    (ranges_of_a_model_are_one_test, _break_ranges),
     (marts_open_with_their_grain, _break_grain),
     (marts_have_contract_group_and_access, _break_contract),
     (loaded_sources_have_freshness, _break_freshness),

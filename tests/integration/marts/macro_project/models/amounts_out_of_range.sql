@@ -1,0 +1,1 @@
+{{ test_accepted_ranges(ref('amounts'), var('ranges')) }}
