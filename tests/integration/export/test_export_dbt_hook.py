@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
+import os
 import shutil
 import textwrap
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dbt.cli.main import dbtRunner
+from dbt_process import dbt_process
 from export_fixtures import Database
 
 from dlt_ingest.sql_client import SqlClient, WarehouseConnection
@@ -59,11 +59,14 @@ FILES = {
 
 @dataclass
 class Dbt:
-    """A project of three models against one warehouse and one database."""
+    """A project of four models against one warehouse and one database.
+
+    dbt writes neither artifacts nor a log file, which nobody reads here.
+    """
 
     folder: Path
     database: Database
-    monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str]
     messages: list[str] = field(default_factory=list)
 
     def __call__(
@@ -71,29 +74,21 @@ class Dbt:
     ) -> dict[str, str]:
         """Run one dbt command and give the status of each node by name.
 
-        What differs between runs goes by the environment: another variable would make dbt parse everything again.
+        What differs between runs goes by the environment: another variable makes dbt parse everything again, for which it
+        gets a target folder of its own, so that the next run without variables finds its parsed state.
         """
-        self.messages.clear()
-        for name, content in (("ORDERS_RUN_ID", run_id), ("VALUE", value), ("DAYS", days)):
-            self.monkeypatch.setenv(name, str(content))
-        options = ["--vars", json.dumps(variables)] if variables else []
-        runner = dbtRunner(
-            callbacks=[lambda event: self.messages.append(f"{event.info.level} {event.info.msg}")]
+        options = ["--vars", json.dumps(variables), "--target-path", "target-variables"] if variables else []
+        now = {"ORDERS_RUN_ID": run_id, "VALUE": str(value), "DAYS": str(days)}
+        done = dbt_process().run(
+            [*command.split(), *options, "--quiet"],
+            folder=self.folder,
+            environment={**self.environment, **now},
         )
-        done = runner.invoke([
-            *command.split(), *options, "--quiet", "--project-dir", str(self.folder),
-            "--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs"),
-        ])  # fmt: skip
         assert done.exception is None, done.exception
-        results = getattr(done.result, "results", None) or []
-        # The hooks of the invocation have results too; the view of its own nodes is in all of them.
-        return {
-            item.node.name.split(".")[0]: str(item.status)
-            for item in results
-            if hasattr(item, "node")
-            and item.node.resource_type != "operation"
-            and item.node.name != "exp_nodes"
-        }
+        self.messages = [f"{level} {text}" for level, text in done.messages]
+        names = {unique_id.split(".")[2]: status for unique_id, status in done.statuses.items()}
+        # The view of the invocation's own nodes is in all of them.
+        return {name: status for name, status in names.items() if name != "exp_nodes"}
 
     def heard(self, words: str) -> list[str]:
         """What dbt said that has these words in it."""
@@ -122,11 +117,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def dbt(warehouse: dict[str, str], database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Dbt:
+def dbt(warehouse: dict[str, str], database: Database, folder: Path) -> Dbt:
     settings = database.settings
+    foreign = ("DBT_", "ORDERS_", "POSTGRES_")
     environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith(foreign)},
         **warehouse,
         "DBT_PROFILES_DIR": str(PROJECT / "profiles"),
+        "DBT_PROJECT_DIR": str(folder),
+        "DBT_WRITE_JSON": "false",
+        "DBT_LOG_LEVEL_FILE": "none",
         "POSTGRES_HOST": settings.host,
         "POSTGRES_PORT": str(settings.port),
         "POSTGRES_DATABASE": settings.database,
@@ -134,13 +134,7 @@ def dbt(warehouse: dict[str, str], database: Database, folder: Path, monkeypatch
         "POSTGRES_PASSWORD": str(settings.password),
         "ORDERS_EXPORT_ATTEMPTS": "2",
     }
-    for name in ("ORDERS_EXPORT_POLICY", "ORDERS_RUN_ID", "DBT_TARGET", "POSTGRES_SSLMODE"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    # The connector's debug log quotes every Arrow batch; pytest would keep all of it.
-    monkeypatch.setattr(logging.getLogger("databricks.sql"), "disabled", True)
-    return Dbt(folder, database, monkeypatch)
+    return Dbt(folder, database, environment)
 
 
 def state(database: Database) -> list[tuple[Any, ...]]:
@@ -257,9 +251,7 @@ def test_a_build_leaves_its_own_results_in_postgres(dbt: Dbt, sql: SqlClient) ->
     assert dbt.database.sql("select count(*) from metrics.exp_nodes")[0][0] == sent + 2
 
 
-def test_a_stopped_server_stops_the_build_or_warns_as_configured(
-    dbt: Dbt, sql: SqlClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_server_stops_the_build_or_warns_as_configured(dbt: Dbt, sql: SqlClient) -> None:
     """Guards both policies: `fail` skips what depends on the export, `warn` goes on and the next run delivers.
 
     The lakehouse knows either way, for the alerts.
@@ -280,7 +272,7 @@ def test_a_stopped_server_stops_the_build_or_warns_as_configured(
             ("two", "exp_nodes", "undelivered", None, None, "ServerUnavailableError"),
         ]
 
-        monkeypatch.setenv("ORDERS_EXPORT_POLICY", "warn")
+        dbt.environment["ORDERS_EXPORT_POLICY"] = "warn"
         tolerated = dbt("run", run_id="three", value=3)
         assert (tolerated["exp_business_metrics"], tolerated["after"]) == ("success", "success")
         warnings = dbt.heard("was built but not exported (export policy is warn)")
@@ -299,31 +291,33 @@ def test_a_stopped_server_stops_the_build_or_warns_as_configured(
     assert exported_nodes(dbt.database, "two")["exp_business_metrics"] == "error"
 
 
-def test_no_secret_is_in_any_file_or_message(dbt: Dbt, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_secret_is_in_any_file_or_message(dbt: Dbt) -> None:
     """Guards the password, the right one and a wrong one, in artifacts, in the debug log and in what is printed."""
     secrets = [str(dbt.database.settings.password), "hunter2wrong"]
-    dbt("--debug run -s mart exp_business_metrics")
+    written = "--debug --log-level-file debug --write-json"
+    dbt(f"{written} run -s mart exp_business_metrics")
     said = "\n".join(dbt.messages)
-    monkeypatch.setenv("POSTGRES_PASSWORD", secrets[1])
-    assert dbt("--debug run -s exp_business_metrics") == {"exp_business_metrics": "error"}
+    dbt.environment["POSTGRES_PASSWORD"] = secrets[1]
+    assert dbt(f"{written} run -s exp_business_metrics") == {"exp_business_metrics": "error"}
     assert dbt.heard("password authentication failed")
     assert not dbt.heard("attempt 1 of 2")
     said += "\n".join(dbt.messages)
-    for path in dbt.folder.rglob("*"):
-        if path.is_file():
-            said += path.read_bytes().decode("utf-8", "replace")
+    files = [path for path in dbt.folder.rglob("*") if path.is_file()]
+    assert {"dbt.log", "manifest.json", "run_results.json", "partial_parse.msgpack"} <= {
+        path.name for path in files
+    }
+    for path in files:
+        said += path.read_bytes().decode("utf-8", "replace")
     assert [secret for secret in secrets if secret in said] == []
 
 
-def test_a_model_that_declares_nothing_is_an_error_under_every_policy(
-    dbt: Dbt, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_that_declares_nothing_is_an_error_under_every_policy(dbt: Dbt) -> None:
     """Guards the author of a model: no server that comes back would mend a missing key."""
     models = dbt.folder / "models" / "exports"
     (models / "exp_new.sql").write_text("select 1 as id, 'x' as name")
-    monkeypatch.setenv("ORDERS_EXPORT_POLICY", "warn")
+    dbt.environment["ORDERS_EXPORT_POLICY"] = "warn"
     assert dbt("run -s exp_new") == {"exp_new": "error"}
-    monkeypatch.delenv("ORDERS_EXPORT_POLICY")
+    del dbt.environment["ORDERS_EXPORT_POLICY"]
     assert dbt.heard("declares no key")
     (models / "exp_new.yml").write_text("models: [{name: exp_new, config: {meta: {export: {key: [id]}}}}]")
     assert dbt("run -s exp_new") == {"exp_new": "success"}
