@@ -71,10 +71,6 @@ class DataFault(OrdersError):  # noqa: N818  (names the state of the data, not a
     """Somebody must look at the data: what is on disk or in a table is not as this package left it."""
 
 
-class DeliveryError(OrdersError):
-    """Whoever operates the receiving system must act: data is not delivered; it is kept for another try."""
-
-
 class BusyError(OrdersError):
     """Nobody must act but wait: another process is doing the same work on the same files."""
 

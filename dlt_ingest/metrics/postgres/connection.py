@@ -129,10 +129,22 @@ def passes(error: psycopg2.Error) -> bool:
     return all(_passing_text(block) for block in _blocks(error))
 
 
-def explained(error: psycopg2.Error, settings: PostgresSettings, *, attempts: int = 1) -> ExportError:
-    """Make the error that says who has to act, without any secret and without a stack of libpq lines."""
+def explained(
+    error: psycopg2.Error,
+    settings: PostgresSettings,
+    *,
+    attempts: int = 1,
+    undone: str = "Nothing of this export was written; the next one sends every metric again, once",
+) -> ExportError:
+    """Make the error that says who has to act, without any secret and without a stack of libpq lines.
+
+    Args:
+        error: As psycopg2 raised it.
+        settings: Whose password must not be repeated.
+        attempts: How often it was tried.
+        undone: The consequence, for whoever does something else than export.
+    """
     text = scrubbed(error, settings)
-    undone = "Nothing of this export was written; the next one sends every metric again, once"
     if passes(error):
         return ServerUnavailableError(
             f"Postgres at {settings.address} could not be reached or did not stay up",
@@ -158,7 +170,7 @@ def explained(error: psycopg2.Error, settings: PostgresSettings, *, attempts: in
         error.pgcode, ("it refused a statement", "See the server's message; then run again")
     )
     return ServerRefusedError(
-        f"Postgres at {settings.address} did not take the export: {reason}",
+        f"Postgres at {settings.address} refused: {reason}",
         got=f"{text}, SQLSTATE {error.pgcode}",
         consequence=undone,
         next_step=step,

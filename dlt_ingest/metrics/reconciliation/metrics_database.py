@@ -7,9 +7,9 @@ from typing import Any
 
 import psycopg2
 
-from dlt_ingest.errors import DeliveryError, InputError
+from dlt_ingest.errors import InputError
 from dlt_ingest.metrics.health.report import metrics_query
-from dlt_ingest.metrics.postgres.connection import scrubbed
+from dlt_ingest.metrics.postgres.connection import explained, scrubbed
 from dlt_ingest.metrics.postgres.settings import PostgresSettings
 
 _UNCOMPARED = "The last layer was not compared; nothing was changed"
@@ -20,7 +20,9 @@ def metrics_answers(postgres: PostgresSettings) -> Callable[[str], list[dict[str
 
     Raises:
         InputError: By the function returned: nothing was ever exported there.
-        DeliveryError: By the function returned: it does not answer.
+        ServerUnavailableError: By the function returned: it could not be reached.
+        ExportSettingsError: By the function returned: it does not accept address, account or certificate.
+        ServerRefusedError: By the function returned: it does not answer this role or not now.
     """
 
     def ask(statement: str) -> list[dict[str, Any]]:
@@ -34,11 +36,6 @@ def metrics_answers(postgres: PostgresSettings) -> Callable[[str], list[dict[str
                 next_step="orders run, or orders export when the marts are built",
             ) from error
         except psycopg2.Error as error:
-            raise DeliveryError(
-                f"Postgres at {postgres.address} does not answer",
-                got=scrubbed(error, postgres),
-                consequence=_UNCOMPARED,
-                next_step="Start it, or mend POSTGRES_HOST and its companions, then run again",
-            ) from error
+            raise explained(error, postgres, undone=_UNCOMPARED) from error
 
     return ask

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from dlt_ingest.configurations.settings import load_settings
-from dlt_ingest.errors import DeliveryError, InputError
+from dlt_ingest.errors import InputError
 from dlt_ingest.metrics.health.model import HealthLimits
 from dlt_ingest.metrics.health.report import check_health
+from dlt_ingest.metrics.postgres.errors import ExportSettingsError, ServerUnavailableError
 from dlt_ingest.metrics.postgres.settings import PostgresSettings
 from dlt_ingest.metrics.reconciliation.layers import reconcile
 from dlt_ingest.metrics.reconciliation.metrics_database import metrics_answers
@@ -90,16 +91,24 @@ def test_reconcile_agrees_to_the_cent(built_workspace):
 
 
 def test_reconcile_says_what_is_wrong_with_postgres(shell):
-    """Guards two mistakes of a first day, export not run and server not up, against a stack trace or a leaked password."""
+    """Guards three mistakes of a first day against a stack trace or a leaked password.
+
+    Export not run, server not up, password wrong.
+    """
     here = PostgresSettings.from_environment(shell)
     statement = "select 1 from metrics.exp_business_metrics"
     with pytest.raises(InputError, match="Nothing was ever exported"):
         metrics_answers(replace(here, database="postgres"))(statement)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        with pytest.raises(DeliveryError, match="does not answer") as caught:
+        with pytest.raises(ServerUnavailableError, match="could not be reached") as away:
             metrics_answers(replace(here, port=closed.getsockname()[1]))(statement)
-    assert shell["POSTGRES_PASSWORD"] not in str(caught.value)
+    with pytest.raises(ExportSettingsError, match="refused the connection") as refused:
+        metrics_answers(replace(here, password="hunter2wrong"))(statement)
+    for told in (str(away.value), str(refused.value)):
+        assert "The last layer was not compared" in told
+        assert shell["POSTGRES_PASSWORD"] not in told
+        assert "hunter2wrong" not in told
 
 
 def test_reconcile_names_a_changed_row(built_workspace, gold):
