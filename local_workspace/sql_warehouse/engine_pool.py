@@ -36,11 +36,12 @@ class EnginePool:
     def take(self) -> EngineSession:
         """A session for one client: one that was given back, or a new one that connects when it is first used."""
         with self._lock:
-            while self._kept:
-                since, engine = self._kept.pop()
-                if time.monotonic() - since < _KEPT_SECONDS:
-                    return engine
-                engine.close()
+            # Given back last, taken first: once one is too old, the rest are.
+            if self._kept and time.monotonic() - self._kept[-1][0] < _KEPT_SECONDS:
+                return self._kept.pop()[1]
+            stale, self._kept = [engine for _, engine in self._kept], []
+        for engine in stale:  # outside of the lock: it asks the engine
+            engine.close()
         return EngineSession(self._address, self._log_file)
 
     def give_back(self, engine: EngineSession) -> None:
