@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,18 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt_process import Outcome, dbt_process
 
-from dlt_ingest.sql_client import SqlClient
+from dlt_ingest.sql_client import SqlClient, WarehouseConnection
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.workspace import Workspace, WorkspaceOptions
 
 PROJECT = Path(__file__).parents[3]
+FOREIGN = ("DBT_", "ORDERS_", "POSTGRES_")
 CATALOG = "ecommerce_local"
 LANDING = f"dbfs:/Volumes/{CATALOG}/bronze/files/orders/landing"
 SELECTION = (
     "staging.event_log staging.dbt staging.billing stg_orders__order_events stg_orders__quarantined_orders "
     "int_orders__loaded intermediate.operations marts.operations freshness_slas"
 )
+# For a build over another one: its views are there, and would be made again as they are.
+TABLES_ONLY = ("--exclude", "config.materialized:view")
 
 EVENT_LOG = """
     create table ops.event_log (
@@ -157,9 +161,19 @@ class Update:
 
 @dataclass
 class Operations:
-    """The workspace under test: append events, run dbt, query."""
+    """The workspace under test: append events, run dbt, query.
+
+    Attributes:
+        sql: A client of its warehouse.
+        environment: All of dbt's environment. What differs between runs goes by it: another variable would make dbt parse
+            everything again.
+        target: dbt's target folder; dbt writes no artifacts but where a test asks for them.
+        statuses: Status per node of the first build.
+        statements: SQL of the latest run.
+    """
 
     sql: SqlClient
+    environment: dict[str, str]
     target: Path
     statuses: dict[str, str] = field(default_factory=dict)
     statements: list[str] = field(default_factory=list)
@@ -217,33 +231,23 @@ class Operations:
                     f"insert into silver.{table} select {selected} from (select explode(sequence(1, {rows})) as n)"
                 )
 
-    def dbt(self, *arguments: str) -> Any:
-        from dbt.cli.main import dbtRunner  # three seconds of imports
+    def dbt(self, *arguments: str, **changed: str) -> Outcome:
+        """Run one dbt command, with changes to its environment."""
+        outcome = dbt_process().run(
+            [*arguments, "--quiet"], folder=PROJECT, environment={**self.environment, **changed}
+        )
+        assert outcome.exception is None, outcome.exception
+        self.statements = outcome.statements
+        return outcome
 
-        self.statements.clear()
-
-        def listen(event: Any) -> None:
-            if event.info.name == "SQLQuery":
-                self.statements.append(event.data.sql)
-
-        places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT / "profiles"))
-        kept = ("--target-path", str(self.target), "--log-level-file", "none")
-        result = dbtRunner(callbacks=[listen]).invoke([*arguments, *places, *kept, "--quiet"])
-        # dbt raises the level of the connector's log, which then fills every report with bytes of results.
-        logging.getLogger("databricks").setLevel(logging.WARNING)
-        if result.exception is not None:
-            raise result.exception
-        return result
-
-    def build(self, *arguments: str, select: str = SELECTION, command: str = "build") -> dict[str, str]:
+    def build(
+        self, *arguments: str, select: str = SELECTION, command: str = "build", **changed: str
+    ) -> dict[str, str]:
         """`dbt build` as the job gives it, or another command, over the operations models; status per node."""
         # Tests that also read models of other folders belong to those folders.
         narrow = ("--indirect-selection", "cautious", "--exclude-resource-type", "unit_test")
-        result = self.dbt(
-            command, "--select", *select.split(), *(narrow if command == "build" else ()), *arguments
-        )
-        results = [result for result in result.result.results if result.node.resource_type != "operation"]
-        return {result.node.unique_id: str(result.status) for result in results}
+        options = narrow if command == "build" else ()
+        return self.dbt(command, "--select", *select.split(), *options, *arguments, **changed).statuses
 
     @staticmethod
     def failures(statuses: dict[str, str]) -> list[str]:
@@ -262,20 +266,22 @@ def operations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operations]
     options = WorkspaceOptions(
         catalogs=(CATALOG,), schemas=("bronze", "silver", "gold", "ops", "billing"), start_postgres=False
     )
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        Workspace.attach(WorkspaceLayout(home / "workspace"), options) as workspace,
-    ):
-        for name in ("ORDERS_RUN_ID", "ORDERS_BILLING_CATALOG", "DBT_TARGET"):
-            patch.delenv(name, raising=False)
-        for name, value in workspace.environment().items():
-            patch.setenv(name, value)
-        # dbt-databricks asks the workspace a question through an HTTP client that knows no other way to trust a server.
-        patch.setenv("REQUESTS_CA_BUNDLE", str(workspace.warehouse.ca_file))
-        with SqlClient.from_environment(catalog=CATALOG) as sql:
+    with Workspace.attach(WorkspaceLayout(home / "workspace"), options) as workspace:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)},
+            **workspace.environment(),
+            "DBT_PROJECT_DIR": str(PROJECT),
+            "DBT_PROFILES_DIR": str(PROJECT / "profiles"),
+            "DBT_TARGET_PATH": str(home / "target"),
+            "DBT_LOG_LEVEL_FILE": "none",
+            "DBT_WRITE_JSON": "false",
+            # dbt-databricks asks the workspace a question through an HTTP client that knows no other way to trust a server.
+            "REQUESTS_CA_BUNDLE": str(workspace.warehouse.ca_file),
+        }
+        with SqlClient(WarehouseConnection.from_environment(environment, catalog=CATALOG)) as sql:
             for statement in (EVENT_LOG, SILVER_ORDERS, SILVER_QUARANTINE):
                 sql.execute(statement)
-            yield Operations(sql, home / "target")
+            yield Operations(sql, environment, home / "target")
 
 
 @pytest.fixture(scope="session")
@@ -297,7 +303,7 @@ def first_build(operations: Operations) -> Operations:
     operations.append([*complete.events, *failed.events, *running.events])
     operations.load_file("orders_1", 97, 3, day + timedelta(hours=1, seconds=5))
     operations.load_file("orders_2", 10, 0, day + timedelta(hours=2, seconds=5))
-    operations.statuses = operations.build("--vars", json.dumps({"run_id": "first"}))
+    operations.statuses = operations.build("--write-json", ORDERS_RUN_ID="first")
     return operations
 
 
@@ -320,7 +326,5 @@ def second_build(first_build: Operations) -> Operations:
     named.complete("silver.orders").end()
     first_build.append([*continued.events[seen:], *dry.events, *named.events])
     first_build.load_file("orders_3", 50, 0, day + timedelta(hours=3, seconds=5))
-    assert not first_build.failures(
-        first_build.build("--vars", json.dumps({"run_id": "second"}), command="run")
-    )
+    assert not first_build.failures(first_build.build(*TABLES_ONLY, command="run", ORDERS_RUN_ID="second"))
     return first_build

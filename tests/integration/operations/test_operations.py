@@ -1,4 +1,7 @@
-"""Guards what operators read: the marts over the event log, built by dbt in the local workspace."""
+"""Guards what operators read, built by dbt in the local workspace: marts over the event log, and the record of dbt's runs.
+
+One file, because `make test` runs the tests of a file in one process: these share the workspace and its first builds.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 from dlt_ingest.metrics.delivery_record import DeliveryRecord, merge_statement
+
+from .conftest import TABLES_ONLY
 
 BUILT_FROM_EVENTS = (
     "fct_pipeline_runs",
@@ -87,7 +92,7 @@ def test_lineage_leads_from_a_file_to_the_dashboards_and_to_postgres(second_buil
 def test_an_incremental_build_equals_a_full_one(second_build: Any) -> None:
     """Guards the incremental models against an update that was met half-way, and against what came late."""
     incremental = {table: second_build.rows(table) for table in BUILT_FROM_EVENTS}
-    assert not second_build.failures(second_build.build("--full-refresh", command="run"))
+    assert not second_build.failures(second_build.build("--full-refresh", *TABLES_ONLY, command="run"))
     assert {table: second_build.rows(table) for table in BUILT_FROM_EVENTS} == incremental
     assert all(incremental.values())
 
@@ -131,7 +136,7 @@ def test_costs_come_from_the_billing_tables_where_there_are_some(second_build: A
     select = (
         "staging.billing int_operations__usage_priced fct_run_costs assert_run_costs_have_one_row_per_update"
     )
-    billed = second_build.build("--vars", json.dumps({"billing_catalog": "ecommerce_local"}), select=select)
+    billed = second_build.build(select=select, ORDERS_BILLING_CATALOG="ecommerce_local")
     assert not second_build.failures(billed)
     assert second_build.rows("fct_run_costs", "update_id", "cost_status", "usage_dbu", "list_cost_usd") == [
         ("u1", "billed", Decimal("1.500000"), Decimal("1.050000")),
@@ -198,3 +203,83 @@ def test_exports_tell_how_long_their_rows_waited(second_build: Any) -> None:
     # A replay under the same run: nothing waited for it.
     record("c", 60, "delivered", 0)
     assert waited()[2] == ("c", "delivered", 0, 0)
+
+
+def _recorded(operations: Any, invocation: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = operations.sql.query(
+        f"select * from ops.dbt_run_results where invocation_id = '{invocation}'"
+    )
+    return rows
+
+
+def _latest(operations: Any) -> str:
+    found = operations.sql.query(
+        "select max_by(invocation_id, invocation_started_at) as id from ops.dbt_run_results"
+    )
+    return str(found[0]["id"])
+
+
+def test_one_row_per_node_of_the_first_build(first_build: Any) -> None:
+    """Guards that the very first build is recorded whole: the table is made before it, by on-run-start."""
+    rows = first_build.sql.query(
+        "select node_id, node_status, row_count, run_id from gold.stg_dbt__run_results where run_id = 'first'"
+    )
+    assert sorted(row["node_id"] for row in rows) == sorted(first_build.statuses)
+    assert {row["node_status"] for row in rows} == {"succeeded"}
+    counted = {row["node_id"]: row["row_count"] for row in rows}
+    assert counted["model.orders.fct_pipeline_runs"] == 3
+    assert counted["model.orders.fct_freshness"] is None
+
+
+def test_a_failed_test_is_recorded_and_doubles_nothing(second_build: Any) -> None:
+    """Guards the record under failure, and that a statement which the client sends again leaves the same rows."""
+    # An event of no update: it breaks the key of the source, and touches no mart.
+    nobody = "struct<pipeline_id: string, pipeline_name: string, update_id: string, flow_name: string, dataset_name: string>"
+    second_build.sql.execute(
+        f"""
+        insert into ops.event_log
+        select
+            'twice', sequence, cast(null as {nobody}), timestamp, message, level, maturity_level, error, details,
+            'maintenance'
+        from (select *, explode(array(1, 2)) as n from ops.event_log where id = 'u1-0')
+        """
+    )
+    statuses = second_build.build(select="source:ops.event_log", command="test")
+    assert "fail" in statuses.values()
+    invocation = _latest(second_build)
+    rows = _recorded(second_build, invocation)
+    assert sorted(row["node_id"] for row in rows) == sorted(statuses)
+    failed = next(row for row in rows if row["status"] == "fail")
+    assert failed["failures"] == 1
+    inserted = [statement for statement in second_build.statements if "insert into" in statement]
+    assert inserted
+    for statement in inserted:
+        second_build.sql.execute(statement)
+    assert len(_recorded(second_build, invocation)) == len(rows)
+    runs = second_build.rows(
+        "fct_dbt_runs", "command", "run_status", "tests_failed", where=f"invocation_id = '{invocation}'"
+    )
+    assert runs == [("test", "failed", 1)]
+
+
+def test_messages_carry_no_secret(operations: Any) -> None:
+    """Guards the message column: an error text that quotes a token, a password or a URI with one is scrubbed."""
+    token = operations.environment["DBT_ACCESS_TOKEN"]
+    message = (
+        f"refused {token}: postgresql://metrics:pa55word@db.example.com/metrics password=hunter2 "
+        "Authorization: Bearer abc.def dapi0123456789abcdef token: t0k3n it's a \\ backslash"
+    )
+    quoted = message.replace("\\", "\\\\").replace("'", "\\'")
+    compiled = operations.dbt("compile", "--inline", "{{ _scrubbed('" + quoted + "') }}").compiled
+    (scrubbed,) = compiled.values()
+    for secret in (token, "pa55word", "hunter2", "abc.def", "dapi0123456789abcdef", "t0k3n"):
+        assert secret not in scrubbed
+    assert "db.example.com/metrics" in scrubbed
+    assert "it's a \\ backslash" in scrubbed
+
+
+def test_an_empty_build_is_not_recorded(first_build: Any) -> None:
+    """Guards history and freshness against `--empty`, which builds tables without rows to prove the code."""
+    before = first_build.sql.query("select count(*) as n from ops.dbt_run_results")
+    assert not first_build.failures(first_build.build("--empty", select="fct_run_costs", command="run"))
+    assert first_build.sql.query("select count(*) as n from ops.dbt_run_results") == before
