@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
 import signal
@@ -15,6 +14,7 @@ from typing import Any
 
 import pytest
 from databricks import sql
+from dbt_process import dbt_process
 
 PROJECT = Path(__file__).parents[3]
 
@@ -164,33 +164,27 @@ class Dbt:
         self.target = project / "target"
 
     def run(self, *commands: Sequence[str], later: bool = True) -> list[tuple[bool, str]]:
-        """Run commands in one process; gives success and output of each.
+        """Run commands one after another; gives success and output of each.
 
         Args:
             commands: Arguments of dbt.
             later: The models as they are from the second build on: another column, and one less.
         """
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("DBT_", "ORDERS_", "PROBE_"))}
-        outcomes = self.project / "outcomes.json"
-        done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("run_commands.py")), str(outcomes)],
-            input=json.dumps([list(command) for command in commands]),
-            cwd=self.project,
-            env={
-                **inherited,
-                **self.warehouse.environment,
-                "DBT_PROFILES_DIR": str(self.project),
-                "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-                "PROBE_CATALOG": self.catalog,
-                "PROBE_LATER": "yes" if later else "",
-            },
-            capture_output=True,
-            text=True,
-            timeout=280,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return [(success, text) for success, text in json.loads(outcomes.read_text())]
+        environment = {
+            **inherited,
+            **self.warehouse.environment,
+            "DBT_PROFILES_DIR": str(self.project),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_LOG_LEVEL_FILE": "none",
+            "DBT_USE_COLORS": "false",
+            "PROBE_CATALOG": self.catalog,
+            "PROBE_LATER": "yes" if later else "",
+        }
+        outcomes = [
+            dbt_process().run(command, folder=self.project, environment=environment) for command in commands
+        ]
+        return [(outcome.success, outcome.said) for outcome in outcomes]
 
     def succeed(self, *commands: Sequence[str], later: bool = True) -> list[str]:
         """As `run`, but every command must succeed."""
