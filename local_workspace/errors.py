@@ -81,6 +81,21 @@ class InputError(LocalWorkspaceError):
     """The caller must act: a name, a path or an argument is not acceptable."""
 
 
+class NotFound(InputError):  # noqa: N818  (a condition of the catalog, for whoever asked)
+    """The caller must act: what it names is not in the catalog, or not any more.
+
+    Args:
+        thing: What was asked for, with its kind: `table a.b.c`.
+        kind: CATALOG, SCHEMA, TABLE or VOLUME.
+    """
+
+    kind = "TABLE"
+
+    def __init__(self, thing: object, kind: str = "TABLE") -> None:
+        self.kind = kind
+        super().__init__(f"There is no {thing} in the catalog")
+
+
 class PipelineCodeError(LocalWorkspaceError):
     """The author of the pipeline code must act: the code does not define a pipeline that can run."""
 
@@ -114,6 +129,7 @@ class WorkspaceBusy(LocalWorkspaceError):  # noqa: N818  (a condition that passe
 _KINDS: tuple[type[LocalWorkspaceError], ...] = (
     ConfigurationError,
     InputError,
+    NotFound,
     PipelineCodeError,
     NotSupported,
     EngineError,

@@ -21,7 +21,7 @@ from local_workspace.catalog.table_files import (
     settle,
     stored_path,
 )
-from local_workspace.errors import InputError
+from local_workspace.errors import DataFault, InputError, NotFound
 from local_workspace.layout import WorkspaceLayout
 
 _TABLES = (
@@ -256,16 +256,21 @@ class Catalog(Namespaces):
         """Return the columns: of a Delta table from its log, of a view as they were recorded.
 
         Raises:
-            InputError: There is no such table.
+            NotFound: There is no such table.
             DataFault: The table's folder has no readable Delta log.
         """
         if isinstance(table, TableName):
             found = self.get(table)
             if found is None:
-                raise InputError(f"There is no table {table} in the catalog")
+                raise NotFound(f"table {table}")
             table = found
         if table.location is not None:
-            columns: Sequence[Column] = read_columns(table.location)
+            try:
+                columns: Sequence[Column] = read_columns(table.location)
+            except DataFault:
+                if self.get(table.name) is None:  # dropped since it was asked for
+                    raise NotFound(f"table {table.name}") from None
+                raise
         else:
             with self._store.read() as connection:
                 rows = connection.execute(

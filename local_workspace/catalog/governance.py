@@ -13,7 +13,7 @@ from local_workspace.catalog.names import Securable, TableName
 from local_workspace.catalog.records import CONSTRAINT_TYPES, Constraint, Grant
 from local_workspace.catalog.store import Store
 from local_workspace.catalog.table_files import settle
-from local_workspace.errors import InputError
+from local_workspace.errors import InputError, NotFound
 from local_workspace.layout import WorkspaceLayout
 
 # Databricks documentation, page "Unity Catalog privileges and securable objects".
@@ -35,7 +35,7 @@ class Governance:
     """The part of the catalog that annotates securables; :class:`Catalog` adds the rest.
 
     Every method takes a :class:`TableName` or, for anything else than a table or view, a :class:`Securable`,
-    and raises :class:`InputError` if there is no such securable.
+    and raises :class:`NotFound` if there is no such securable.
     """
 
     def __init__(self, store: Store, layout: WorkspaceLayout) -> None:
@@ -60,7 +60,7 @@ class Governance:
         securable = Securable.of(name)
         row = self._find(connection, securable)
         if row is None:
-            raise InputError(f"There is no {securable} in the catalog")
+            raise NotFound(securable, securable.type)
         return int(row["id"])
 
     @contextmanager

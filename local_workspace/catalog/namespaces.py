@@ -11,7 +11,7 @@ from local_workspace.catalog.governance import Governance, timestamp
 from local_workspace.catalog.names import Securable
 from local_workspace.catalog.records import SchemaInfo, Volume
 from local_workspace.catalog.table_files import note_removal, settle, stored_path
-from local_workspace.errors import InputError
+from local_workspace.errors import InputError, NotFound
 from local_workspace.layout import check_name
 
 # `system` is Sail's, `information_schema` is in every catalog by itself.
@@ -130,7 +130,7 @@ class Namespaces(Governance):
             if row is None:
                 if if_exists:
                     return
-                raise InputError(f"There is no {securable} in the catalog")
+                raise NotFound(securable, securable.type)
             below = connection.execute(
                 "WITH RECURSIVE tree (id) AS"
                 " (SELECT ? UNION ALL SELECT s.id FROM securables s JOIN tree ON s.parent_id = tree.id)"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark.errors import PySparkException
 
 from local_workspace.catalog import Table, TableName
-from local_workspace.errors import LocalWorkspaceError, WorkspaceBusy
+from local_workspace.errors import LocalWorkspaceError, NotFound, WorkspaceBusy
 from local_workspace.sql_tokens import Token, quote_identifier, quote_string, tokenize
 from local_workspace.sql_warehouse import statements
 from local_workspace.sql_warehouse.arrow_types import type_text
@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 
 # For about ten seconds.
 _INTERRUPTS = 100
+# Databricks documentation, page "Error conditions": error class and SQLSTATE by the kind of what is missing.
+_MISSING = {
+    "CATALOG": ("NO_SUCH_CATALOG_EXCEPTION", "42704"),
+    "SCHEMA": ("SCHEMA_NOT_FOUND", "42704"),
+    "TABLE": ("TABLE_OR_VIEW_NOT_FOUND", "42P01"),
+}
 _CURRENT = re.compile(
     r"\bcurrent_(catalog|schema|database|user)\s*\(\s*\)|\bsession_user\s*\(\s*\)", re.IGNORECASE
 )
@@ -334,6 +340,10 @@ class StatementRun:
             return error
         if isinstance(error, WorkspaceBusy):
             return SqlError("DELTA_CONCURRENT_WRITE", str(error))
+        if isinstance(error, NotFound):
+            # It was there when the statement began: clients take these classes for an answer, not for a fault.
+            condition, state = _MISSING.get(error.kind, _MISSING["TABLE"])
+            return SqlError(condition, str(error), state)
         if isinstance(error, LocalWorkspaceError):
             return SqlError(_workspace_class(error), str(error), "XX000")
         if isinstance(error, PySparkException):

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Constraint, Table
-from local_workspace.errors import DataFault
+from local_workspace.errors import DataFault, NotFound
 from local_workspace.sql_tokens import quote_identifier
 from local_workspace.sql_warehouse.create_table import CLUSTERING_PROPERTY
 from local_workspace.sql_warehouse.sql_error import SqlError
@@ -49,11 +49,11 @@ def columns_of(session: Session, table: Table) -> list[Column]:
 def column_list(session: Session, table: Table) -> list[Column]:
     """The columns for a listing of many tables: those that a view had at its creation, as Databricks lists them.
 
-    A table whose folder is damaged has none here, since a listing must not fail for one of its tables.
+    A table whose folder is damaged or that goes meanwhile has none here: a listing must not fail for one of its tables.
     """
     try:
         return session.catalog.columns(table)
-    except DataFault:
+    except (DataFault, NotFound):
         return []
 
 

@@ -15,6 +15,8 @@ from local_workspace.catalog import Catalog, Constraint, Table, TableName
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.sql_warehouse import show
 from local_workspace.sql_warehouse.information_schema import build_relation
+from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.sql_error import SqlError
 from local_workspace.sql_warehouse.sql_text import StatementReader
 
 _RELATIONS = [
@@ -34,10 +36,15 @@ _RELATIONS = [
 
 
 class _CatalogWithANeighbour(Catalog):
-    """A catalog in which another session drops a table right after this one has listed the tables."""
+    """A catalog in which another session drops a table right after this one has found it."""
 
     neighbour: Catalog
     victim: TableName
+
+    def get(self, name: TableName) -> Table | None:
+        found = super().get(name)
+        self.neighbour.drop(self.victim, if_exists=True)
+        return found
 
     def tables(self, catalog: str, schema: str | None = None) -> list[Table]:
         found = super().tables(catalog, schema)
@@ -72,6 +79,19 @@ def test_information_schema_is_of_one_moment(catalog: _CatalogWithANeighbour, re
     if relation in ("tables", "table_constraints"):
         assert set(rows["table_name"].to_pylist()) == {"going", "staying"}
     assert catalog.get(catalog.victim) is None
+
+
+def test_a_table_that_goes_during_a_statement_is_not_found(catalog: _CatalogWithANeighbour) -> None:
+    """Guards the error class: dbt-databricks takes a missing relation for an answer, anything else for a fault."""
+    warehouse: Any = SimpleNamespace(
+        catalog=catalog,
+        engines=SimpleNamespace(take=lambda: None),
+        statement_log=SimpleNamespace(write=lambda *_, **__: None),
+    )
+    session = Session(warehouse, "shop", "gold", {})
+    with pytest.raises(SqlError) as caught:
+        session.execute("DESCRIBE TABLE EXTENDED going AS JSON")
+    assert (caught.value.error_class, caught.value.sqlstate) == ("TABLE_OR_VIEW_NOT_FOUND", "42P01")
 
 
 def test_show_table_extended_lists_what_stays(catalog: _CatalogWithANeighbour) -> None:
