@@ -5,6 +5,7 @@ The wheel's Postgres is built without TLS, so these tests need Debian's.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -102,8 +103,12 @@ class TlsServer:
 
     def use(self) -> PostgresSettings:
         """Make the server read its certificate again, and give the settings of a careful client."""
+        loaded = "select pg_conf_load_time()"
+        before = self.server.sql(loaded)
         self.server.sql("select pg_reload_conf()")
-        self.server.sql("select pg_sleep(0.1)")
+        # A new session inherits the moment from the process that presents the certificate.
+        while self.server.sql(loaded) == before:
+            time.sleep(0.02)
         return self.server.settings(
             "postgres", host="localhost", sslmode="verify-full", sslrootcert=str(self.trusted)
         )

@@ -68,13 +68,13 @@ class RunningWarehouse:
     def stop(self) -> int:
         assert self.process is not None
         with contextlib.suppress(BrokenPipeError):
-            self.process.communicate(timeout=20)  # closes its standard input
-        return self.process.wait(20)
+            self.process.communicate(timeout=60)  # closes its standard input
+        return self.process.wait(60)
 
     def kill(self) -> None:
         assert self.process is not None
         self.process.send_signal(signal.SIGKILL)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
 
     def connect(self, *, schema: str = "gold", token: str | None = None, **options: Any) -> Any:
         return sql.connect(
@@ -88,6 +88,7 @@ class RunningWarehouse:
             enable_telemetry=False,
             use_cloud_fetch=False,
             _retry_stop_after_attempts_count=1,
+            _retry_delay_min=0.1,
             **options,
         )
 

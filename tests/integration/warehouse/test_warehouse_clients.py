@@ -223,7 +223,7 @@ def test_statement_execution_api(warehouse: Any, client: Any, monkeypatch: pytes
         wait_timeout="0s",
     )
     api.cancel_execution(slow.statement_id)
-    for _ in range(100):
+    for _ in range(600):
         state = api.get_statement(slow.statement_id).status.state
         if state not in (StatementState.PENDING, StatementState.RUNNING):
             break
