@@ -6,12 +6,16 @@ import csv
 import fcntl
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# pytest's importlib mode adds no test folder to sys.path, and the integration tests run dbt in the same process.
+sys.path.insert(0, str(Path(__file__).parents[2] / "integration"))
+
+from dbt_process import dbt_process
 
 PROJECT = Path(__file__).parents[3]
 
@@ -50,25 +54,19 @@ def _parse(target: Path) -> None:
         "DBT_HTTP_PATH": "/sql/1.0/warehouses/none",
         "DBT_ACCESS_TOKEN": "none",
     }
-    parsed = subprocess.run(
+    parsed = dbt_process().run(
         [
-            str(Path(sys.executable).with_name("dbt")),
-            *(
-                "parse",
-                "--target",
-                "prod",
-                "--project-dir",
-                str(PROJECT),
-                "--profiles-dir",
-                str(PROJECT / "profiles"),
-            ),
-            *("--target-path", str(target), "--log-path", str(target / "logs")),
+            "parse",
+            "--target",
+            "prod",
+            "--no-use-colors",
+            "--log-level-file",
+            "none",
+            "--target-path",
+            str(target),
         ],
-        cwd=PROJECT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+        folder=PROJECT,
+        environment={**environment, "DBT_PROFILES_DIR": str(PROJECT / "profiles")},
     )
-    if parsed.returncode != 0:
-        pytest.fail(f"dbt parse --target prod failed:\n{parsed.stdout[-4000:]}{parsed.stderr[-2000:]}")
+    if not parsed.success:
+        pytest.fail(f"dbt parse --target prod failed:\n{parsed.said[-4000:]}")
