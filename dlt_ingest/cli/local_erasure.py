@@ -6,6 +6,7 @@ can be repeated: an erasure that was killed is finished by the same command.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -191,6 +192,6 @@ class LocalErasure:
     def mask_logs(self) -> None:
         """Mask the id in the logs of the workspace and of dbt."""
         mask(self.workspace.layout.logs, self.customer)
-        # What dbt leaves in the clone: compiled SQL and its own log.
-        for name in ("target", "logs"):
-            mask(self.project.root / name, self.customer)
+        # What dbt leaves, in the clone unless its variables say otherwise: compiled SQL and its own log.
+        for variable, folder in (("DBT_TARGET_PATH", "target"), ("DBT_LOG_PATH", "logs")):
+            mask(self.project.root / (os.environ.get(variable) or folder), self.customer)

@@ -43,10 +43,17 @@ class OrdersCli:
     def environment(self) -> dict[str, str]:
         """The shell's environment without anything that names another workspace or server.
 
-        dbt writes no log of its own: it takes a tenth of a build, and nobody reads it here.
+        dbt writes no log of its own: it takes a tenth of a build, and nobody reads it here. What it has parsed it keeps
+        beside the workspace: two processes that build at the same time must not write the same files.
         """
         clean = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-        return {**clean, "ORDERS_HOME": str(self.home), "COLUMNS": "160", "DBT_LOG_LEVEL_FILE": "none"}
+        ours = {"ORDERS_HOME": str(self.home), "DBT_TARGET_PATH": str(self.dbt_target)}
+        return {**clean, **ours, "COLUMNS": "160", "DBT_LOG_LEVEL_FILE": "none"}
+
+    @property
+    def dbt_target(self) -> Path:
+        """The folder of dbt's artifacts."""
+        return self.home.with_name("target")
 
     def run(
         self, *arguments: str, check: bool = True, timeout: float = 280

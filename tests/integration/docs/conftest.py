@@ -19,7 +19,9 @@ def clone(
     built_workspace, copy_built_workspace, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ReadersClone]:
     """A clone whose workspace is a copy of the built one, so that commands may change it."""
-    environment = {k: v for k, v in built_workspace.environment.items() if k != "ORDERS_HOME"}
+    environment = {
+        k: v for k, v in built_workspace.environment.items() if k not in ("ORDERS_HOME", "DBT_TARGET_PATH")
+    }
     made = ReadersClone.make(tmp_path_factory.mktemp("reader") / "clone", copy_built_workspace, environment)
     for outcome in made.shell(["orders up", "orders export"]):
         assert outcome.exit_code == 0, outcome.printed

@@ -199,11 +199,11 @@ def test_export_outside_dbt_changes_nothing_after_a_build(main_job: Any) -> None
     assert business_metrics(main_job) == before
 
 
-def test_every_unit_test_of_dbt_holds(main_job: Any, tmp_path: Path) -> None:
+def test_every_unit_test_of_dbt_holds(main_job: Any) -> None:
     """Guards the formulas of the marts (RFM, lifetime value, refunds, cohorts): the job leaves unit tests to CI."""
     dbt = Path(sys.executable).with_name("dbt")
     done = subprocess.run(
-        [dbt, "test", "--resource-type", "unit_test", "--target-path", tmp_path],
+        [dbt, "test", "--resource-type", "unit_test"],
         cwd=Path(__file__).resolve().parents[3],
         env=main_job.shell_environment(),
         capture_output=True,
@@ -211,8 +211,8 @@ def test_every_unit_test_of_dbt_holds(main_job: Any, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    written = json.loads((tmp_path / "manifest.json").read_text())["unit_tests"]
-    results = json.loads((tmp_path / "run_results.json").read_text())["results"]
+    written = json.loads((main_job.dbt_target / "manifest.json").read_text())["unit_tests"]
+    results = json.loads((main_job.dbt_target / "run_results.json").read_text())["results"]
     assert written
     found = {result["unique_id"]: result["status"] for result in results}
     assert {test: found.get(test) for test in written} == dict.fromkeys(written, "pass")
