@@ -136,4 +136,4 @@ def chromium(profile: Path) -> Iterator[Browser]:
         os.close(send)
         os.close(receive)
         process.terminate()
-        process.wait(10)
+        process.wait(60)

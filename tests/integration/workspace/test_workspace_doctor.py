@@ -98,7 +98,7 @@ def test_failures_and_leftovers_are_shown(layout: WorkspaceLayout) -> None:
         assert f"engine (process {engine_pid})" in leftovers.what
     owner.kill()
     owner.communicate()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while find(doctor(layout, environment={}), "leftovers").status != "ok" and time.monotonic() < deadline:
         time.sleep(0.1)
     assert find(doctor(layout, environment={}), "leftovers").status == "ok"

@@ -136,5 +136,5 @@ def test_the_engine_dies_with_its_parent(layout: WorkspaceLayout, in_thread: boo
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    _, alive = psutil.wait_procs([child], timeout=10)
+    _, alive = psutil.wait_procs([child], timeout=60)
     assert not alive
