@@ -76,9 +76,7 @@ class UpdateProcesses:
         return int(self._process.stdout.readline())
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(60)
+        self._process.communicate(timeout=60)  # closes its standard input, which ends it
 
 
 @pytest.fixture(scope="session")
