@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from local_workspace.daemon.locks import DAEMON, is_held
 from local_workspace.daemon.state import DaemonState
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.postgres.process import memory_bytes
+
+# Sail 0.7.2 keeps some 100 kB of each statement for as long as it runs; a build of the marts has hundreds.
+_MUCH_MEMORY = 2_000_000_000
+_ENGINE = "engine (Sail)"
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class WorkspaceStatus:
         phase: `stopped`, or what the daemon says of itself: `starting`, `ready`, `ending`, `failed`.
         engine_restarts: How often the engine died and was started again.
         tables: Number of tables and views by `catalog.schema`.
-        findings: Differences between the catalog and the folders.
+        findings: Differences between the catalog and the folders, and an engine that has grown large.
     """
 
     home: Path
@@ -96,6 +101,7 @@ def read_status(layout: WorkspaceLayout) -> WorkspaceStatus:
             findings = catalog.rescan()
         finally:
             catalog.close()
+    servers = tuple(_servers(state)) if state is not None else ()
     return WorkspaceStatus(
         home=layout.home,
         running=running,
@@ -103,10 +109,23 @@ def read_status(layout: WorkspaceLayout) -> WorkspaceStatus:
         phase=state.phase if state is not None else "stopped",
         since=state.started_at if state is not None else None,
         engine_restarts=max(0, state.engine_starts - 1) if state is not None else 0,
-        servers=tuple(_servers(state)) if state is not None else (),
+        servers=servers,
         tables=tables,
-        findings=tuple(findings),
+        findings=(*findings, *grown(servers)),
     )
+
+
+def grown(servers: Sequence[ServerStatus]) -> list[Finding]:
+    """Name the engine if it holds more memory than its work can need, with the way to get it back."""
+    return [
+        Finding(
+            "much memory",
+            f"the engine holds {(server.memory_bytes or 0) / 1_000_000:,.0f} MB, since it keeps some of each statement",
+            "Stop the workspace and start it again when nothing runs: orders down, orders up",
+        )
+        for server in servers
+        if server.name == _ENGINE and (server.memory_bytes or 0) > _MUCH_MEMORY
+    ]
 
 
 def _servers(state: DaemonState) -> list[ServerStatus]:
@@ -117,7 +136,7 @@ def _servers(state: DaemonState) -> list[ServerStatus]:
     postgres = f"127.0.0.1:{state.postgres_port}" if state.postgres_port is not None else None
     return [
         ServerStatus("daemon", state.pid, None, _resident(state.pid)),
-        ServerStatus("engine (Sail)", state.engine_pid, state.engine_address, _resident(state.engine_pid)),
+        ServerStatus(_ENGINE, state.engine_pid, state.engine_address, _resident(state.engine_pid)),
         ServerStatus("SQL warehouse", state.pid if warehouse is not None else None, warehouse_address, None),
         ServerStatus(
             "Postgres",

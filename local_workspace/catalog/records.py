@@ -122,12 +122,12 @@ class Grant:
 
 @dataclass(frozen=True)
 class Finding:
-    """A difference between the catalog and the folders.
+    """Something of a workspace that somebody should look at: most are differences between the catalog and the folders.
 
     Attributes:
-        problem: `folder without table`, `table without folder`, `volume without folder`, or `leftover of a
-        drop`.
-        subject: The name or the path.
+        problem: `folder without table`, `table without folder`, `volume without folder`, `leftover of a drop`, or
+            `much memory`.
+        subject: The name, the path or the figure.
         next_step: What to do about it.
     """
 
