@@ -43,6 +43,9 @@ _SETTINGS = {
 }
 
 
+_UNFINISHED = "data.new"
+
+
 class PostgresServer:
     """The embedded server of one workspace; this process owns it from :meth:`start` to :meth:`stop`.
 
@@ -85,6 +88,7 @@ class PostgresServer:
             self._data = data = data_folder(self.layout.home, account)
             self._require_password(data)
             stop_stale(data)
+            _clear_unfinished(data)
             if not (data / "PG_VERSION").exists():
                 self._initialise(programs, data, account)
             self._check_version(programs, data)
@@ -185,8 +189,6 @@ class PostgresServer:
         )
 
     def _initialise(self, programs: Path, data: Path, account: Account) -> None:
-        for leftover in data.parent.glob("data.new*"):
-            shutil.rmtree(leftover, ignore_errors=True)
         if data.exists():
             raise ConfigurationError(
                 "The Postgres data folder is not one",
@@ -194,8 +196,9 @@ class PostgresServer:
                 next_step="Look into it, then move it away or delete it",
             )
         password = secrets.token_urlsafe(24)
-        fresh = data.parent / "data.new"
-        password_file = data.parent / "data.new.password"
+        # A name of its own: the initdb of a start that was killed may still be writing under the former one.
+        fresh = data.parent / f"{_UNFINISHED}.{secrets.token_hex(4)}"
+        password_file = fresh.with_name(f"{fresh.name}.password")
         fresh.mkdir(mode=0o700)
         write_private(password_file, password)
         if account.changed:
@@ -351,6 +354,18 @@ def ensure_database(endpoint: PostgresEndpoint) -> None:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(endpoint.database)))
     finally:
         connection.close()
+
+
+def _clear_unfinished(data: Path) -> None:
+    """Delete the data folders, and their passwords, of starts that were killed before they were done.
+
+    An initdb that has outlived its start may put files back; the start after this one finds them.
+    """
+    for leftover in data.parent.glob(f"{_UNFINISHED}*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def _as(account: Account) -> dict[str, Any]:

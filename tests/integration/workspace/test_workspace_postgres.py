@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -103,6 +104,15 @@ def test_data_and_port_survive_a_restart(layout: WorkspaceLayout) -> None:
     server.stop()
 
 
+WRITES_ON = """
+import sys, threading
+from pathlib import Path
+ended = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), ended.set())).start()
+while not ended.is_set():
+    for number in range(50):
+        Path(sys.argv[1], str(number)).mkdir(parents=True, exist_ok=True)
+"""
 START_AND_WAIT = """
 import sys, threading, time
 from pathlib import Path
@@ -136,6 +146,26 @@ def test_a_killed_owner_leaves_no_server(layout: WorkspaceLayout, how: str) -> N
     with PostgresServer(layout) as server:
         assert not orphan.is_running()
         assert query(server.endpoint(), "SELECT 1") == [(1,)]
+
+
+def test_an_initdb_that_outlived_its_start_hinders_nobody(layout: WorkspaceLayout) -> None:
+    """Guards a start that was killed while initdb ran: the orphan goes on writing, the next start does not meet it."""
+    layout.create()
+    place = data_folder(layout.home, server_account()).parent
+    place.mkdir(exist_ok=True)
+    (place / "data.new.password").write_text("of the killed start")
+    orphan = subprocess.Popen(
+        [sys.executable, "-c", WRITES_ON, str(place / "data.new")], stdin=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 30
+    while not (place / "data.new").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    with PostgresServer(layout) as server:
+        assert query(server.endpoint(), "SELECT 1") == [(1,)]
+    orphan.communicate()
+    with PostgresServer(layout) as server:
+        assert query(server.endpoint(), "SELECT 1") == [(1,)]
+        assert [path.name for path in place.glob("data.new*")] == []
 
 
 def test_a_reused_process_id_is_not_touched(layout: WorkspaceLayout) -> None:
