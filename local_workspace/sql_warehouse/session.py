@@ -35,12 +35,8 @@ if TYPE_CHECKING:
 
 # For about ten seconds.
 _INTERRUPTS = 100
-# Databricks documentation, page "Error conditions": error class and SQLSTATE by the kind of what is missing.
-_MISSING = {
-    "CATALOG": ("NO_SUCH_CATALOG_EXCEPTION", "42704"),
-    "SCHEMA": ("SCHEMA_NOT_FOUND", "42704"),
-    "TABLE": ("TABLE_OR_VIEW_NOT_FOUND", "42P01"),
-}
+# Error class by the kind of what is missing; a volume is told as a table.
+_MISSING = {"CATALOG": "NO_SUCH_CATALOG_EXCEPTION", "SCHEMA": "SCHEMA_NOT_FOUND"}
 _CURRENT = re.compile(
     r"\bcurrent_(catalog|schema|database|user)\s*\(\s*\)|\bsession_user\s*\(\s*\)", re.IGNORECASE
 )
@@ -342,8 +338,7 @@ class StatementRun:
             return SqlError("DELTA_CONCURRENT_WRITE", str(error))
         if isinstance(error, NotFound):
             # It was there when the statement began: clients take these classes for an answer, not for a fault.
-            condition, state = _MISSING.get(error.kind, _MISSING["TABLE"])
-            return SqlError(condition, str(error), state)
+            return SqlError(_MISSING.get(error.kind, "TABLE_OR_VIEW_NOT_FOUND"), str(error))
         if isinstance(error, LocalWorkspaceError):
             return SqlError(_workspace_class(error), str(error), "XX000")
         if isinstance(error, PySparkException):

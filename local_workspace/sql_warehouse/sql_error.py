@@ -12,6 +12,7 @@ from collections.abc import Callable
 _SQLSTATES = {
     "TABLE_OR_VIEW_NOT_FOUND": "42P01",
     "SCHEMA_NOT_FOUND": "42704",
+    "NO_SUCH_CATALOG_EXCEPTION": "42704",
     "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION": "42703",
     "PARSE_SYNTAX_ERROR": "42601",
     "UNSUPPORTED_FEATURE": "0A000",
@@ -74,7 +75,7 @@ def not_supported(what: str, way_out: str) -> SqlError:
 def table_not_found(name: str) -> SqlError:
     """The error for a name that is neither a table nor a view."""
     text = f"The table or view {name} cannot be found. Verify the spelling and correctness of the schema and catalog."
-    return SqlError("TABLE_OR_VIEW_NOT_FOUND", text, "42P01")
+    return SqlError("TABLE_OR_VIEW_NOT_FOUND", text)
 
 
 def schema_not_found(name: str) -> SqlError:
@@ -82,12 +83,12 @@ def schema_not_found(name: str) -> SqlError:
     text = (
         f"The schema {name} cannot be found. Verify the spelling and correctness of the schema and catalog."
     )
-    return SqlError("SCHEMA_NOT_FOUND", text, "42704")
+    return SqlError("SCHEMA_NOT_FOUND", text)
 
 
 def catalog_not_found(name: str) -> SqlError:
     """The error for a catalog that does not exist."""
-    return SqlError("NO_SUCH_CATALOG_EXCEPTION", f"Catalog '{name}' was not found.", "42704")
+    return SqlError("NO_SUCH_CATALOG_EXCEPTION", f"Catalog '{name}' was not found.")
 
 
 def _object_name(text: str) -> str:
