@@ -57,7 +57,7 @@ def run() -> None:
             with clock.time(f"dbt {command[0]}"):
                 outcome = run_quietly(
                     command,
-                    environment={},
+                    environment={"ORDERS_RUN_ID": identity},
                     root=project.root,
                     log=workspace.layout.logs / f"dbt-{identity}.log",
                 )
