@@ -21,7 +21,7 @@ def columns_used(semantic_model: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def test_metrics_of_the_business_are_defined(manifest: dict[str, Any]) -> None:
     """Guards the metrics that the business speaks of, each with a description."""
     metrics = {metric["name"]: metric for metric in manifest["metrics"].values()}
-    assert {"revenue", "orders", "customers", "average_order_value", "retention"} <= set(metrics)
+    assert {"revenue", "orders", "customers", "average_order_value", "retention_rate"} <= set(metrics)
     assert all(metric["description"].strip() for metric in metrics.values())
 
 
@@ -46,7 +46,11 @@ def test_ratios_divide_amounts_of_one_model(manifest: dict[str, Any]) -> None:
     }
     metrics = {metric["name"]: metric for metric in manifest["metrics"].values()}
     ratios = [metric for metric in metrics.values() if metric["type"] == "ratio"]
-    assert {ratio["name"] for ratio in ratios} == {"average_order_value", "refund_rate", "retention"}
+    assert {ratio["name"] for ratio in ratios} == {
+        "average_order_value",
+        "refunded_revenue_rate",
+        "retention_rate",
+    }
     for ratio in ratios:
         parts = (ratio["type_params"][part]["name"] for part in ("numerator", "denominator"))
         assert len({home[metrics[part]["type_params"]["measure"]["name"]] for part in parts}) == 1

@@ -138,7 +138,7 @@ def test_every_panel_has_an_answer_for_a_reader(database: Database) -> None:
             answers[panel["title"]] = rows
     assert answers["Net revenue"] == [(Decimal("300.00"),)]
     assert answers["Average order value"] == [(Decimal("20.00"),)]
-    assert answers["Refunded"] == [(Decimal("0.0909"),)]
+    assert answers["Refunded share of revenue"] == [(Decimal("0.0909"),)]
     assert [orders for _, orders in answers["From order to revenue"]] == [27, 18, 12, 9]
     assert [day[1] for day in answers["Unusual days"]] == ["high"] * 3
     assert answers["Quality rate"] == [(Decimal("0.900000"),)]

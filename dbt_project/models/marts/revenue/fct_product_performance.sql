@@ -101,7 +101,7 @@ fct_product_performance as (
         net_revenue,
         {{ money_per('net_revenue', 'revenue_orders') }} as average_order_value,
         {{ ratio('net_revenue', 'month_revenue') }} as revenue_share,
-        {{ ratio('refunded_orders', 'revenue_orders + refunded_orders') }} as refund_rate
+        {{ ratio('refunded_orders', 'revenue_orders + refunded_orders') }} as refunded_order_rate
     from compared
 
 )
