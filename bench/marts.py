@@ -52,6 +52,7 @@ select
     sha256('event ' || n) as order_event_id,
     order_id,
     'C-' || h % {customers} as customer_id,
+    cast(null as varchar) as order_line,
     'item ' || h // 7 % {items} as order_item,
     case
         when is_later then 'returned'

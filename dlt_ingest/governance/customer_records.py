@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from dlt_ingest.errors import InputError
+from dlt_ingest.quality.visible_text import trimmed
 
 _ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}")
 # Shorter ids and bare numbers stand in any text by chance, so there they count only where they are marked as an id.
@@ -95,4 +96,4 @@ def _text(value: Any) -> str:
     """A value as Bronze reads it into a STRING: a scalar by its digits or letters, anything else as JSON."""
     if value is None:
         return ""
-    return value.strip(" ") if isinstance(value, str) else json.dumps(value)
+    return trimmed(value) if isinstance(value, str) else json.dumps(value)

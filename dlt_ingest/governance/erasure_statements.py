@@ -13,9 +13,18 @@ from dataclasses import dataclass
 
 from dlt_ingest.governance.customer_records import CustomerId
 from dlt_ingest.quality.order_record import CORRUPT_RECORD, RESCUED_DATA
+from dlt_ingest.quality.visible_text import has_text_sql, trimmed_sql
 
 # Fields in which the id of a customer can stand when `customer_id` itself could not be read.
-FREE_TEXT = ("order_id", "order_item", "status", "replay_of", CORRUPT_RECORD.name, RESCUED_DATA.name)
+FREE_TEXT = (
+    "order_id",
+    "order_line",
+    "order_item",
+    "status",
+    "replay_of",
+    CORRUPT_RECORD.name,
+    RESCUED_DATA.name,
+)
 
 # Tables of Gold that hold customer ids; a test compares them with information_schema. Their views hold none.
 GOLD_TABLES = (
@@ -92,8 +101,8 @@ def record_condition(more_text: Iterable[str] = ()) -> str:
     mentions = " OR ".join(f"{column} RLIKE :customer_pattern" for column in [*FREE_TEXT, *more_text])
     # No coalesce: the local engine's DELETE does not take it.
     return (
-        "trim(customer_id) = :customer_id "
-        f"OR ((customer_id IS NULL OR trim(customer_id) = '') AND ({mentions}))"
+        f"{trimmed_sql('customer_id')} = :customer_id "
+        f"OR ((customer_id IS NULL OR NOT {has_text_sql('customer_id')}) AND ({mentions}))"
     )
 
 

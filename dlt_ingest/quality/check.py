@@ -75,6 +75,7 @@ _UNREADABLE: Mapping[str, Value] = dict.fromkeys(
         "date_ordered",
         "customer_id",
         "order_timestamp",
+        "order_line",
     )
 )
 
@@ -96,6 +97,7 @@ CHECK_ROWS: tuple[CheckRow, ...] = (
         "the first possible day", {"date_ordered": "1990-01-01", "order_timestamp": "1990-01-01 12:00:00"}
     ),
     CheckRow("a replay", {"replay_of": "0" * 64}),
+    CheckRow("a numbered line", {"order_line": "2"}),
     CheckRow(
         "text in other scripts, quotes, backslash",
         {"order_item": "Kaffee \u2615 'XL' \\ \u30b3\u30fc\u30d2\u30fc"},
@@ -133,10 +135,13 @@ CHECK_ROWS: tuple[CheckRow, ...] = (
     CheckRow("no order id", {"order_id": None}, ("order_id_present",)),
     CheckRow("an empty order id", {"order_id": ""}, ("order_id_present",)),
     CheckRow("a blank order id", {"order_id": "  "}, ("order_id_present",)),
+    CheckRow("a zero-width order id", {"order_id": "\u200b\ufeff"}, ("order_id_present",)),
     CheckRow("no customer", {"customer_id": None}, ("customer_id_present",)),
+    CheckRow("a customer of a tab", {"customer_id": "\t"}, ("customer_id_present",)),
     CheckRow("a blank customer", {"customer_id": " "}, ("customer_id_present",)),
     CheckRow("no item", {"order_item": None}, ("order_item_present",)),
     CheckRow("an empty item", {"order_item": ""}, ("order_item_present",)),
+    CheckRow("an item of a no-break space", {"order_item": "\u00a0"}, ("order_item_present",)),
     CheckRow("no price", {"price": None}, ("price_present",)),
     CheckRow("a price of nothing", {"price": "0.00"}, ("price_positive",)),
     CheckRow("a negative price", {"price": "-249.90"}, ("price_positive",)),

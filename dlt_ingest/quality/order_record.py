@@ -1,4 +1,4 @@
-"""The order record as it arrives: eight fields, their types, and what Bronze adds to them.
+"""The order record as it arrives: eight fields and an optional ninth, their types, and what Bronze adds to them.
 
 The types are the schema hints of Auto Loader. `price` is wider than money has to be on purpose:
 DECIMAL(38,10) keeps a price of 4.999 visible as what it is, so that a rule can refuse it, where DECIMAL(18,2)
@@ -25,7 +25,7 @@ class OrderField:
     meaning: str
 
 
-ORDER_FIELDS: tuple[OrderField, ...] = (
+REQUIRED_FIELDS: tuple[OrderField, ...] = (
     OrderField(
         "order_id", "STRING", "Order that this event belongs to; several events of one order share it"
     ),
@@ -37,6 +37,13 @@ ORDER_FIELDS: tuple[OrderField, ...] = (
     OrderField("customer_id", "STRING", "Customer who ordered; a pseudonym, no personal data"),
     OrderField("order_timestamp", "TIMESTAMP", "Moment of this event (UTC), not of the order's placing"),
 )
+# The one field that may be missing.
+ORDER_LINE = OrderField(
+    "order_line",
+    "STRING",
+    "Line of the order that this event is about; NULL where the shop numbers no lines: the item names the line then",
+)
+ORDER_FIELDS: tuple[OrderField, ...] = (*REQUIRED_FIELDS, ORDER_LINE)
 ORDER_FIELD_NAMES: tuple[str, ...] = tuple(field.name for field in ORDER_FIELDS)
 
 REPLAY_OF = OrderField(

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from dlt_ingest.quality.order_statuses import STATUS_RANKS
+from dlt_ingest.quality.visible_text import has_text_sql
 
 # A row that breaks a rule leaves the stream: it is in quarantine instead of Silver. There is no second action
 # on purpose. A rule that only watches is a dbt test with severity warn; a rule that stops the update would
@@ -61,7 +62,7 @@ def _is_present(field: str) -> str:
 
 
 def _has_text(field: str) -> str:
-    return f"COALESCE(TRIM({field}), '') <> '' OR {_lost_elsewhere(field)}"
+    return f"COALESCE({has_text_sql(field)}, FALSE) OR {_lost_elsewhere(field)}"
 
 
 _IN_CENTS = "TRY_CAST(price AS DECIMAL(18,2))"

@@ -24,7 +24,7 @@ class Correction:
 
     Attributes:
         quarantine_id: The row in quarantine that it corrects.
-        record: The eight fields, each in its type; None where there is no value.
+        record: The fields of the order record, each in its type; None where there is no value.
     """
 
     quarantine_id: str

@@ -95,7 +95,7 @@ class QuarantinedRow:
     Attributes:
         quarantine_id: Hash of its file and record.
         origin: The row that it stands for: itself, or the one that it was to correct.
-        record: The eight fields as they came, each in its type; None where missing or not readable.
+        record: The fields of the record as they came, each in its type; None where missing or not readable.
         failed_rules: Names of the rules it breaks.
         corrupt_record: The line, if it is no JSON object.
         rescued_data: JSON of the fields that did not fit their type or name.
@@ -216,6 +216,7 @@ def _row(row: Mapping[str, Any]) -> QuarantinedRow:
             "order_timestamp": None
             if row["order_timestamp"] is None
             else moment_of_text(row["order_timestamp"]),
+            "order_line": row["order_line"],
         },
         failed_rules=tuple(filter(None, row["failed_rules"].split(","))),
         corrupt_record=row["_corrupt_record"],

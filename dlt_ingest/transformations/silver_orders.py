@@ -12,14 +12,16 @@ from pyspark.sql import functions as F  # noqa: N812  # the name that all of Spa
 
 from dlt_ingest.quality.evaluation import with_failed_rules
 from dlt_ingest.quality.rules import expectations
+from dlt_ingest.quality.visible_text import trimmed_sql
 
 SCHEMA = """
     order_event_id STRING COMMENT 'Hash of the record: when delivered twice, it has the same id',
     order_id STRING COMMENT 'Order that this event belongs to',
     customer_id STRING COMMENT 'Customer who ordered; a pseudonym',
+    order_line STRING COMMENT 'Line of the order that this event is about; NULL where the shop numbers no lines',
     order_item STRING COMMENT 'Item that was ordered',
     status STRING COMMENT 'Status that the order reached with this event',
-    items_ordered BIGINT COMMENT 'Number of items in the order',
+    items_ordered BIGINT COMMENT 'Number of pieces in the line; in an event of status returned, pieces that came back',
     price DECIMAL(18,2) COMMENT 'Price of one item in US dollars',
     order_value DECIMAL(18,2) COMMENT 'price * items_ordered in US dollars; revenue depends on status',
     date_ordered DATE COMMENT 'Day on which the order was placed (UTC)',
@@ -53,9 +55,10 @@ def order_events(bronze: DataFrame) -> DataFrame:
         One row for each row given, with the columns of silver.orders.
     """
     typed = with_failed_rules(bronze).select(
-        F.trim("order_id").alias("order_id"),
-        F.trim("customer_id").alias("customer_id"),
-        F.trim("order_item").alias("order_item"),
+        F.expr(trimmed_sql("order_id")).alias("order_id"),
+        F.expr(trimmed_sql("customer_id")).alias("customer_id"),
+        F.expr(f"NULLIF({trimmed_sql('order_line')}, '')").alias("order_line"),
+        F.expr(trimmed_sql("order_item")).alias("order_item"),
         "status",
         "items_ordered",
         F.expr(PRICE).alias("price"),
@@ -87,6 +90,8 @@ def order_events(bronze: DataFrame) -> DataFrame:
         "order_id",
         "customer_id",
         "order_item",
+        # Last, and left out where there is none: an event without a line keeps the id that it always had.
+        "order_line",
     )
     return typed.select(F.sha2(identity, 256).alias("order_event_id"), "*")
 

@@ -24,6 +24,7 @@ SCHEMA = """
     date_ordered DATE COMMENT 'As it came; NULL if missing, unreadable or of another type',
     customer_id STRING COMMENT 'As it came; NULL if missing or unreadable. A pseudonym',
     order_timestamp TIMESTAMP COMMENT 'As it came (UTC); NULL if missing, unreadable or of another type',
+    order_line STRING COMMENT 'As it came; NULL if the shop numbers no lines, or unreadable',
     replay_of STRING COMMENT 'quarantine_id of the row that this one was to correct',
     _corrupt_record STRING COMMENT 'The line as it came, if it is not a JSON object; else NULL',
     _rescued_data STRING COMMENT 'JSON of the fields that did not fit their declared name or type; else NULL',
@@ -35,7 +36,9 @@ SCHEMA = """
     quarantined_at TIMESTAMP COMMENT 'When the row was quarantined: its time of ingestion (UTC)'
 """
 
-_RECORD = [column.name for column in BRONZE_COLUMNS if column.name not in {"ingested_at", "batch_id"}]
+_RECORD = [
+    column.name for column in BRONZE_COLUMNS if column.name not in {"ingested_at", "batch_id", "order_line"}
+]
 
 
 def quarantined(bronze: DataFrame, update_id: str | None) -> DataFrame:
@@ -52,7 +55,10 @@ def quarantined(bronze: DataFrame, update_id: str | None) -> DataFrame:
     broken = with_failed_rules(bronze).where("SIZE(failed_rules) > 0")
     # A missing value counts too, else {"order_id": "1"} and {"customer_id": "1"} were one record.
     identity = F.concat_ws(
-        "\x1f", *(F.coalesce(F.expr(f"CAST({name} AS STRING)"), F.lit("\x1e")) for name in _RECORD)
+        "\x1f",
+        *(F.coalesce(F.expr(f"CAST({name} AS STRING)"), F.lit("\x1e")) for name in _RECORD),
+        # Left out where there is none: a record without a line keeps the id that corrections may name.
+        F.concat(F.lit("order_line="), F.col("order_line")),
     )
     return broken.select(
         F.sha2(identity, 256).alias("quarantine_id"),

@@ -17,6 +17,11 @@ int_orders__events_valued as (
         deliveries.order_event_id,
         deliveries.order_id,
         deliveries.customer_id,
+        case
+            when deliveries.order_line is null then concat('item:', deliveries.order_item)
+            else concat('line:', deliveries.order_line)
+        end as line_key,
+        deliveries.order_line,
         deliveries.order_item,
         deliveries.status,
         deliveries.source_file,

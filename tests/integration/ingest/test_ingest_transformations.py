@@ -81,6 +81,56 @@ def test_order_event_derives_value_and_date_parts(spark, silver_orders):
     assert (row.order_year, row.order_month, row.order_day_of_week, row.order_hour) == (2026, 3, 1, 9)
 
 
+def test_ids_are_trimmed_of_what_shows_nothing(spark, silver_orders):
+    """Guards against two customers, orders, items or lines that look the same; a line without number is none."""
+    row = silver_orders.order_events(
+        bronze(
+            spark,
+            {
+                **GOOD_RECORD,
+                "order_id": "O-1\u00a0",
+                "customer_id": "\tK1\u200b",
+                "order_item": "\ufeffMug \u2615\u3000",
+                "order_line": "\u2003",
+            },
+        )
+    ).collect()[0]
+    assert (row.order_id, row.customer_id, row.order_item, row.order_line) == (
+        "O-1",
+        "K1",
+        "Mug \u2615",
+        None,
+    )
+
+
+def test_an_order_is_its_lines_together(spark, silver_orders, customers):
+    """Guards silver.customers: an order of three lines is one order, its value is theirs, and returns are parts of it.
+
+    The mug was sold three times and one came back; the pen was cancelled and the ink came back altogether.
+    """
+    day = {"customer_id": "C-1", "price": "10.00", "date_ordered": "2026-03-01"}
+    first, later = {"order_timestamp": "2026-03-01 09:00:00"}, {"order_timestamp": "2026-03-01 12:00:00"}
+    events = [
+        {**GOOD_RECORD, **day, **first, "order_item": "Mug", "items_ordered": "3", "status": "fulfilled"},
+        {**GOOD_RECORD, **day, **later, "order_item": "Mug", "items_ordered": "1", "status": "returned"},
+        {**GOOD_RECORD, **day, **first, "order_item": "Pen", "items_ordered": "1", "status": "cancelled"},
+        {**GOOD_RECORD, **day, **first, "order_item": "Ink", "items_ordered": "2", "status": "fulfilled"},
+        {**GOOD_RECORD, **day, **later, "order_item": "Ink", "items_ordered": "2", "status": "returned"},
+        # The same item twice, equal word for word but for the number of the line.
+        {**GOOD_RECORD, **day, **first, "order_id": "O-2", "order_line": "1", "items_ordered": "1"},
+        {**GOOD_RECORD, **day, **first, "order_id": "O-2", "order_line": "2", "items_ordered": "1"},
+    ]
+    for arrival in (events, events[::-1], [*events, *events]):
+        (row,) = customers.customers_with_history(
+            silver_orders.order_events(bronze(spark, *arrival))
+        ).collect()
+        assert row.orders == 2
+        assert [(o.order_id, o.status, o.order_value) for o in row.order_history] == [
+            ("O-1", "fulfilled", Decimal("60.00")),
+            ("O-2", "approved", Decimal("20.00")),
+        ]
+
+
 def test_event_id_is_of_the_record_and_not_of_its_delivery(spark, silver_orders):
     """Guards deduplication: a second delivery has the same id, any other value another."""
     again = {"source_file": "dbfs:/other.json", "batch_id": "other", "ingested_at": "2026-05-01 00:00:00"}
@@ -94,6 +144,8 @@ def test_event_id_is_of_the_record_and_not_of_its_delivery(spark, silver_orders)
         {"customer_id": "C-2"},
         {"order_timestamp": "2026-03-01 09:30:00.000001"},
         {"order_id": "O-1C", "customer_id": "-1"},
+        {"order_line": "1"},
+        {"order_line": "2"},
     ]
     changes = [{}, again, *differing]
     rows = silver_orders.order_events(

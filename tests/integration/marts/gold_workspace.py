@@ -31,6 +31,7 @@ SILVER_ORDERS = pa.schema(
         ("order_event_id", _TEXT),
         ("order_id", _TEXT),
         ("customer_id", _TEXT),
+        ("order_line", _TEXT),
         ("order_item", _TEXT),
         ("status", _TEXT),
         ("items_ordered", pa.int64()),
@@ -60,6 +61,7 @@ SILVER_QUARANTINE = pa.schema(
         ("date_ordered", pa.date32()),
         ("customer_id", _TEXT),
         ("order_timestamp", _TIME),
+        ("order_line", _TEXT),
         ("replay_of", _TEXT),
         ("_corrupt_record", _TEXT),
         ("_rescued_data", _TEXT),
@@ -106,6 +108,7 @@ class OrderEvent:
     price: Decimal = Decimal("10.00")
     items_ordered: int = 1
     order_item: str = "mug"
+    order_line: str | None = None
 
     @property
     def order_event_id(self) -> str:

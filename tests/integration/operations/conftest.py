@@ -50,7 +50,8 @@ EVENT_FIELDS = ", ".join(
 )
 SILVER_ORDERS = """
     create table silver.orders (
-        order_event_id string, order_id string, customer_id string, order_item string, status string,
+        order_event_id string, order_id string, customer_id string, order_line string,
+        order_item string, status string,
         items_ordered bigint, price decimal(18,2), order_value decimal(18,2), date_ordered date,
         order_timestamp timestamp, order_year int, order_month int, order_day_of_week int, order_hour int,
         replay_of string, failed_rules array<string>, batch_id string, source_file string, ingested_at timestamp
@@ -59,9 +60,9 @@ SILVER_ORDERS = """
 SILVER_QUARANTINE = """
     create table silver.orders_quarantine (
         quarantine_id string, order_id string, order_item string, price decimal(38,10), items_ordered bigint,
-        status string, date_ordered date, customer_id string, order_timestamp timestamp, replay_of string,
-        _corrupt_record string, _rescued_data string, source_file string, ingested_at timestamp, batch_id string,
-        failed_rules array<string>, update_id string, quarantined_at timestamp
+        status string, date_ordered date, customer_id string, order_timestamp timestamp, order_line string,
+        replay_of string, _corrupt_record string, _rescued_data string, source_file string, ingested_at timestamp,
+        batch_id string, failed_rules array<string>, update_id string, quarantined_at timestamp
     ) using delta
 """
 

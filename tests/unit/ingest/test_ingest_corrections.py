@@ -32,6 +32,7 @@ def test_corrected_rows_are_read_in_their_types(tmp_path):
         "date_ordered": date(2026, 3, 1),
         "customer_id": None,
         "order_timestamp": datetime(2026, 3, 1, 8, 30),  # noqa: DTZ001  # moments of records are UTC
+        "order_line": None,
     }
 
 

@@ -24,9 +24,11 @@ from dlt_ingest.generators.history import History
 from dlt_ingest.generators.ledger import Ledger
 from dlt_ingest.generators.orders import OrderGenerator
 from dlt_ingest.generators.shop import ITEMS
-from dlt_ingest.quality.order_record import ORDER_FIELD_NAMES
+from dlt_ingest.quality.order_record import REQUIRED_FIELDS
 from dlt_ingest.quality.order_statuses import STATUS_RANKS
 from dlt_ingest.quality.rules import RULE_NAMES
+
+FIELD_NAMES = tuple(field.name for field in REQUIRED_FIELDS)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -79,7 +81,7 @@ def test_batches_have_the_asked_size_and_the_eight_fields(tmp_path, clean):
     assert [batch.records for batch in generate(tmp_path, end=2)] == [100, 100]
     assert [batch.records for batch in generate(tmp_path, batch_size=7)] == [7]
     assert len(list((tmp_path / "landing").iterdir())) == 3
-    assert {tuple(record) for record in clean} == {ORDER_FIELD_NAMES}
+    assert {tuple(record) for record in clean} == {FIELD_NAMES}
     prices = {item.price for item in ITEMS} | {
         (item.price * Decimal("0.9")).quantize(Decimal("0.01")) for item in ITEMS
     }
@@ -100,7 +102,7 @@ def test_orders_move_on_and_no_event_is_out_of_place(clean):
         assert statuses[0] == "pending"
         assert len(set(statuses)) == len(statuses)
         assert moments[0][:10] == events[0]["date_ordered"]
-        constant = [name for name in ORDER_FIELD_NAMES if name not in {"status", "order_timestamp"}]
+        constant = [name for name in FIELD_NAMES if name not in {"status", "order_timestamp"}]
         assert all(
             [event[name] for name in constant] == [events[0][name] for name in constant] for event in events
         )

@@ -6,11 +6,21 @@ import csv
 import re
 from pathlib import Path
 
+import pytest
+
 from dlt_ingest.configurations.volume import OrdersVolume
 from dlt_ingest.quality.check import CHECK_ROWS
+from dlt_ingest.quality.order_lines import line_key_sql
 from dlt_ingest.quality.order_record import BRONZE_COLUMNS, ORDER_FIELD_NAMES, schema_hints
-from dlt_ingest.quality.order_statuses import STATUS_RANKS, status_rank_sql
+from dlt_ingest.quality.order_statuses import (
+    RETURN_STATUSES,
+    STATUS_PRECEDENCE,
+    STATUS_RANKS,
+    is_return_sql,
+    status_rank_sql,
+)
 from dlt_ingest.quality.rules import RULE_NAMES, RULES, expectations, failed_rules_sql
+from dlt_ingest.quality.visible_text import trimmed
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -45,14 +55,41 @@ def test_expectations_read_the_one_evaluation():
 
 
 def test_statuses_agree_with_the_seed_of_dbt():
-    """Guards the one life of an order that DLT and dbt both know: same statuses, same ranks."""
+    """Guards the one life of an order that DLT and dbt both know: same statuses, ranks, precedence and returns."""
     with (ROOT / "seeds" / "order_statuses.csv").open(encoding="utf-8") as file:
-        seed = {row["status"]: int(row["lifecycle_rank"]) for row in csv.DictReader(file)}
-    assert seed == dict(STATUS_RANKS)
+        seed = list(csv.DictReader(file))
+    assert {row["status"]: int(row["lifecycle_rank"]) for row in seed} == dict(STATUS_RANKS)
+    assert {row["status"]: int(row["order_precedence"]) for row in seed} == dict(STATUS_PRECEDENCE)
+    assert {row["status"] for row in seed if row["counts_as_refund"] == "true"} == RETURN_STATUSES
+    assert is_return_sql() == "status IN ('returned')"
     assert status_rank_sql("s") == (
         "CASE s WHEN 'pending' THEN 1 WHEN 'approved' THEN 2 WHEN 'fulfilled' THEN 3 "
         "WHEN 'cancelled' THEN 4 WHEN 'returned' THEN 5 ELSE 0 END"
     )
+
+
+def test_lines_are_told_apart_by_the_same_words_in_dbt():
+    """Guards the grain: DLT and dbt must not have two opinions of what a line is."""
+    model = ROOT / "dbt_project" / "models" / "intermediate" / "int_orders__events_valued.sql"
+    written = " ".join(model.read_text(encoding="utf-8").replace("deliveries.", "").split()).lower()
+    assert line_key_sql().lower() in written
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("K1", "K1"),
+        (" K1\t", "K1"),
+        ("\u00a0K1\u200b\ufeff", "K1"),
+        ("K\u00a01", "K\u00a01"),
+        ("\u3000\u2003\n", ""),
+        ("\u3164\U000e0041", ""),
+        ("\u540d", "\u540d"),
+    ],
+)
+def test_what_shows_nothing_is_trimmed(text, expected):
+    """Guards ids in Python (an erasure finds its customer's lines in files) against those that SQL trims."""
+    assert trimmed(text) == expected
 
 
 def test_schema_hints_declare_the_record_and_not_what_auto_loader_owns():
@@ -60,7 +97,8 @@ def test_schema_hints_declare_the_record_and_not_what_auto_loader_owns():
     hinted = [hint.split(" ")[0] for hint in re.split(r", (?=[a-z_]+ )", schema_hints())]
     assert hinted == [*ORDER_FIELD_NAMES, "replay_of", "_corrupt_record"]
     assert "price DECIMAL(38,10)" in schema_hints()
-    assert len(ORDER_FIELD_NAMES) == 8
+    assert len(ORDER_FIELD_NAMES) == 9
+    assert ORDER_FIELD_NAMES[-1] == "order_line"
     assert all(column.meaning for column in BRONZE_COLUMNS)
 
 

@@ -11,6 +11,7 @@ stg_orders__order_events as (
         order_event_id,
         order_id,
         customer_id,
+        order_line,
         order_item,
         status,
         source_file,

@@ -11,6 +11,7 @@ stg_orders__quarantined_orders as (
         quarantine_id,
         order_id,
         customer_id,
+        order_line,
         order_item,
         status,
         failed_rules,
