@@ -16,9 +16,9 @@ import duckdb
 
 from bench.case import Case
 from bench.orders_files import write_files
-from dlt_ingest.cli.ingest import update
-from dlt_ingest.cli.project import Project
 from local_workspace.workspace import Workspace
+from orders.cli.ingest import update
+from orders.cli.project import Project
 
 _DUCKDB = """
 copy (

@@ -19,10 +19,10 @@ from deltalake import DeltaTable, write_deltalake
 from bench.case import Case
 from bench.ingest import workspace
 from bench.orders_files import write_files
-from dlt_ingest.cli.dbt import dbt_executable
-from dlt_ingest.cli.ingest import update
-from dlt_ingest.cli.project import Project
 from local_workspace.workspace import Workspace
+from orders.cli.dbt import dbt_executable
+from orders.cli.ingest import update
+from orders.cli.project import Project
 
 _ROWS_IN_A_COMMIT = 1_000_000
 _FIRST_DAY, _DAYS, _ITEMS = "2023-01-01", 1000, 500

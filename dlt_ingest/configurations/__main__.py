@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
         (CONFIGURATION_FOLDER / SCHEMA_FILE).write_text(settings_schema_text(), encoding="utf-8")
         return
 
-    from dlt_ingest.cli.main import main as orders  # noqa: PLC0415  # writing the schema needs no command line
+    from orders.cli.main import main as orders  # noqa: PLC0415  # writing the schema needs no command line
 
     orders(["config", "validate", "--env", chosen.env])
 

@@ -7,9 +7,6 @@ file, only its name.
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -175,52 +172,3 @@ class Settings(BaseModel):
     def postgres_environment(self) -> dict[str, str]:
         """Give the address of the metrics database as POSTGRES_* variables; the password is not among them."""
         return {name: str(getattr(self, name)) for name in OVERRIDABLE}
-
-
-def load_settings(
-    environment: str, *, folder: Path = CONFIGURATION_FOLDER, environ: Mapping[str, str] | None = None
-) -> Settings:
-    """Read and check the settings of one environment.
-
-    Args:
-        environment: Name of the file without `.json`.
-        folder: Where the files are.
-        environ: Environment variables; those of `OVERRIDABLE` replace what the file says. The deployment that
-            sets them answers for them: they are checked for their type, not for being wise in production.
-
-    Raises:
-        ConfigurationError: With every error of the file by key, or the variable that is not acceptable.
-    """
-    from dlt_ingest.configurations.validation import (  # noqa: PLC0415  # validation reads this module's class
-        check_environment,
-        refuse,
-    )
-
-    document, findings = check_environment(environment, folder)
-    refuse(findings, f"The configuration of {environment} is not usable")
-    environ = os.environ if environ is None else environ
-    overrides = {name: environ[name] for name in OVERRIDABLE if environ.get(name)}
-    return settings_from({**document, **overrides}, environment)
-
-
-def settings_from(document: Mapping[str, Any], environment: str) -> Settings:
-    """Make settings of a checked document, with overrides from the environment in it.
-
-    Raises:
-        ConfigurationError: If an override has the wrong type.
-    """
-    from dlt_ingest.configurations.validation import (  # noqa: PLC0415  # as above
-        refuse,
-        structure_findings,
-    )
-
-    values = dict(document)
-    port = values.get("POSTGRES_PORT")
-    if isinstance(port, str) and port.isdecimal():
-        values["POSTGRES_PORT"] = int(port)
-    refuse(structure_findings(values, "environment variables"), "An environment variable is not acceptable")
-    settings = Settings.model_validate_json(json.dumps(values))
-    settings._environment = (
-        environment  # a private attribute of pydantic, not a field: frozen does not cover it
-    )
-    return settings

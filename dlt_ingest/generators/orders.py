@@ -357,6 +357,6 @@ def _history_from_state(state: dict[str, Any]) -> History:
 
 if __name__ == "__main__":
     # The same as `orders generate`. The command line is imported here only: it alone knows where landing is.
-    from dlt_ingest.cli.main import main
+    from orders.cli.main import main
 
     main(["generate", *sys.argv[1:]])

@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--format", default="table", choices=["table", "json", "prometheus"])
     chosen = parser.parse_args(arguments)
 
-    from dlt_ingest.cli.main import main as orders  # noqa: PLC0415
+    from orders.cli.main import main as orders  # noqa: PLC0415
 
     orders(["check", "--format", chosen.format, *(["--env", chosen.env] if chosen.env else [])])
 

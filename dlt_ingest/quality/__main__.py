@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.parse_args(arguments)
 
-    from dlt_ingest.cli.main import main as orders  # noqa: PLC0415
+    from orders.cli.main import main as orders  # noqa: PLC0415
 
     orders(["quality", "test"])
 

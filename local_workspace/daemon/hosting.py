@@ -33,7 +33,7 @@ class _Hosted:
 
     def __init__(self, layout: WorkspaceLayout, catalog: Catalog, address: str, port: int | None) -> None:
         # Imported here, while the engine starts beside: it takes a good part of a second.
-        from local_workspace.sql_warehouse.server import serve  # noqa: PLC0415
+        from local_workspace.sql_warehouse.protocol.server import serve  # noqa: PLC0415
         from local_workspace.sql_warehouse.warehouse import Warehouse  # noqa: PLC0415
 
         self._warehouse = Warehouse(layout, catalog, address)

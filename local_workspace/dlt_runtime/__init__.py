@@ -1,12 +1,12 @@
 """Runs `import dlt` pipelines on this machine: the same files that Databricks runs.
 
-`run_update` is the door. Declarations (`api`, `registry`) become a graph (`loader`, `graph`, `plans`), plans
-are rewritten onto Delta folders and staged files (`rewrite`, `sources`, `auto_loader`), and each batch
-becomes one commit (`streaming`, `materialized`, `cdc`, `staging`, `expectations`, `commit`) that is also in
-the bookkeeping (`state`, `recovery`) and the event log (`events`, `event_log`).
+`run_update` is the door. What pipeline code declares (`declare`) becomes a graph of query plans that read Delta folders
+and staged files (`plan`, `auto_loader`). Each batch becomes one commit (`refresh`, `local_workspace.delta`), which is also
+in the bookkeeping and the event log (`record`).
 """
 
-from local_workspace.dlt_runtime.api import REFUSED, SERVED
+from local_workspace.dlt_runtime.declare.api import REFUSED, SERVED
+from local_workspace.dlt_runtime.refresh.update import run_update
 from local_workspace.dlt_runtime.spec import (
     DatasetResult,
     EventLogTarget,
@@ -15,7 +15,6 @@ from local_workspace.dlt_runtime.spec import (
     SourceFile,
     UpdateResult,
 )
-from local_workspace.dlt_runtime.update import run_update
 
 __all__ = [
     "REFUSED",

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from local_workspace.catalog import Catalog, TableName
-from local_workspace.dlt_runtime.events import Event, EventFactory
-from local_workspace.dlt_runtime.graph import Dataset, Graph, PlannedFlow
-from local_workspace.dlt_runtime.registry import Output
-from local_workspace.dlt_runtime.session import PipelineSession
+from local_workspace.delta.table_lock import WAIT_SECONDS, table_lock
+from local_workspace.dlt_runtime.declare.registry import Output
+from local_workspace.dlt_runtime.plan.graph import Dataset, Graph, PlannedFlow
+from local_workspace.dlt_runtime.plan.session import PipelineSession
+from local_workspace.dlt_runtime.record.events import Event, EventFactory
+from local_workspace.dlt_runtime.record.state import PipelineState
 from local_workspace.dlt_runtime.spec import DatasetResult, PipelineSpec, SourceFile
-from local_workspace.dlt_runtime.state import PipelineState
 from local_workspace.errors import InputError, PipelineCodeError
 from local_workspace.layout import WorkspaceLayout
-from local_workspace.table_lock import WAIT_SECONDS, table_lock
 
 
 @dataclass

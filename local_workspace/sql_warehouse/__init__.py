@@ -18,7 +18,7 @@ What the local engine (Sail 0.7) computes differently from Databricks, and what 
 * SHALLOW CLONE copies the files; CLUSTER BY is recorded and does not cluster; VARCHAR(n) does not limit length.
 * Grants and tags are recorded and keep nobody out.
 
-Modules: `server` (HTTPS) hands requests to `thrift_service` and `rest_service`; both run statements in a `session`;
-`statements` finds who answers one; `references` puts the engine's names in place of the catalog's; `delta_commit` writes
-the Delta log.
+`protocol` takes requests over HTTPS (Thrift, REST) and runs their statements in a `session`; `statements` finds who answers
+one, and answers it. `local_workspace.sql` reads the text and puts the engine's names in place of the catalog's;
+`local_workspace.delta` writes the Delta log.
 """

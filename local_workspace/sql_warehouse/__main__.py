@@ -17,7 +17,7 @@ from local_workspace.catalog import Catalog
 from local_workspace.engine import EngineSettings, SailEngine
 from local_workspace.errors import LocalWorkspaceError
 from local_workspace.layout import WorkspaceLayout
-from local_workspace.sql_warehouse.server import serve
+from local_workspace.sql_warehouse.protocol.server import serve
 from local_workspace.sql_warehouse.warehouse import Warehouse
 
 

@@ -15,11 +15,11 @@ from pyspark.sql.connect.plan import SQL
 
 from local_workspace.catalog import TableName
 from local_workspace.engine import connect
-from local_workspace.engine.known_faults import avoid
 from local_workspace.errors import NotSupported
-from local_workspace.sql_tokens import quote_identifier
+from local_workspace.sql.known_faults import avoid
+from local_workspace.sql.sql_error import SqlError, from_engine, not_supported
+from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.sql_error import SqlError, from_engine, not_supported
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

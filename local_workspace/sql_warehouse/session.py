@@ -13,22 +13,22 @@ from pyspark.errors import PySparkException
 
 from local_workspace.catalog import Table, TableName
 from local_workspace.errors import LocalWorkspaceError, NotFound, WorkspaceBusy
-from local_workspace.sql_tokens import Token, quote_identifier, quote_string, tokenize
-from local_workspace.sql_warehouse import statements
-from local_workspace.sql_warehouse.arrow_types import type_text
-from local_workspace.sql_warehouse.information_schema import INFORMATION_SCHEMA, build_relation
-from local_workspace.sql_warehouse.location import location_of
-from local_workspace.sql_warehouse.parameters import Parameter, bind
-from local_workspace.sql_warehouse.references import Source, check_depth, replace_references
-from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.sql_error import (
+from local_workspace.sql.parameters import Parameter, bind
+from local_workspace.sql.references import Source, check_depth, replace_references
+from local_workspace.sql.sql_error import (
     SqlError,
     catalog_not_found,
     schema_not_found,
     table_not_found,
 )
-from local_workspace.sql_warehouse.sql_text import strip_statement
-from local_workspace.sql_warehouse.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE, TemporaryView
+from local_workspace.sql.sql_text import strip_statement
+from local_workspace.sql.tokens import Token, quote_identifier, quote_string, tokenize
+from local_workspace.sql.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE, TemporaryView
+from local_workspace.sql_warehouse.arrow_types import type_text
+from local_workspace.sql_warehouse.result import Result
+from local_workspace.sql_warehouse.statements import dispatch
+from local_workspace.sql_warehouse.statements.information_schema import INFORMATION_SCHEMA, build_relation
+from local_workspace.sql_warehouse.statements.location import location_of
 
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.warehouse import Warehouse
@@ -116,7 +116,7 @@ class Session:
         self._local.tag = tag
         self._count(1)
         try:
-            return statements.run(self, sql)
+            return dispatch.run(self, sql)
         finally:
             self._count(-1)
             self._local.tag = None

@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.sql_error import SqlError
 
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.session import Session

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from local_workspace.catalog import Catalog
 from local_workspace.layout import WorkspaceLayout
+from local_workspace.sql.sql_error import catalog_not_found
 from local_workspace.sql_warehouse.engine_pool import EnginePool
-from local_workspace.sql_warehouse.namespaces import check_setting
 from local_workspace.sql_warehouse.session import Session
-from local_workspace.sql_warehouse.sql_error import catalog_not_found
 from local_workspace.sql_warehouse.statement_log import StatementLog
+from local_workspace.sql_warehouse.statements.namespaces import check_setting
 
 
 class Warehouse:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dlt_ingest.bundle import Bundle
+from orders.bundle_check import Bundle
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*PROJECT_ROOT.glob("docs/**/*.md"), *PROJECT_ROOT.glob("*.md")])

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from dlt_ingest.cli.console import to_json
-from dlt_ingest.cli.project import LOCAL, Project
+from orders.cli.console import to_json
+from orders.cli.project import LOCAL, Project
 
 PROJECT = Path(__file__).resolve().parents[2]
 # What a test must not inherit from the shell that runs it: another workspace, another Postgres, another warehouse.
@@ -60,7 +60,7 @@ class OrdersCli:
     ) -> subprocess.CompletedProcess[str]:
         """Run one command as a user would, and fail with its output if it fails."""
         done = subprocess.run(
-            [sys.executable, "-m", "dlt_ingest.cli.main", *arguments],
+            [sys.executable, "-m", "orders.cli.main", *arguments],
             cwd=PROJECT,
             env=self.environment,
             capture_output=True,
@@ -86,7 +86,7 @@ class OrdersCli:
     def shell_environment(self) -> dict[str, str]:
         """The environment after `eval "$(orders env)"`."""
         printed = subprocess.run(
-            ["bash", "-c", f'eval "$({sys.executable} -m dlt_ingest.cli.main env)"; env -0'],
+            ["bash", "-c", f'eval "$({sys.executable} -m orders.cli.main env)"; env -0'],
             cwd=PROJECT,
             env=self.environment,
             capture_output=True,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_workspace.dlt_runtime.state import FileRecord
+from local_workspace.dlt_runtime.record.state import FileRecord
 from local_workspace.errors import InputError, PipelineCodeError
 
 _GLOB = frozenset("*?[{")

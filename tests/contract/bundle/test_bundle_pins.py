@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dlt_ingest.bundle import Bundle
+from orders.bundle_check import Bundle
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 WORKFLOWS = sorted((PROJECT_ROOT / ".github" / "workflows").glob("*.yml"))

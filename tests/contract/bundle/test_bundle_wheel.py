@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dlt_ingest.bundle import Bundle
+from orders.bundle_check import Bundle
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 # What only the extra `local` brings; a cluster has pyspark, and not this one's companions.
@@ -63,11 +63,10 @@ def test_wheel_has_what_the_job_needs(wheel: Path) -> None:
         "dlt_ingest/quality/rules.py",
     ):
         assert list(wheel.glob(pattern)), pattern
-    built = {path.relative_to(wheel).as_posix() for path in (wheel / "dlt_ingest").rglob("*.py")}
-    there = {
-        path.relative_to(PROJECT_ROOT).as_posix() for path in (PROJECT_ROOT / "dlt_ingest").rglob("*.py")
-    }
-    assert there <= built
+    for package in ("dlt_ingest", "orders"):
+        built = {path.relative_to(wheel).as_posix() for path in (wheel / package).rglob("*.py")}
+        there = {path.relative_to(PROJECT_ROOT).as_posix() for path in (PROJECT_ROOT / package).rglob("*.py")}
+        assert there <= built
 
 
 def test_job_names_the_wheel_and_its_command(wheel: Path) -> None:

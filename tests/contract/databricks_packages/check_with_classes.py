@@ -14,7 +14,7 @@ def main() -> None:
     # The namespace package must take in this environment's part too.
     import databricks.bundles
 
-    from dlt_ingest.bundle.check import check_bundle
+    from orders.bundle_check.rules import check_bundle
 
     findings = check_bundle(Path(question["bundle"]), ["prod"])
     json.dump(

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from dlt_ingest.bundle import Bundle
-from dlt_ingest.bundle.check.bundle_shapes import RESOURCE_KINDS
-from dlt_ingest.bundle.check.shapes import ListOf, MapOf, Record, Scalar, Shape
+from orders.bundle_check import Bundle
+from orders.bundle_check.rules.bundle_shapes import RESOURCE_KINDS
+from orders.bundle_check.rules.shapes import ListOf, MapOf, Record, Scalar, Shape
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 Ask = Callable[[str, Any], Any]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from local_workspace.dlt_runtime.crash_points import CRASH_POINTS
+from local_workspace.crash_points import CRASH_POINTS
 from local_workspace.dlt_runtime.lock import pipeline_lock
 from local_workspace.engine import SailEngine
 from local_workspace.errors import EngineError, WorkspaceBusy

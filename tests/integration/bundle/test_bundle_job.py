@@ -19,16 +19,16 @@ import psycopg2
 import pytest
 import yaml
 
-from dlt_ingest.bundle import Bundle
-from dlt_ingest.bundle.check import check_bundle
-from dlt_ingest.bundle.check.deployed_code import hash_of
-from dlt_ingest.cli.main import main
 from dlt_ingest.generators.orders import OrderGenerator
 from dlt_ingest.sql_client import SqlClient, WarehouseConnection
+from local_workspace.dlt_runtime.refresh.update import run_update
 from local_workspace.dlt_runtime.spec import EventLogTarget, PipelineSpec, UpdateResult
-from local_workspace.dlt_runtime.update import run_update
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.workspace import Workspace, WorkspaceOptions
+from orders.bundle_check import Bundle
+from orders.bundle_check.rules import check_bundle
+from orders.bundle_check.rules.deployed_code import hash_of
+from orders.cli.main import main
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 CATALOG = "ecommerce_prod"
@@ -280,7 +280,7 @@ def test_the_erasure_job_erases_one_customer(
     assert run(wheel[0]) == 1
     assert "cannot be reached" in capsys.readouterr().err, "a machine without the volume is refused"
     # Databricks mounts volumes under their own path.
-    monkeypatch.setattr("dlt_ingest.cli.deployed_erasure.mounted", layout.local_path)
+    monkeypatch.setattr("orders.cli.deployed_erasure.mounted", layout.local_path)
     assert run([*wheel[-1][:3], "--step", "verify"]) == 1
     assert "is not erased" in capsys.readouterr().err
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from docs_commands import PROJECT
 
-from dlt_ingest.cli.main import main
+from orders.cli.main import main
 
 _MADE_BY_RUNNING = {"target", "logs", "dist", "build"}
 

@@ -18,7 +18,7 @@ from docs_commands import COMMANDS_OF, NO_COMMANDS, PROJECT, STATEMENTS, Fence, 
 from readers_clone import Outcome, ReadersClone
 from run_elsewhere import RUN_ELSEWHERE, is_run
 
-from dlt_ingest.bundle import Bundle
+from orders.bundle_check import Bundle
 
 FENCES = fences()
 # Their sessions end with a stopped workspace, and with an empty one.
@@ -64,8 +64,8 @@ def test_who_else_runs_a_command(command: str) -> None:
 
 def test_the_readme_shows_what_a_run_prints(clone: ReadersClone) -> None:
     """Guards the first thing that a reader sees: each line of the README's example is one of the program's own."""
-    from dlt_ingest.cli.project import Project
-    from dlt_ingest.cli.summary import collect, print_summary
+    from orders.cli.project import Project
+    from orders.cli.summary import collect, print_summary
 
     [shown] = [fence for fence in FENCES if fence.page == "README.md" and fence.kind == "text"]
     with clone.terminal() as printed:
@@ -196,7 +196,7 @@ def _parse(group: click.Group, words: list[str]) -> None:
 
 @cache
 def _orders() -> click.Group:
-    from dlt_ingest.cli.main import orders
+    from orders.cli.main import orders
 
     return orders
 

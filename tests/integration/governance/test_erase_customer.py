@@ -162,7 +162,7 @@ def test_nobody_is_erased_unasked_or_elsewhere(small: Small) -> None:
     assert refused.returncode == 2
     assert "--yes" in refused.stderr
     elsewhere = subprocess.run(
-        [sys.executable, "-m", "dlt_ingest.cli.main", "erase", ERASED, "--yes"],
+        [sys.executable, "-m", "orders.cli.main", "erase", ERASED, "--yes"],
         cwd=PROJECT,
         env={**small.orders.environment, "ORDERS_ENV": "prod"},
         capture_output=True,
@@ -178,7 +178,7 @@ def test_nobody_is_erased_unasked_or_elsewhere(small: Small) -> None:
 def test_killed_between_two_steps(small: Small, step: str) -> None:
     """Guards kill -9: the steps after it are missing, and the same command does them, as the next test shows."""
     killed = subprocess.run(
-        [sys.executable, "-m", "dlt_ingest.cli.main", "erase", ERASED, "--yes"],
+        [sys.executable, "-m", "orders.cli.main", "erase", ERASED, "--yes"],
         cwd=PROJECT,
         env={**small.orders.environment, "LOCAL_WORKSPACE_CRASH_AT": f"erase_{step}"},
         capture_output=True,

@@ -14,10 +14,10 @@ import pytest
 from pysail.spark import SparkConnectServer
 from pyspark.sql import SparkSession
 
-from dlt_ingest.configurations.settings import load_settings
+from dlt_ingest.configurations.loading import load_settings
 from local_workspace.catalog import Catalog
+from local_workspace.dlt_runtime.refresh.update import run_update
 from local_workspace.dlt_runtime.spec import PipelineSpec, UpdateResult
-from local_workspace.dlt_runtime.update import run_update
 from local_workspace.layout import WorkspaceLayout
 
 PROJECT = Path(__file__).resolve().parents[3]

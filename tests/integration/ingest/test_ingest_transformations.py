@@ -11,7 +11,7 @@ from dlt_ingest.quality.check import CHECK_ROWS, GOOD_RECORD
 from dlt_ingest.quality.inline_rows import inline_rows_sql
 from dlt_ingest.quality.order_record import BRONZE_COLUMNS
 from dlt_ingest.quality.rules import RULE_NAMES
-from local_workspace.dlt_runtime.table_schema import parse_table_schema
+from local_workspace.dlt_runtime.declare.table_schema import parse_table_schema
 
 
 def bronze(spark, *rows):

@@ -17,14 +17,14 @@ from typing import Any
 
 import pytest
 
-from dlt_ingest.bundle.loader import Bundle
-from dlt_ingest.configurations.settings import load_settings
+from dlt_ingest.configurations.loading import load_settings
 from dlt_ingest.metrics.health import warehouse_checks
 from dlt_ingest.metrics.health.model import Check, HealthLimits
 from dlt_ingest.sql_client import SqlClient, WarehouseConnection
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.options import WorkspaceOptions
 from local_workspace.workspace import Workspace
+from orders.bundle_check.loader import Bundle
 
 PROJECT = Path(__file__).resolve().parents[3]
 CATALOG = "ecommerce_dev"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dlt_ingest.configurations.settings import load_settings
+from dlt_ingest.configurations.loading import load_settings
 from dlt_ingest.errors import InputError
 from dlt_ingest.metrics.health.model import HealthLimits
 from dlt_ingest.metrics.health.report import check_health

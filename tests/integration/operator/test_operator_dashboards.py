@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dlt_ingest.dashboards.definition import Dashboard
-from dlt_ingest.dashboards.render import render, write
+from local_workspace.dashboards.definition import Dashboard
+from local_workspace.dashboards.render import render, write
 
 sys.path.insert(0, str(Path(__file__).parent))
 from chromium import BINARY, Browser, chromium

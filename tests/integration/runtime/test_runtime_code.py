@@ -296,7 +296,7 @@ def test_a_mistake_in_the_code_is_found_before_the_first_row_moves(bench: Any, c
 
 def test_every_name_is_served_or_refused(bench: Any) -> None:
     """Guards the table in the documentation: what it lists as served exists, what it lists as refused says a way out."""
-    from local_workspace.dlt_runtime.api import namespace
+    from local_workspace.dlt_runtime.declare.api import namespace
 
     functions = namespace()
     assert set(functions) == set(SERVED) | set(REFUSED)

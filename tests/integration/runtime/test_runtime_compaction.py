@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from local_workspace.dlt_runtime.compaction import MIN_FILES_KEY
+from local_workspace.dlt_runtime.refresh.compaction import MIN_FILES_KEY
 from local_workspace.sql_warehouse.warehouse import Warehouse
 
 PIPELINE = """

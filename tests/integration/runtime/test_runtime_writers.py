@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 from local_workspace.catalog import TableName
 from local_workspace.layout import WorkspaceLayout
-from local_workspace.table_lock import table_lock
+from local_workspace.delta.table_lock import table_lock
 with table_lock(WorkspaceLayout(Path(sys.argv[1])), TableName("main", "bronze", "orders")):
     print("held", flush=True)
     sys.stdin.readline()

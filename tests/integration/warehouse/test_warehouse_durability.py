@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from local_workspace.catalog import Catalog, TableName
 from local_workspace.engine import SailEngine
 from local_workspace.layout import WorkspaceLayout
-from local_workspace.sql_warehouse.sql_error import SqlError
+from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql_warehouse.warehouse import Warehouse
 
 from .conftest import RunningWarehouse, client_of

@@ -11,8 +11,8 @@ import pytest
 from local_workspace.catalog import Catalog, TableName
 from local_workspace.engine import SailEngine
 from local_workspace.layout import WorkspaceLayout
+from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql_warehouse.session import Session
-from local_workspace.sql_warehouse.sql_error import SqlError
 from local_workspace.sql_warehouse.warehouse import Warehouse
 
 Rows = Callable[[str], list[tuple[Any, ...]]]

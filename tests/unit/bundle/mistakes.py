@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dlt_ingest.bundle.check import check_bundle
+from orders.bundle_check.rules import check_bundle
 
 JOB = "resources/orders.job.yml"
 PIPELINE = "resources/orders_ingest.pipeline.yml"

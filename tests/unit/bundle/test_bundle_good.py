@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlt_ingest.bundle.check import check_bundle
-from dlt_ingest.bundle.check.deployed_code import hash_of
+from orders.bundle_check.rules import check_bundle
+from orders.bundle_check.rules.deployed_code import hash_of
 
 
 def test_good_bundle_has_no_finding(project_root: Path) -> None:

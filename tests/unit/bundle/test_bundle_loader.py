@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dlt_ingest.bundle import Bundle, BundleError
-from dlt_ingest.bundle.check import check_bundle
-from dlt_ingest.bundle.check.schedules import quartz_problem
-from dlt_ingest.configurations.settings import load_settings
+from dlt_ingest.configurations.loading import load_settings
+from orders.bundle_check import Bundle, BundleError
+from orders.bundle_check.rules import check_bundle
+from orders.bundle_check.rules.schedules import quartz_problem
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 LOCAL = {"catalog": "ecommerce_local", "environment": "local"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlt_ingest.bundle.check import check_bundle
+from orders.bundle_check.rules import check_bundle
 
 from .mistakes import PIPELINE, Mistake, assert_found, each
 

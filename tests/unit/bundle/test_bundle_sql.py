@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from dlt_ingest.bundle.check import Finding, check_bundle
+from orders.bundle_check.rules import Finding, check_bundle
 
 from .mistakes import ALERTS, Mistake, assert_found, each
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from dlt_ingest.cli.project import Project
-from dlt_ingest.cli.run import local_dbt_commands
+from orders.cli.project import Project
+from orders.cli.run import local_dbt_commands
 
 
 def test_only_the_run_id_is_handed_over_in_another_way() -> None:

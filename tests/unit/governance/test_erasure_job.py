@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dlt_ingest.bundle import Bundle
-from dlt_ingest.cli.deployed_erasure import STEPS
-from dlt_ingest.cli.main import main
 from dlt_ingest.governance import erasure_statements as statements
+from orders.bundle_check import Bundle
+from orders.cli.deployed_erasure import STEPS
+from orders.cli.main import main
 
 PROJECT = Path(__file__).resolve().parents[3]
 

@@ -9,8 +9,9 @@ import jsonschema
 import pytest
 
 from dlt_ingest.configurations import settings as settings_module
+from dlt_ingest.configurations.loading import load_settings
 from dlt_ingest.configurations.pipeline import PipelineSettings
-from dlt_ingest.configurations.settings import CONFIGURATION_FOLDER, ENVIRONMENTS, Settings, load_settings
+from dlt_ingest.configurations.settings import CONFIGURATION_FOLDER, ENVIRONMENTS, Settings
 from dlt_ingest.configurations.validation import (
     SCHEMA_FILE,
     settings_schema,

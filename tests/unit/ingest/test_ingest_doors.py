@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dlt_ingest.cli import main as command_line
+from orders.cli import main as command_line
 
 
 @pytest.mark.parametrize(

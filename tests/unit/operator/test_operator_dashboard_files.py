@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from dlt_ingest.dashboards.definition import Dashboard
-from dlt_ingest.dashboards.render import render, write
-from dlt_ingest.errors import ConfigurationError
+from local_workspace.dashboards.definition import Dashboard
+from local_workspace.dashboards.render import render, write
+from local_workspace.errors import ConfigurationError
 
 PROJECT = Path(__file__).resolve().parents[3]
 FILES = sorted((PROJECT / "dashboards").glob("*.lvdash.json"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlt_ingest.configurations.settings import load_settings
+from dlt_ingest.configurations.loading import load_settings
 
 SEED = Path(__file__).resolve().parents[3] / "seeds" / "freshness_slas.csv"
 

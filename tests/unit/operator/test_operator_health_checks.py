@@ -11,11 +11,11 @@ from typing import Any
 import click
 import pytest
 
-from dlt_ingest.cli.main import orders
 from dlt_ingest.metrics.health import postgres_checks, warehouse_checks
 from dlt_ingest.metrics.health.model import Check, HealthLimits
 from dlt_ingest.metrics.health.report import check_health
 from dlt_ingest.sql_client import QueryFailedError
+from orders.cli.main import orders
 
 NOW = datetime(2025, 6, 1, 12, 0, tzinfo=timezone.utc)
 LIMITS = HealthLimits(

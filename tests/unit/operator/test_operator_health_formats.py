@@ -11,9 +11,9 @@ from decimal import Decimal
 import pytest
 from click.testing import CliRunner
 
-from dlt_ingest.cli import check as check_command
 from dlt_ingest.metrics.health.model import Check, HealthReport
 from dlt_ingest.metrics.health.prometheus import render
+from orders.cli import check as check_command
 
 AT = datetime(2025, 6, 1, 12, 0, tzinfo=timezone.utc)
 GOOD = Check("quality_rate", "ok", "99% good", value=Decimal("0.99"), limit=Decimal("0.95"), unit="ratio")

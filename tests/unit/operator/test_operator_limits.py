@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dlt_ingest.bundle.loader import Bundle
-from dlt_ingest.cli.check import health
-from dlt_ingest.configurations.settings import load_settings
+from dlt_ingest.configurations.loading import load_settings
 from dlt_ingest.metrics.health import warehouse_checks
+from orders.bundle_check.loader import Bundle
+from orders.cli.check import health
 
 PROJECT = Path(__file__).resolve().parents[3]
 TARGETS = ("dev", "staging", "prod")

@@ -14,7 +14,7 @@ NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 # What every Databricks runtime has, and the project itself.
 PACKAGES = {"pyspark", "pandas", "plotly", "dlt_ingest"}
 # The joint to the local workspace: not there on Databricks.
-LOCAL_ONLY = ("local_workspace", "dlt_ingest.cli")
+LOCAL_ONLY = ("local_workspace", "orders.cli")
 
 
 def cells(path: Path, kind: str) -> list[str]:

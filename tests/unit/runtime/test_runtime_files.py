@@ -17,7 +17,7 @@ from local_workspace.dlt_runtime.auto_loader.inference import KeySurvey, apply_h
 from local_workspace.dlt_runtime.auto_loader.lines import UnreadableFile, cut_lines, read_chunks, read_text
 from local_workspace.dlt_runtime.auto_loader.listing import list_files
 from local_workspace.dlt_runtime.auto_loader.types import parse_columns, parse_type, render
-from local_workspace.dlt_runtime.state import FileRecord
+from local_workspace.dlt_runtime.record.state import FileRecord
 from local_workspace.errors import NotSupported, PipelineCodeError
 
 

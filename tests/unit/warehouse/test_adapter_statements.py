@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from local_workspace.sql_warehouse.insert import InsertStatement, equality_keys, read_insert
-from local_workspace.sql_warehouse.sql_text import StatementReader
-from local_workspace.sql_warehouse.statements import handler_of
-from local_workspace.sql_warehouse.table_definition import (
+from local_workspace.sql.sql_text import StatementReader
+from local_workspace.sql_warehouse.statements.dispatch import handler_of
+from local_workspace.sql_warehouse.statements.insert import InsertStatement, equality_keys, read_insert
+from local_workspace.sql_warehouse.statements.table_definition import (
     ConstraintDefinition,
     constraint_name,
     read_clauses,

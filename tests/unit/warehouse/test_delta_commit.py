@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from local_workspace.sql_warehouse import delta_commit
-from local_workspace.sql_warehouse.delta_commit import (
+from local_workspace.delta import delta_commit
+from local_workspace.delta.delta_commit import (
     STAGE_FOLDER,
     Staged,
     TableShape,
@@ -20,7 +20,7 @@ from local_workspace.sql_warehouse.delta_commit import (
     nullable,
     shape_of,
 )
-from local_workspace.sql_warehouse.sql_error import SqlError
+from local_workspace.sql.sql_error import SqlError
 
 
 def staged(location: Path, rows: pa.Table, partition_by: list[str] | None = None) -> Staged:

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from local_workspace.engine.known_faults import avoid
 from local_workspace.errors import NotSupported
-from local_workspace.sql_warehouse.merge import read_source
-from local_workspace.sql_warehouse.sql_text import StatementReader
+from local_workspace.sql.known_faults import avoid
+from local_workspace.sql.sql_text import StatementReader
+from local_workspace.sql_warehouse.statements.merge import read_source
 
 
 @pytest.mark.parametrize(

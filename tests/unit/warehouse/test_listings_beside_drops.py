@@ -13,11 +13,11 @@ from deltalake import write_deltalake
 
 from local_workspace.catalog import Catalog, Constraint, Table, TableName
 from local_workspace.layout import WorkspaceLayout
-from local_workspace.sql_warehouse import show
-from local_workspace.sql_warehouse.information_schema import build_relation
+from local_workspace.sql.sql_error import SqlError
+from local_workspace.sql.sql_text import StatementReader
 from local_workspace.sql_warehouse.session import Session
-from local_workspace.sql_warehouse.sql_error import SqlError
-from local_workspace.sql_warehouse.sql_text import StatementReader
+from local_workspace.sql_warehouse.statements import show
+from local_workspace.sql_warehouse.statements.information_schema import build_relation
 
 _RELATIONS = [
     "tables",

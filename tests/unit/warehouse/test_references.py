@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local_workspace.sql_warehouse.references import Source, replace_references
-from local_workspace.sql_warehouse.sql_error import SqlError
+from local_workspace.sql.references import Source, replace_references
+from local_workspace.sql.sql_error import SqlError
 
 TABLES = {("cat", "s", "t"): "eng.t", ("cat", "s", "orders"): "eng.orders", ("cat", "other", "t"): "eng2.t"}
 VIEWS = {("cat", "s", "v"): "SELECT 1 AS a"}

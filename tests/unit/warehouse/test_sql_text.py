@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_workspace.sql_tokens import quote_identifier, quote_string, string_value, tokenize
-from local_workspace.sql_warehouse.sql_error import SqlError
-from local_workspace.sql_warehouse.sql_text import (
+from local_workspace.sql.sql_error import SqlError
+from local_workspace.sql.sql_text import (
     StatementReader,
     dotted_names,
     property_pairs,
     split_items,
     strip_statement,
 )
+from local_workspace.sql.tokens import quote_identifier, quote_string, string_value, tokenize
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 

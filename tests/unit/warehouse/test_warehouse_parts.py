@@ -15,17 +15,17 @@ import pytest
 from cryptography import x509
 
 from local_workspace.catalog import TableName
+from local_workspace.delta.table_lock import table_lock
 from local_workspace.errors import WorkspaceBusy
 from local_workspace.layout import WorkspaceLayout
+from local_workspace.sql.parameters import Parameter, bind
+from local_workspace.sql.patterns import like_pattern, show_pattern
+from local_workspace.sql.sql_error import SqlError, from_engine
 from local_workspace.sql_warehouse.arrow_types import ValueForms, type_text
-from local_workspace.sql_warehouse.certificate import ensure_credentials
-from local_workspace.sql_warehouse.describe import json_type
-from local_workspace.sql_warehouse.parameters import Parameter, bind
-from local_workspace.sql_warehouse.patterns import like_pattern, show_pattern
+from local_workspace.sql_warehouse.protocol.certificate import ensure_credentials
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.sql_error import SqlError, from_engine
 from local_workspace.sql_warehouse.statement_log import StatementLog
-from local_workspace.table_lock import table_lock
+from local_workspace.sql_warehouse.statements.describe import json_type
 
 
 def test_parameters_become_literals() -> None:

@@ -1,9 +1,0 @@
-"""`orders bundle check`: mistakes in the bundle that would show up only when it is deployed, or never.
-
-One family of rules a file; each yields findings and changes nothing.
-"""
-
-from dlt_ingest.bundle.check.findings import Finding
-from dlt_ingest.bundle.check.run import check_bundle
-
-__all__ = ["Finding", "check_bundle"]

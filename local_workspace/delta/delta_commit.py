@@ -1,0 +1,365 @@
+"""Changes of a Delta table in exactly one commit: stage the rows, check them, then switch.
+
+The engine writes the new rows as Parquet files into a folder beside the table's data. Only then one commit file
+appears in the table's log, which names the new files and, for a replacement, drops the old ones, with schema,
+partitioning and properties as they are to be. A process that is killed before leaves files that no reader looks at;
+after, the change is whole.
+
+The commit is written here and not by a library, since none offers a replacement that changes rows, schema, partitioning and
+properties at once: Sail keeps old properties and makes literal columns NOT NULL, delta-rs keeps the old partitioning.
+Format: "Delta Transaction Log Protocol", sections *Delta Log Entries* and *Actions*.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from local_workspace.sql.sql_error import SqlError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+STAGE_FOLDER = "_staging"
+_CHECKPOINT_EVERY = 20
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Rows that are written and not yet part of a table.
+
+    Attributes:
+        folder: A Delta table of its own, readable for checks.
+        fields: Columns as in a Delta schema, every one nullable at every depth, in the order of the query.
+        adds: The log's ``add`` actions.
+        protocol: The protocol action that these rows need.
+        rows: How many rows there are.
+    """
+
+    folder: Path
+    fields: list[dict[str, Any]]
+    adds: list[dict[str, Any]]
+    protocol: dict[str, Any]
+    rows: int
+
+    def discard(self) -> None:
+        """Deletes what is left of the staging folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in (self.folder.parent, self.folder.parent.parent):
+            with contextlib.suppress(OSError):  # not empty, or gone
+                folder.rmdir()
+
+
+@dataclass(frozen=True)
+class TableShape:
+    """What a commit says of the table besides its rows.
+
+    Attributes:
+        fields: Columns as in a Delta schema.
+        partition_columns: Names of partition columns.
+        configuration: Table properties that belong into the Delta log.
+        description: The table's comment.
+    """
+
+    fields: Sequence[Mapping[str, Any]]
+    partition_columns: Sequence[str] = ()
+    configuration: Mapping[str, str] = field(default_factory=dict)
+    description: str | None = None
+
+
+def stage(frame: DataFrame, location: Path, partition_columns: Sequence[str] = ()) -> Staged:
+    """Lets the engine write a query's rows beside a table.
+
+    Args:
+        frame: The rows.
+        location: The table's folder; it need not exist.
+        partition_columns: As the table is partitioned.
+    """
+    folder = location / STAGE_FOLDER / uuid.uuid4().hex
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fields = [nullable(f) for f in json.loads(frame.schema.json())["fields"]]
+    writer = frame.write.format("delta").mode("overwrite")
+    if partition_columns:
+        writer = writer.partitionBy(*partition_columns)
+    writer.save(str(folder))
+    actions = [
+        json.loads(line)
+        for line in (folder / "_delta_log" / f"{0:020}.json").read_text().splitlines()
+        if line
+    ]
+    adds = [action["add"] for action in actions if "add" in action]
+    protocol = next(action["protocol"] for action in actions if "protocol" in action)
+    return Staged(folder, fields, adds, protocol, sum(row_count(add) for add in adds))
+
+
+def row_count(add: Mapping[str, Any]) -> int:
+    """The number of rows of a file, from the statistics of its ``add`` action."""
+    return int(json.loads(add.get("stats") or "{}").get("numRecords", 0))
+
+
+def nullable(element: Any) -> Any:
+    """A Delta type or field without NOT NULL at any depth.
+
+    The engine calls a literal NOT NULL; Databricks' CREATE TABLE AS makes every column nullable.
+    """
+    if isinstance(element, dict):
+        return {
+            key: True if key in ("nullable", "containsNull", "valueContainsNull") else nullable(value)
+            for key, value in element.items()
+        }
+    return [nullable(item) for item in element] if isinstance(element, list) else element
+
+
+def commit_replacement(
+    location: Path, staged: Staged, shape: TableShape, *, operation: str, statement: str
+) -> int:
+    """Makes the staged rows the whole content of the table, new or not, in one commit.
+
+    Args:
+        location: The table's folder.
+        staged: The rows.
+        shape: Columns, partitioning, properties and comment from now on.
+        operation: Delta's name for it, such as ``CREATE OR REPLACE TABLE AS SELECT``.
+        statement: The id by which the commit can be told from others in the history.
+
+    Returns:
+        The new version.
+
+    Raises:
+        SqlError: Somebody else committed in between (DELTA_CONCURRENT_WRITE); the table is as they left it.
+    """
+    table = open_table(location)
+    actions: list[dict[str, Any]] = []
+    protocol = _protocol(staged.protocol, table, shape)
+    if protocol is not None:
+        actions.append({"protocol": protocol})
+    actions.append({"metaData": _metadata(table, shape)})
+    if table is not None:
+        now = int(time.time() * 1000)
+        actions += [{"remove": remove} for remove in _removes(table, now)]
+    actions += [{"add": add} for add in staged.adds]
+    version = -1 if table is None else table.version()
+    return _commit(location, staged, version, actions, operation=operation, statement=statement)
+
+
+def commit_append(location: Path, staged: Staged, *, statement: str) -> int:
+    """Adds the staged rows to a table that exists, in one commit.
+
+    Args:
+        location: The table's folder.
+        staged: The rows, with the table's columns.
+        statement: The id by which the commit can be told from others in the history.
+
+    Returns:
+        The new version; the present one when there are no rows.
+    """
+    table = DeltaTable(location)
+    if not staged.adds:
+        staged.discard()
+        return table.version()
+    actions = [{"add": add} for add in staged.adds]
+    return _commit(
+        location, staged, table.version(), actions, operation="WRITE", statement=statement, blind=True
+    )
+
+
+def commit_metadata(location: Path, shape: TableShape, *, operation: str, statement: str) -> int:
+    """Changes columns, properties or the comment without touching a row, in one commit.
+
+    Args:
+        location: The table's folder.
+        shape: All columns, properties and the comment from now on; the partitioning must be the present one.
+        operation: Delta's name for it, such as ``ADD COLUMNS``.
+        statement: The id by which the commit can be told from others in the history.
+
+    Returns:
+        The new version.
+
+    Raises:
+        SqlError: Somebody else committed in between (DELTA_CONCURRENT_WRITE).
+    """
+    table = DeltaTable(location)
+    actions: list[dict[str, Any]] = []
+    present = table.protocol()
+    needed: dict[str, Any] = {
+        "minReaderVersion": present.min_reader_version,
+        "minWriterVersion": present.min_writer_version,
+    }
+    if present.writer_features:
+        needed["writerFeatures"] = list(present.writer_features)
+    if present.reader_features:
+        needed["readerFeatures"] = list(present.reader_features)
+    protocol = _protocol(needed, table, shape)
+    if protocol is not None:
+        actions.append({"protocol": protocol})
+    actions.append({"metaData": _metadata(table, shape)})
+    return _write_commit(
+        location, table.version(), actions, operation=operation, statement=statement, metrics={}
+    )
+
+
+def shape_of(table: DeltaTable) -> TableShape:
+    """What the log says of a table now, as a start for a change."""
+    metadata = table.metadata()
+    return TableShape(
+        json.loads(table.schema().to_json())["fields"],
+        list(metadata.partition_columns),
+        dict(metadata.configuration),
+        metadata.description,
+    )
+
+
+def open_table(location: Path) -> DeltaTable | None:
+    """The Delta table in a folder, or None if there is none."""
+    return DeltaTable(location) if DeltaTable.is_deltatable(str(location)) else None
+
+
+def _commit(
+    location: Path,
+    staged: Staged,
+    version: int,
+    actions: list[dict[str, Any]],
+    *,
+    operation: str,
+    statement: str,
+    blind: bool = False,
+) -> int:
+    for add in staged.adds:
+        relative = unquote(add["path"])
+        target = location / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (staged.folder / relative).rename(target)
+    metrics = {
+        "numFiles": str(len(staged.adds)),
+        "numOutputRows": str(staged.rows),
+        "numOutputBytes": str(sum(add["size"] for add in staged.adds)),
+    }
+    try:
+        return _write_commit(
+            location, version, actions, operation=operation, statement=statement, metrics=metrics, blind=blind
+        )
+    finally:
+        staged.discard()
+
+
+def _write_commit(
+    location: Path,
+    version: int,
+    actions: list[dict[str, Any]],
+    *,
+    operation: str,
+    statement: str,
+    metrics: dict[str, str],
+    blind: bool = False,
+) -> int:
+    info = {
+        "timestamp": int(time.time() * 1000),
+        "operation": operation,
+        "operationParameters": {"mode": "Append" if blind else "Overwrite"} if metrics else {},
+        "operationMetrics": metrics,
+        "isBlindAppend": blind,
+        "engineInfo": "local-sql-warehouse",
+        "userMetadata": json.dumps({"statement": statement}),
+    }
+    log = location / "_delta_log"
+    log.mkdir(exist_ok=True)
+    aside = log / f".{uuid.uuid4().hex}.tmp"
+    text = "\n".join(json.dumps(action) for action in [{"commitInfo": info}, *actions]) + "\n"
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        # A link fails if the version exists: that makes the commit atomic and exclusive.
+        os.link(aside, log / f"{version + 1:020}.json")
+    except FileExistsError:
+        raise SqlError(
+            "DELTA_CONCURRENT_WRITE",
+            f"Another writer committed version {version + 1} of the table while this statement ran. "
+            "Nothing of this statement was written; run it again.",
+        ) from None
+    finally:
+        aside.unlink(missing_ok=True)
+    if version > 0 and (version + 1) % _CHECKPOINT_EVERY == 0:
+        DeltaTable(location).create_checkpoint()
+    return version + 1
+
+
+def _protocol(needed: dict[str, Any], table: DeltaTable | None, shape: TableShape) -> dict[str, Any] | None:
+    protocol = dict(needed)
+    has_check = any(key.startswith("delta.constraints.") for key in shape.configuration)
+    if has_check and not protocol.get("writerFeatures"):
+        protocol["minWriterVersion"] = max(3, protocol["minWriterVersion"])
+    elif has_check:
+        protocol["writerFeatures"] = sorted({*protocol["writerFeatures"], "checkConstraints"})
+    if table is None:
+        return protocol
+    present = table.protocol()
+    enough = (
+        present.min_reader_version >= protocol["minReaderVersion"]
+        and present.min_writer_version >= protocol["minWriterVersion"]
+        and set(protocol.get("writerFeatures") or []) <= set(present.writer_features or [])
+        and set(protocol.get("readerFeatures") or []) <= set(present.reader_features or [])
+    )
+    if enough:
+        return None
+    merged: dict[str, Any] = {
+        "minReaderVersion": max(present.min_reader_version, protocol["minReaderVersion"]),
+        "minWriterVersion": max(present.min_writer_version, protocol["minWriterVersion"]),
+    }
+    for level, key, former in (
+        (3, "readerFeatures", present.reader_features),
+        (7, "writerFeatures", present.writer_features),
+    ):
+        if merged["minReaderVersion" if key == "readerFeatures" else "minWriterVersion"] >= level:
+            merged[key] = sorted({*(former or []), *(protocol.get(key) or [])})
+    return merged
+
+
+def _metadata(table: DeltaTable | None, shape: TableShape) -> dict[str, Any]:
+    former = table.metadata() if table is not None else None
+    return {
+        "id": str(former.id) if former else str(uuid.uuid4()),
+        "name": None,
+        "description": shape.description,
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": json.dumps({"type": "struct", "fields": list(shape.fields)}),
+        "partitionColumns": list(shape.partition_columns),
+        "createdTime": former.created_time if former else int(time.time() * 1000),
+        "configuration": dict(shape.configuration),
+    }
+
+
+def _removes(table: DeltaTable, now: int) -> list[dict[str, Any]]:
+    files = pa.table(table.get_add_actions(flatten=False))
+    files = files.select([name for name in ("path", "size_bytes", "partition") if name in files.column_names])
+    return [
+        {
+            "path": row["path"],
+            "deletionTimestamp": now,
+            "dataChange": True,
+            "extendedFileMetadata": True,
+            "partitionValues": {
+                key: None if value is None else _partition_text(value)
+                for key, value in (row.get("partition") or {}).items()
+            },
+            "size": row["size_bytes"],
+        }
+        for row in files.to_pylist()
+    ]
+
+
+def _partition_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,191 @@
+"""The vocabulary of a pipeline: datasets, flows and expectations, as pipeline code declares them.
+
+Declaring is separate from running, as in Apache Spark's `pyspark.pipelines`: a decorator validates its
+arguments, freezes them and registers the result here. Nothing in this module touches an engine or a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from local_workspace.errors import PipelineCodeError
+
+ExpectationAction = Literal["warn", "drop", "fail"]
+DatasetKind = Literal["TABLE", "STREAMING_TABLE", "MATERIALIZED_VIEW", "VIEW", "SINK"]
+
+
+@dataclass(frozen=True)
+class SourceLocation:
+    """Where in the pipeline code something was declared."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One rule on the rows of a dataset.
+
+    Args:
+        name: Unique within its dataset.
+        condition: A SQL predicate over the columns of the dataset. A row for which it is not true, NULL
+            included, fails.
+        action: What happens to a failing row: kept and counted, dropped and counted, or the flow fails.
+    """
+
+    name: str
+    condition: str
+    action: ExpectationAction
+
+
+@dataclass(frozen=True)
+class CdcSettings:
+    """What `apply_changes` / `create_auto_cdc_flow` were told about a change feed."""
+
+    source: str
+    keys: tuple[str, ...]
+    sequence_by: Any
+    apply_as_deletes: Any = None
+    column_list: tuple[str, ...] | None = None
+    except_column_list: tuple[str, ...] | None = None
+    scd_type: int = 1
+    track_history_column_list: tuple[str, ...] | None = None
+    track_history_except_column_list: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """A dataset: what exists after an update, apart from how it is fed.
+
+    Args:
+        name: As written in the code, one to three levels.
+        kind: `TABLE` is decided later: a streaming query makes a streaming table, any other a materialized
+            view, as Databricks does for `@dlt.table`.
+        schema: A Spark DDL string or a StructType, or None.
+    """
+
+    name: str
+    kind: DatasetKind
+    location: SourceLocation
+    comment: str | None = None
+    table_properties: Mapping[str, str] = field(default_factory=dict)
+    spark_conf: Mapping[str, str] = field(default_factory=dict)
+    partition_cols: tuple[str, ...] = ()
+    cluster_by: tuple[str, ...] = ()
+    schema: Any = None
+    temporary: bool = False
+    expectations: tuple[Expectation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A query that feeds a dataset.
+
+    Args:
+        once: Run it a single time, until the next full refresh (a backfill).
+        cdc: Set for a change feed; then `function` is None.
+    """
+
+    name: str
+    target: str
+    function: Callable[[], Any] | None
+    location: SourceLocation
+    spark_conf: Mapping[str, str] = field(default_factory=dict)
+    once: bool = False
+    cdc: CdcSettings | None = None
+
+
+@dataclass
+class Registry:
+    """Collects what the pipeline files declare, in the order of declaration."""
+
+    outputs: list[Output] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
+    root: Path | None = None
+
+    def add_output(self, output: Output) -> None:
+        """Register a dataset.
+
+        Raises:
+            PipelineCodeError: The name is taken.
+        """
+        for other in self.outputs:
+            if other.name.lower() == output.name.lower():
+                raise PipelineCodeError(
+                    f"Dataset {output.name} is declared twice",
+                    got=f"{other.location} and {output.location}",
+                    next_step="Give one of them another name, or feed one table with several @dlt.append_flow",
+                )
+        self.outputs.append(output)
+
+    def add_flow(self, flow: Flow) -> None:
+        """Register a flow.
+
+        Raises:
+            PipelineCodeError: The name is taken.
+        """
+        for other in self.flows:
+            if other.name.lower() == flow.name.lower():
+                raise PipelineCodeError(
+                    f"Flow {flow.name} is declared twice",
+                    got=f"{other.location} and {flow.location}",
+                    next_step="Pass name= to @dlt.append_flow",
+                )
+        self.flows.append(flow)
+
+    def caller(self) -> SourceLocation:
+        """Find the line of pipeline code that is being executed: the innermost frame outside of the runtime."""
+        here = Path(__file__).parents[1]
+        frame = sys._getframe(1)
+        while frame is not None:
+            path = Path(frame.f_code.co_filename)
+            if here not in path.parents and "pyspark" not in path.parts:
+                return SourceLocation(self.shown(path), frame.f_lineno)
+            frame = frame.f_back  # type: ignore[assignment]
+        return SourceLocation("<unknown>", 0)
+
+    def shown(self, path: Path) -> str:
+        """Give a path as messages show it: relative to the pipeline's root folder where it lies below it."""
+        if self.root is not None:
+            with contextlib.suppress(ValueError):
+                return str(path.resolve().relative_to(self.root.resolve()))
+        return str(path)
+
+
+_ACTIVE: ContextVar[Registry | None] = ContextVar("dlt_registry", default=None)
+
+
+@contextlib.contextmanager
+def registration_into(registry: Registry) -> Iterator[Registry]:
+    """Make `registry` the one that decorators register into."""
+    token = _ACTIVE.set(registry)
+    try:
+        yield registry
+    finally:
+        _ACTIVE.reset(token)
+
+
+def active_registry(what: str) -> Registry:
+    """Return the registry of the pipeline that is being loaded.
+
+    Raises:
+        PipelineCodeError: No pipeline is being loaded: the call came from inside a dataset function or from
+            other code.
+    """
+    registry = _ACTIVE.get()
+    if registry is None:
+        raise PipelineCodeError(
+            f"{what} was called while no pipeline file was being loaded",
+            consequence="Nothing was declared",
+            next_step="Declare datasets at the top level of a pipeline file, not inside a dataset function",
+        )
+    return registry

@@ -1,0 +1,96 @@
+"""Answering pipeline code that asks for a schema or for rows while the graph is being built."""
+
+from __future__ import annotations
+
+from local_workspace.delta import delta_source
+from local_workspace.dlt_runtime.context import UpdateContext
+from local_workspace.dlt_runtime.declare.names import Names
+from local_workspace.dlt_runtime.declare.registry import Registry
+from local_workspace.dlt_runtime.plan import rewrite
+from local_workspace.dlt_runtime.plan.graph import NotBuiltYet, PlannedFlow, plan_flow
+from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation
+from local_workspace.dlt_runtime.plan.session import data_frame, unguarded
+from local_workspace.errors import NotSupported, PipelineCodeError
+
+
+class AnalysisSources:
+    """Resolves names to tables that are up to date; for any other dataset the function has to wait.
+
+    Args:
+        use_existing: Also take tables that an earlier update left (for a dry run, which brings nothing up to
+            date).
+    """
+
+    def __init__(self, context: UpdateContext, registry: Registry, *, use_existing: bool) -> None:
+        self._context, self._registry, self._use_existing = context, registry, use_existing
+        self._temp_views: list[str] = []
+
+    def resolve(self, plan: Relation) -> Relation:
+        """Replace the sources of a plan."""
+        return rewrite.resolve(plan, self, "a dataset function")
+
+    def _names(self) -> Names:
+        spec = self._context.spec
+        return Names(self._registry, spec.catalog, spec.schema)
+
+    def table(self, read: NamedRead) -> Relation:
+        """Give a table as it is now."""
+        names = self._names()
+        key = names.key(read.name)
+        if key in names.views:
+            return self._view(key)
+        name = names.table(read.name)
+        if name in names.tables:
+            location = self._context.output_location(name, names.tables[name])
+            if key not in self._context.done and not self._use_existing:
+                raise NotBuiltYet(key)
+        else:
+            found = self._context.table_location(name)
+            if found is None:
+                raise PipelineCodeError(f"[TABLE_OR_VIEW_NOT_FOUND] {read.name} is no table of the workspace")
+            location = found
+        now = delta_source.position(location)
+        if now is None:
+            raise NotBuiltYet(key)
+        return rewrite.delta_read(location, now.version)
+
+    def _view(self, key: str) -> Relation:
+        for flow in self._registry.flows:
+            if flow.target.lower() == key:
+                planned = PlannedFlow(flow)
+                plan_flow(planned, self._context.session)
+                if planned.plan is None:
+                    raise NotBuiltYet(planned.waits_for or key)
+                return self.resolve(planned.plan)
+        raise NotBuiltYet(key)
+
+    def cloud_files(self, read: object) -> Relation:
+        """Refuse: the schema of new files is known when they are read.
+
+        Raises:
+            NotSupported: Always.
+        """
+        raise NotSupported(
+            "Asking for the schema of a cloudFiles source inside a dataset function",
+            "Use select('*', ...) or withColumn, which need no schema; or ask in a dataset that reads this one",
+            got=type(read).__name__,
+        )
+
+    def path(self, path: str) -> str:
+        """Give the place of a file that a query reads directly."""
+        return self._context.local_path(path)
+
+    def view_name(self, read: NamedRead) -> str:
+        """Register a table for SQL text."""
+        name = f"{rewrite.TEMP_VIEW}analysis_{len(self._temp_views)}"
+        session = self._context.session
+        with unguarded(session):
+            data_frame(self.table(read), session).createOrReplaceTempView(name)
+        self._temp_views.append(name)
+        return name
+
+    def forget(self) -> None:
+        """Drop the temporary views."""
+        for name in self._temp_views:
+            self._context.session.catalog.dropTempView(name)
+        self._temp_views.clear()

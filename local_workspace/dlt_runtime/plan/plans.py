@@ -1,0 +1,345 @@
+"""Reading query plans of Spark Connect: what a query reads, whether it streams, whether its answer is stable.
+
+A plan is a protobuf message that no engine has looked at yet, so it can name tables that do not exist. Field
+names are those of `spark/connect/relations.proto` (Apache Spark 4.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import Message
+from pyspark.sql.connect.proto import relations_pb2
+from sqlglot import exp
+
+from local_workspace.errors import NotSupported
+from local_workspace.sql import pipeline_sql
+
+Relation = relations_pb2.Relation
+
+
+def walk(message: Message) -> Iterator[Message]:
+    """Give a message and every message inside it, parents first. A loop, not a recursion.
+
+    Plans may be deep.
+    """
+    pending = [message]
+    while pending:
+        current = pending.pop()
+        yield current
+        children: list[Message] = []
+        for descriptor, value in current.ListFields():
+            if descriptor.message_type is None:
+                continue
+            if descriptor.message_type.GetOptions().map_entry:
+                children.extend(v for v in value.values() if isinstance(v, Message))
+            elif isinstance(value, Message):
+                children.append(value)
+            else:
+                children.extend(value)
+        pending.extend(reversed(children))
+
+
+@dataclass(frozen=True)
+class NamedRead:
+    """A table that a query reads by name."""
+
+    name: str
+    streaming: bool
+    options: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
+
+
+def named_reads(plan: Relation, where: str) -> list[NamedRead]:
+    """List the tables that a plan reads, those in SQL text included, in order of appearance."""
+    found: list[NamedRead] = []
+    own = frame_names(plan)
+    for message in walk(plan):
+        if isinstance(message, relations_pb2.Read) and message.HasField("named_table"):
+            found.append(
+                NamedRead(
+                    message.named_table.unparsed_identifier,
+                    message.is_streaming,
+                    dict(message.named_table.options),
+                )
+            )
+        else:
+            text = text_of(message)
+            if text is not None:
+                references = pipeline_sql.table_references(text, where)
+                found.extend(NamedRead(r.name, r.streaming) for r in references if r.name not in own)
+    return found
+
+
+def frame_names(plan: Relation) -> set[str]:
+    """List the names under which `spark.sql("... {frame}", frame=df)` gives DataFrames to its text."""
+    return {
+        reference.subquery_alias.alias
+        for message in walk(plan)
+        if isinstance(message, relations_pb2.WithRelations)
+        for reference in message.references
+    }
+
+
+def text_of(message: Message) -> str | None:
+    """Return the SQL text that a message carries, or None."""
+    kind = message.DESCRIPTOR.name
+    if kind == "SQL":
+        return str(message.query)
+    if kind == "ExpressionString":
+        return str(message.expression)
+    return None
+
+
+def cloud_files_reads(plan: Relation) -> list[relations_pb2.Read]:
+    """List the reads of Auto Loader, in order of appearance."""
+    return [
+        m
+        for m in walk(plan)
+        if isinstance(m, relations_pb2.Read)
+        and m.HasField("data_source")
+        and m.data_source.format.lower() == "cloudfiles"
+    ]
+
+
+def is_volatile(plan: Relation, where: str) -> bool:
+    """Say whether the plan's answer can change while its inputs do not.
+
+    It asks for time, chance or the user, or runs Python.
+    """
+    for message in walk(plan):
+        kind = message.DESCRIPTOR.name
+        if kind == "UnresolvedFunction" and message.function_name.lower() in pipeline_sql.VOLATILE_FUNCTIONS:
+            return True
+        if isinstance(message, relations_pb2.Read) and message.HasField("data_source"):
+            return True  # files have no version that could be compared
+        if kind in {"CommonInlineUserDefinedFunction", "CommonInlineUserDefinedTableFunction", "Sample"}:
+            return True
+        text = text_of(message)
+        if text is not None and pipeline_sql.is_volatile(text, where):
+            return True
+    return False
+
+
+def fingerprint(plan: Relation, *extra: str) -> str:
+    """Hash what a plan computes: the same code gives the same hash in another process.
+
+    Where in a file an expression stood is left out; plan ids, which differ between two runs, are numbered
+    anew in order of appearance, since `df1.x` and `df2.x` are told apart by them.
+    """
+    copy = Relation()
+    copy.CopyFrom(plan)
+    numbers: dict[int, int] = {}
+    variables: dict[str, str] = {}
+    for message in walk(copy):
+        if message.DESCRIPTOR.name == "UnresolvedNamedLambdaVariable":
+            # pyspark numbers the variables of lambdas through the whole process.
+            names = [variables.setdefault(part, f"v{len(variables)}") for part in message.name_parts]
+            message.name_parts[:] = names
+        fields = {d.name for d in message.DESCRIPTOR.fields}
+        if (
+            "common" in fields
+            and message.HasField("common")
+            and message.common.DESCRIPTOR.name == "ExpressionCommon"
+        ):
+            message.ClearField("common")
+        if message.DESCRIPTOR.name == "RelationCommon":
+            message.ClearField("origin")
+            message.ClearField("source_info")
+        if "plan_id" in fields and message.HasField("plan_id"):
+            message.plan_id = numbers.setdefault(message.plan_id, len(numbers))
+    digest = hashlib.sha256(copy.SerializeToString(deterministic=True))
+    for part in extra:
+        digest.update(b"\x00" + part.encode())
+    return digest.hexdigest()
+
+
+_ROW_WISE = frozenset(
+    {
+        "project",
+        "filter",
+        "with_columns",
+        "with_columns_renamed",
+        "drop",
+        "subquery_alias",
+        "to_df",
+        "to_schema",
+        "hint",
+        "repartition",
+        "repartition_by_expression",
+        "with_watermark",
+        "unpivot",
+        "fill_na",
+        "drop_na",
+        "replace",
+        "map_partitions",
+        "parse",
+    }
+)
+_AGGREGATES = frozenset(
+    {
+        "sum",
+        "count",
+        "avg",
+        "mean",
+        "min",
+        "max",
+        "first",
+        "last",
+        "collect_list",
+        "collect_set",
+        "approx_count_distinct",
+        "stddev",
+        "variance",
+        "any_value",
+        "max_by",
+        "min_by",
+        "percentile",
+        "percentile_approx",
+        "median",
+        "mode",
+        "bool_and",
+        "bool_or",
+        "every",
+        "some",
+        "count_if",
+        "array_agg",
+        "listagg",
+        "string_agg",
+    }
+)
+_STATE = (
+    "Keep the streaming table row-wise and put this operation into a @dlt.table whose query is a batch one"
+    " (a materialized view)"
+)
+
+
+def check_streaming(plan: Relation, flow: str) -> bool:
+    """Say whether a plan streams, and refuse a streaming plan that batches alone cannot compute.
+
+    Each update gives the query only the rows that are new, so an operation that needs rows of earlier batches
+    as well (aggregation, window, distinct, sort, limit, a join of two streams) would give wrong rows.
+
+    Raises:
+        NotSupported: Such an operation stands above a streaming source; the operation and the flow are named.
+    """
+
+    def refuse(operation: str) -> NotSupported:
+        return NotSupported(f"{operation} on a streaming source (flow {flow})", _STATE)
+
+    def visit(relation: Relation) -> bool:  # noqa: PLR0911  (one an operator)
+        kind = relation.WhichOneof("rel_type")
+        if kind == "read":
+            _check_stream_source(relation.read, flow)
+            return bool(relation.read.is_streaming)
+        node: Any = getattr(relation, kind) if kind else None
+        if kind == "sql":
+            return _sql_streams(relation.sql.query, flow, refuse, stream_given=False)
+        if kind == "with_relations" and any(visit(reference) for reference in node.references):
+            return _sql_streams(node.root.sql.query, flow, refuse, stream_given=True)
+        children = _children(node) if node is not None else []
+        flags = [visit(child) for child in children]
+        if not any(flags):
+            return False
+        if kind in _ROW_WISE:
+            _check_expressions(node, refuse)
+            return True
+        if kind == "set_op":
+            if node.set_op_type == relations_pb2.SetOperation.SET_OP_TYPE_UNION:
+                return True
+            raise refuse("INTERSECT or EXCEPT")
+        if kind == "join":
+            _check_join(node, flags, refuse)
+            return True
+        raise refuse(
+            {"aggregate": "Aggregation", "deduplicate": "dropDuplicates", "sort": "Sorting"}.get(
+                str(kind), str(kind)
+            )
+        )
+
+    return visit(plan)
+
+
+def _check_stream_source(read: relations_pb2.Read, flow: str) -> None:
+    if read.is_streaming and read.HasField("data_source") and read.data_source.format.lower() != "cloudfiles":
+        raise NotSupported(
+            f"spark.readStream.format({read.data_source.format!r}) (flow {flow})",
+            "Read files with format('cloudFiles'), and tables with spark.readStream.table",
+        )
+
+
+def _children(node: Message) -> list[Relation]:
+    children: list[Relation] = []
+    for _descriptor, value in node.ListFields():
+        if isinstance(value, Relation):
+            children.append(value)
+        elif (
+            _descriptor.message_type is not None
+            and not isinstance(value, Message)
+            and _descriptor.is_repeated
+        ):
+            children.extend(v for v in value if isinstance(v, Relation)) if not hasattr(
+                value, "items"
+            ) else None
+    return children
+
+
+def _check_expressions(node: Message, refuse: Callable[[str], NotSupported]) -> None:
+    for _descriptor, value in node.ListFields():
+        for message in _expression_messages(value):
+            kind = message.DESCRIPTOR.name
+            if kind == "Window":
+                raise refuse("A window function")
+            if kind == "UnresolvedFunction" and message.function_name.lower() in _AGGREGATES:
+                raise refuse(f"Aggregation by {message.function_name}()")
+
+
+def _expression_messages(value: Any) -> Iterator[Message]:
+    values = (
+        [value]
+        if isinstance(value, Message)
+        else value
+        if not isinstance(value, (str, bytes, int, bool, float))
+        else []
+    )
+    for item in values:
+        if isinstance(item, Message) and not isinstance(item, Relation):
+            yield from walk(item)
+
+
+def _check_join(node: Any, flags: list[bool], refuse: Callable[[str], NotSupported]) -> None:
+    if all(flags) and len(flags) > 1:
+        raise refuse("A join of two streaming sources")
+    left_streams = bool(flags[0])
+    join = relations_pb2.Join.JoinType.Name(node.join_type)
+    allowed = {
+        "JOIN_TYPE_INNER": True,
+        "JOIN_TYPE_CROSS": True,
+        "JOIN_TYPE_LEFT_OUTER": left_streams,
+        "JOIN_TYPE_LEFT_SEMI": left_streams,
+        "JOIN_TYPE_LEFT_ANTI": left_streams,
+        "JOIN_TYPE_RIGHT_OUTER": not left_streams,
+    }
+    if not allowed.get(join, False):
+        raise refuse(f"{join.removeprefix('JOIN_TYPE_')} join with the stream on this side")
+
+
+def _sql_streams(text: str, flow: str, refuse: Callable[[str], NotSupported], *, stream_given: bool) -> bool:
+    if not stream_given and not any(r.streaming for r in pipeline_sql.table_references(text, f"flow {flow}")):
+        return False
+    tree = pipeline_sql.parse(text, f"flow {flow}")
+    for kind, name in (
+        (exp.Group, "GROUP BY"),
+        (exp.AggFunc, "Aggregation"),
+        (exp.Distinct, "DISTINCT"),
+        (exp.Window, "A window function"),
+        (exp.Order, "ORDER BY"),
+        (exp.Limit, "LIMIT"),
+        (exp.Except, "EXCEPT"),
+        (exp.Intersect, "INTERSECT"),
+    ):
+        if tree.find(kind) is not None:
+            raise refuse(name)
+    return True

@@ -1,0 +1,241 @@
+"""The Spark session as pipeline code sees it.
+
+On Databricks a dataset function may look at `spark`, but it changes nothing: it is called several times while
+a pipeline is planned. So inside `guarded()` the session answers `spark.conf.get` from the pipeline's
+configuration, keeps `spark.sql` lazy, resolves table names through the runtime instead of the engine's
+catalog, and refuses every change of the session. Outside it is an ordinary Spark Connect session, which the
+runtime itself uses.
+
+The list of refused methods follows Apache Spark's `pyspark.pipelines.block_session_mutations`. The client
+methods that are wrapped are private API of pyspark 4.2; an integration test covers each of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from pyspark.sql.connect import functions, proto
+from pyspark.sql.connect.catalog import Catalog as SparkCatalog
+from pyspark.sql.connect.conf import RuntimeConf
+from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.connect.plan import SQL, CreateView, LogicalPlan, SubqueryAlias
+from pyspark.sql.connect.readwriter import DataFrameWriter, DataFrameWriterV2
+from pyspark.sql.connect.session import SparkSession
+from pyspark.sql.connect.sql_formatter import SQLStringFormatter
+from pyspark.sql.connect.streaming.readwriter import DataStreamWriter
+from pyspark.sql.connect.udf import UDFRegistration
+
+from local_workspace.dlt_runtime.plan.plans import Relation
+from local_workspace.errors import PipelineCodeError
+
+#: Class and method: what pipeline code must not call while it declares datasets.
+BLOCKED_METHODS: tuple[tuple[type, str], ...] = (
+    (RuntimeConf, "set"),
+    (RuntimeConf, "unset"),
+    (SparkCatalog, "setCurrentCatalog"),
+    (SparkCatalog, "setCurrentDatabase"),
+    (SparkCatalog, "dropTempView"),
+    (SparkCatalog, "dropGlobalTempView"),
+    (DataFrame, "createTempView"),
+    (DataFrame, "createOrReplaceTempView"),
+    (DataFrame, "createGlobalTempView"),
+    (DataFrame, "createOrReplaceGlobalTempView"),
+    (UDFRegistration, "register"),
+    (UDFRegistration, "registerJavaFunction"),
+    (UDFRegistration, "registerJavaUDAF"),
+    (DataFrameWriter, "save"),
+    (DataFrameWriter, "saveAsTable"),
+    (DataFrameWriter, "insertInto"),
+    (DataFrameWriterV2, "create"),
+    (DataFrameWriterV2, "append"),
+    (DataFrameWriterV2, "createOrReplace"),
+    (DataFrameWriterV2, "overwrite"),
+    (DataStreamWriter, "start"),
+    (DataStreamWriter, "toTable"),
+)
+
+Resolver = Callable[[Relation], Relation]
+
+
+class PlannedRelation(LogicalPlan):
+    """A plan that is already a protobuf message, to be run through the ordinary DataFrame interface."""
+
+    def __init__(self, relation: Relation) -> None:
+        super().__init__(None)
+        self.relation = relation
+
+    def plan(self, session: Any) -> Relation:
+        """Give the message."""
+        return self.relation
+
+
+def data_frame(relation: Relation, spark: SparkSession) -> DataFrame:
+    """Wrap a plan message as a DataFrame."""
+    return DataFrame(PlannedRelation(relation), spark)
+
+
+def relation_of(frame: DataFrame, spark: SparkSession) -> Relation:
+    """Give a DataFrame's plan as a message of its own."""
+    copy = Relation()
+    copy.CopyFrom(frame._plan.to_proto(spark._client).root)
+    return copy
+
+
+class PipelineConf(RuntimeConf):
+    """`spark.conf` of pipeline code: the pipeline's configuration before the engine's."""
+
+    def __init__(self, client: Any, configuration: Mapping[str, str]) -> None:
+        super().__init__(client)
+        self._configuration = configuration
+
+    def get(self, key: str, *default: Any, **kwargs: Any) -> Any:
+        """Return the pipeline's value of a key, or the engine's."""
+        if key in self._configuration:
+            return self._configuration[key]
+        return super().get(key, *default, **kwargs)
+
+
+class PipelineSession(SparkSession):
+    """A Spark Connect session with the `spark.sql` and `spark.conf` of a pipeline.
+
+    Made by :func:`adopt_session`.
+    """
+
+    _pipeline_configuration: Mapping[str, str]
+    _pipeline_guarded: bool
+
+    @property
+    def conf(self) -> RuntimeConf:
+        """The configuration as pipeline code sees it."""
+        if self._pipeline_guarded:
+            return PipelineConf(self.client, self._pipeline_configuration)
+        return RuntimeConf(self.client)
+
+    def sql(self, sqlQuery: str, args: Any = None, **kwargs: Any) -> Any:  # noqa: N803  (signature of SparkSession)
+        """Return the query without running it.
+
+        Spark Connect would run it at once to see whether it is a command.
+        """
+        if not self._pipeline_guarded:
+            return super().sql(sqlQuery, args, **kwargs)
+        named = {k: functions.lit(v) for k, v in args.items()} if isinstance(args, Mapping) else {}
+        positional = [] if args is None or isinstance(args, Mapping) else [functions.lit(v) for v in args]
+        views: list[SubqueryAlias] = []
+        if kwargs:
+            formatter = SQLStringFormatter(self)
+            sqlQuery = formatter.format(sqlQuery, **kwargs)  # noqa: N806
+            views = [SubqueryAlias(frame._plan, name) for frame, name in formatter._temp_views]
+        first = sqlQuery.lstrip("( \n\t").split(None, 1)[0].lower() if sqlQuery.strip() else ""
+        if first not in {"select", "with", "values", "from", "table"} and not sqlQuery.lstrip().startswith(
+            "--"
+        ):
+            raise PipelineCodeError(
+                "spark.sql in a dataset function takes a query",
+                got=repr(sqlQuery[:80]),
+                allowed="SELECT, WITH, VALUES, FROM or TABLE",
+                consequence="A statement that changes something would run each time the pipeline is planned",
+            )
+        return DataFrame(SQL(sqlQuery, positional, named, views), self)
+
+
+def adopt_session(spark: SparkSession, configuration: Mapping[str, str]) -> PipelineSession:
+    """Turn a session into a pipeline's.
+
+    It stays the same object, so DataFrames made of it before stay valid.
+    """
+    spark.__class__ = PipelineSession
+    session: PipelineSession = spark  # type: ignore[assignment]
+    session._pipeline_configuration = dict(configuration)
+    session._pipeline_guarded = False
+    return session
+
+
+@contextlib.contextmanager
+def guarded(session: PipelineSession, resolve: Resolver) -> Iterator[None]:
+    """Let pipeline code use the session.
+
+    Args:
+        session: The session.
+        resolve: Turns a plan with table names into one that the engine can answer; called when pipeline code
+            asks for a schema or for rows.
+    """
+    client: Any = session._client
+    kept = {(owner, name): getattr(owner, name) for owner, name in BLOCKED_METHODS if hasattr(owner, name)}
+    wrapped = {
+        name: getattr(client, name) for name in ("_analyze", "to_table", "to_table_as_iterator", "to_pandas")
+    }
+    active = getattr(SparkSession._active_session, "session", None)
+    try:
+        for owner, name in kept:
+            setattr(owner, name, _blocked(f"{owner.__name__}.{name}"))
+        for name, original in wrapped.items():
+            setattr(client, name, _resolving(original, resolve))
+        client.execute_command = _blocked("a command")
+        SparkSession._active_session.session = session
+        session._pipeline_guarded = True
+        yield
+    finally:
+        session._pipeline_guarded = False
+        SparkSession._active_session.session = active
+        for name in (*wrapped, "execute_command"):
+            client.__dict__.pop(name, None)
+        for (owner, name), original in kept.items():
+            setattr(owner, name, original)
+
+
+@contextlib.contextmanager
+def unguarded(session: PipelineSession) -> Iterator[None]:
+    """Let the runtime itself use a guarded session, while it answers pipeline code."""
+    client: Any = session._client
+    names = ("_analyze", "to_table", "to_table_as_iterator", "to_pandas", "execute_command")
+    guards = {name: client.__dict__.pop(name) for name in names if name in client.__dict__}
+    views = {n: getattr(DataFrame, n) for o, n in BLOCKED_METHODS if o is DataFrame}
+    was = session._pipeline_guarded
+    try:
+        session._pipeline_guarded = False
+        DataFrame.createOrReplaceTempView = _create_view  # type: ignore[method-assign, assignment]
+        yield
+    finally:
+        session._pipeline_guarded = was
+        client.__dict__.update(guards)
+        for name, method in views.items():
+            setattr(DataFrame, name, method)
+
+
+def _create_view(frame: DataFrame, name: str) -> None:
+    command = CreateView(child=frame._plan, name=name, is_global=False, replace=True).command(
+        session=frame._session.client
+    )
+    frame._session.client.execute_command(command)
+
+
+def _blocked(name: str) -> Callable[..., Any]:
+    def blocked(*_args: Any, **_kwargs: Any) -> Any:
+        raise PipelineCodeError(
+            f"Pipeline code called {name}",
+            consequence="Dataset functions are called while a pipeline is planned, so they must not change anything",
+            next_step="Return a DataFrame and leave writing to the pipeline; set values in the pipeline's configuration",
+        )
+
+    return blocked
+
+
+def _resolving(original: Callable[..., Any], resolve: Resolver) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return original(
+            *(_resolved(a, resolve) for a in args), **{k: _resolved(v, resolve) for k, v in kwargs.items()}
+        )
+
+    return call
+
+
+def _resolved(value: Any, resolve: Resolver) -> Any:
+    if not isinstance(value, proto.Plan) or not value.HasField("root"):
+        return value
+    plan = proto.Plan()
+    plan.root.CopyFrom(resolve(value.root))
+    return plan

@@ -1,0 +1,1 @@
+"""What an update leaves on record: the bookkeeping of a pipeline and its event log."""

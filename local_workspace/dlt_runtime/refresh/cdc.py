@@ -1,0 +1,283 @@
+"""AUTO CDC (`apply_changes`): a change feed applied to a streaming table by key, SCD type 1 and 2.
+
+Changes may come late and in any order, so what the table shows is not enough to go on from: the changes
+themselves are kept, beside the pipeline's bookkeeping (for type 1 the latest of each key, deletes included;
+for type 2 all of them), as Databricks keeps them in a hidden table. Each batch adds its changes to those and
+computes the table from them. Doing a batch again changes nothing, so the two commits need not be one; the
+batch is done when the table's own commit is there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql.connect import functions as f
+from pyspark.sql.connect.dataframe import DataFrame
+from pyspark.sql.connect.window import Window
+
+from local_workspace.crash_points import crash_point
+from local_workspace.delta import commit, delta_source
+from local_workspace.delta.commit import Target
+from local_workspace.delta.not_null import NotNullViolated
+from local_workspace.dlt_runtime.context import UpdateContext
+from local_workspace.dlt_runtime.declare.registry import CdcSettings
+from local_workspace.dlt_runtime.plan import rewrite
+from local_workspace.dlt_runtime.plan.graph import Dataset, PlannedFlow
+from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation
+from local_workspace.dlt_runtime.plan.session import data_frame, relation_of
+from local_workspace.dlt_runtime.record import recovery
+from local_workspace.dlt_runtime.record.state import Batch
+from local_workspace.dlt_runtime.refresh.inputs import Input, look, stage_inputs
+from local_workspace.dlt_runtime.refresh.sources import BatchSources, streaming_sources
+from local_workspace.dlt_runtime.refresh.staging import StagedRows, delta_schema, query_schema, stage_query
+from local_workspace.dlt_runtime.refresh.streaming import check_bookkeeping, describe_target, prepare_table
+from local_workspace.errors import DataFault, PipelineCodeError
+
+SEQUENCE, DELETED, NEW = "__sequence", "__deleted", "__new"
+START, END = "__START_AT", "__END_AT"
+_ORDER, _GROUP, _HASH = "__order", "__group", "__hash"
+
+
+def refresh_cdc(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> None:
+    """Apply the new changes of a feed to its table.
+
+    Raises:
+        LocalWorkspaceError: The flow failed; the table is as it was.
+    """
+    flow_id = context.flow_id(dataset, planned)
+    check_bookkeeping(context, dataset, flow_id)
+    sources = streaming_sources(context, planned)
+    while True:
+        state = context.state.flow(flow_id)
+        inputs = [look(context, flow_id, source, state) for source in sources]
+        exists = commit.open_table(context.location(dataset)) is not None
+        if exists and not any(i.has_rows for i in inputs):
+            return
+        batch = Batch(
+            flow_id,
+            state.batch + 1,
+            context.events.update_id,
+            dataset.shown,
+            str(context.location(dataset)),
+            "merge",
+            offsets=state.offsets | {i.source.id: i.until.to_json() for i in inputs if i.until is not None},
+            facts={"started": True},
+        )
+        _Merge(context, dataset, planned, batch, fresh=not state.facts.get("started")).run(inputs)
+        if not any(i.backlog for i in inputs):
+            return
+
+
+class _Merge:
+    """One batch of a change feed.
+
+    Args:
+        fresh: The table was just created or reset: changes kept from before do not count.
+    """
+
+    def __init__(
+        self, context: UpdateContext, dataset: Dataset, planned: PlannedFlow, batch: Batch, *, fresh: bool
+    ) -> None:
+        assert planned.flow.cdc is not None  # noqa: S101
+        self.context, self.dataset, self.planned, self.batch, self.fresh = (
+            context,
+            dataset,
+            planned,
+            batch,
+            fresh,
+        )
+        self.settings: CdcSettings = planned.flow.cdc
+        self.flow = planned.flow.name
+        self.kept_changes: Path = context.folder / "changes" / "/".join(dataset.key.split("."))
+
+    def run(self, inputs: list[Input]) -> None:
+        claimed = {i.source.id: i.records(self.batch.batch) for i in inputs if i.source.loader is not None}
+        self.context.state.plan(self.batch, claimed)
+        crash_point("batch_planned")
+        folder = self.context.fresh_stage(f"batch-{self.batch.batch}")
+        sources = BatchSources(self.context, self.flow, folder)
+        try:
+            staged_inputs = stage_inputs(self.context, self.batch.flow, inputs, sources, folder)
+            changes = self._changes(sources)
+            merged = self._stage(relation_of(self._merged(changes), self.context.session), folder / "changes")
+            # From the staged files, so that the feed is computed once.
+            state = data_frame(rewrite.parquet_read(folder / "changes"), self.context.session)
+            columns = [c for c in changes.columns if c not in (SEQUENCE, DELETED, NEW)]
+            upserted, deleted = self._effect(state)
+            shown = (
+                self._type_1(state, columns) if self.settings.scd_type == 1 else self._type_2(state, columns)
+            )
+            relation, target = describe_target(
+                self.context, self.dataset, relation_of(shown, self.context.session), self.flow
+            )
+            rows = self._stage(relation, folder / "out", self.dataset.output.partition_cols)
+            crash_point("output_staged")
+            NotNullViolated.check(self.flow, rows.kept, target.schema)
+            final = {
+                i.source.id: i.final_records(staged_inputs[i.source.id], self.batch.batch)
+                for i in inputs
+                if i.source.loader is not None
+            }
+            self.batch.events = [
+                self.context.events.flow_batch(
+                    self.dataset.shown,
+                    self.flow,
+                    self.batch.batch,
+                    output_rows=0,
+                    upserted=upserted,
+                    deleted=deleted,
+                )
+            ]
+            with self.context.writing(self.dataset):
+                self._commit(target, rows, merged, final)
+        except BaseException:
+            recovery.settle(self.context.state, self.batch)
+            raise
+        finally:
+            sources.forget()
+        recovery.finish(self.context.state, self.batch)
+        crash_point("batch_recorded")
+        self.context.show(*self.batch.events)
+        result = self.context.result(self.dataset)
+        result.refresh = "AUTO_CDC"
+        result.batches += 1
+        result.rows_upserted += upserted
+        result.rows_deleted += deleted
+        result.rows_out += upserted
+
+    def _changes(self, sources: BatchSources) -> DataFrame:
+        """Give the new changes with their sequence and whether they delete."""
+        settings = self.settings
+        feed = data_frame(sources.table(NamedRead(settings.source, streaming=True)), self.context.session)
+        missing = [k for k in settings.keys if k.lower() not in {c.lower() for c in feed.columns}]
+        if missing:
+            raise PipelineCodeError(
+                f"keys of flow {self.flow} names {', '.join(missing)}, which {settings.source} does not have",
+                got=f"at {self.planned.flow.location}",
+                allowed=", ".join(feed.columns),
+            )
+        delete = f.lit(False) if settings.apply_as_deletes is None else _expression(settings.apply_as_deletes)
+        changes = feed.select(
+            "*",
+            _expression(settings.sequence_by).alias(SEQUENCE),
+            f.coalesce(delete, f.lit(False)).alias(DELETED),
+        ).withColumn(NEW, f.lit(1))
+        without = changes.where(f.col(SEQUENCE).isNull()).limit(1).collect()
+        if without:
+            raise DataFault(
+                f"A change of {settings.source} has no sequence (sequence_by is NULL)",
+                got=str(without[0].asDict())[:300],
+                consequence="Its place among the other changes is not known, so nothing of the batch was applied",
+                next_step="Filter or repair such rows before dlt.apply_changes",
+            )
+        return changes  # type: ignore[return-value]
+
+    def _merged(self, changes: DataFrame) -> DataFrame:
+        """Put new changes to the kept ones; of two with the same key and sequence the kept one stays."""
+        keys = [f.col(f"`{k}`") for k in self.settings.keys]
+        known = None if self.fresh else delta_source.position(self.kept_changes)
+        everything: Any = changes
+        if known is not None:
+            kept = data_frame(rewrite.delta_read(self.kept_changes, known.version), self.context.session)
+            everything = kept.withColumn(NEW, f.lit(0)).unionByName(changes, allowMissingColumns=True)
+        group = keys if self.settings.scd_type == 1 else [*keys, f.col(SEQUENCE)]
+        latest_first = Window.partitionBy(*group).orderBy(
+            f.col(SEQUENCE).desc(), f.col(NEW).asc(), f.to_json(f.struct(*_all(changes))).desc()
+        )
+        numbered = everything.withColumn(_ORDER, f.row_number().over(latest_first))
+        result: DataFrame = numbered.where(f.col(_ORDER) == 1).drop(_ORDER)
+        return result
+
+    def _effect(self, state: DataFrame) -> tuple[int, int]:
+        """Count keys that the batch wrote and keys that it deleted."""
+        row = (
+            state.where(f.col(NEW) == 1)
+            .agg(
+                f.count("*").alias("n"), f.coalesce(f.sum(f.col(DELETED).cast("bigint")), f.lit(0)).alias("d")
+            )
+            .collect()[0]
+        )
+        return int(row["n"]) - int(row["d"]), int(row["d"])
+
+    def _columns(self, columns: list[str]) -> list[str]:
+        settings = self.settings
+        if settings.column_list is not None:
+            wanted = {c.lower() for c in settings.column_list}
+            return [c for c in columns if c.lower() in wanted]
+        unwanted = {c.lower() for c in settings.except_column_list or ()}
+        return [c for c in columns if c.lower() not in unwanted]
+
+    def _type_1(self, state: DataFrame, columns: list[str]) -> DataFrame:
+        result: Any = state.where(~f.col(DELETED)).select(*[f.col(f"`{c}`") for c in self._columns(columns)])
+        return result
+
+    def _type_2(self, state: DataFrame, columns: list[str]) -> DataFrame:
+        """Give one row for each stretch in which the tracked columns of a key stayed the same."""
+        shown = self._columns(columns)
+        settings = self.settings
+        tracked = shown
+        if settings.track_history_column_list is not None:
+            names = {c.lower() for c in settings.track_history_column_list}
+            tracked = [c for c in shown if c.lower() in names]
+        elif settings.track_history_except_column_list is not None:
+            names = {c.lower() for c in settings.track_history_except_column_list}
+            tracked = [c for c in shown if c.lower() not in names]
+        keys = [f.col(f"`{k}`") for k in settings.keys]
+        in_order = Window.partitionBy(*keys).orderBy(SEQUENCE)
+        hashed = state.withColumn(
+            _HASH, f.to_json(f.struct(f.col(DELETED), *[f.col(f"`{c}`") for c in tracked]))
+        )
+        previous = hashed.withColumn(_ORDER, f.lag(_HASH).over(in_order))
+        begins = f.when(f.col(_ORDER).isNotNull() & (f.col(_ORDER) == f.col(_HASH)), 0).otherwise(1)
+        flagged = previous.withColumn(_ORDER, begins)
+        grouped: Any = flagged.withColumn(
+            _GROUP, f.sum(_ORDER).over(in_order.rowsBetween(Window.unboundedPreceding, 0))
+        )
+        stretch = Window.partitionBy(*keys, _GROUP)
+        last = grouped.withColumn(START, f.min(SEQUENCE).over(stretch)).withColumn(
+            _ORDER, f.row_number().over(stretch.orderBy(f.col(SEQUENCE).desc()))
+        )
+        rows = last.where(f.col(_ORDER) == 1)
+        ended = rows.withColumn(END, f.lead(START).over(Window.partitionBy(*keys).orderBy(START)))
+        result: DataFrame = ended.where(~f.col(DELETED)).select(
+            *[f.col(f"`{c}`") for c in shown], f.col(START), f.col(END)
+        )
+        return result
+
+    def _stage(self, relation: Relation, folder: Path, partition_by: tuple[str, ...] = ()) -> StagedRows:
+        return stage_query(relation, (), folder, self.context.session, self.flow, partition_by=partition_by)
+
+    def _commit(self, target: Target, rows: StagedRows, merged: StagedRows, final: dict[str, Any]) -> None:
+        batch = self.batch
+        prepare_table(self.context, self.dataset, target)
+        folder = merged.all_files[0].parent if merged.all_files else None
+        kept = None
+        if folder is not None:
+            schema = query_schema(rewrite.parquet_read(folder), self.context.session, self.flow)
+            kept = Target(f"the changes of {target.name}", self.kept_changes, delta_schema(schema, self.flow))
+            if commit.open_table(kept.location) is None:
+                commit.ensure_table(kept)
+        self.context.state.prepare(batch, final)
+        crash_point("batch_prepared")
+        metadata = {
+            "update_id": batch.update_id,
+            "run_id": self.context.run_id,
+            "flow": self.flow,
+            "batch": batch.batch,
+            "sources": batch.offsets,
+        }
+        for part, staged in ((kept, merged), (target, rows)):
+            if part is not None:
+                actions = commit.adopt(part, staged.kept, batch.flow, batch.batch)
+                commit.commit(
+                    part, actions, overwrite=True, flow=batch.flow, batch=batch.batch, metadata=metadata
+                )
+
+
+def _expression(value: Any) -> Any:
+    return f.expr(value) if isinstance(value, str) else value
+
+
+def _all(frame: DataFrame) -> list[Any]:
+    return [f.col(f"`{c}`") for c in frame.columns if c not in (SEQUENCE, DELETED, NEW)]

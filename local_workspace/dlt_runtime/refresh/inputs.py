@@ -1,0 +1,156 @@
+"""What the streaming sources of a flow have for the next batch, and staging it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local_workspace.delta import delta_source
+from local_workspace.delta.delta_source import Position
+from local_workspace.dlt_runtime.auto_loader import types as loader_types
+from local_workspace.dlt_runtime.auto_loader.listing import InputFile, list_files
+from local_workspace.dlt_runtime.auto_loader.stage import Staged, empty_staged, source_schema, stage_files
+from local_workspace.dlt_runtime.context import UpdateContext
+from local_workspace.dlt_runtime.plan import rewrite
+from local_workspace.dlt_runtime.record.state import FileRecord, FlowState
+from local_workspace.dlt_runtime.refresh.sources import BatchSources, Source, empty_slice
+from local_workspace.errors import DataFault, PipelineCodeError
+
+#: A batch of less input becomes one file.
+SMALL_BYTES = 64 * 1024 * 1024
+
+
+@dataclass
+class Input:
+    """What one source has for a batch."""
+
+    source: Source
+    files: list[InputFile] = field(default_factory=list)
+    adds: list[dict[str, Any]] | None = None
+    since: Position | None = None
+    until: Position | None = None
+    backlog: int = 0
+    backlog_bytes: int = 0
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there may be rows that the flow has not seen."""
+        return bool(self.files) or bool(self.adds) or (self.until is not None and self.since is None)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files to be read."""
+        if self.until is not None and self.since is None:
+            assert self.source.location is not None  # noqa: S101
+            return delta_source.table_bytes(self.source.location)
+        return sum(f.size for f in self.files) + sum(int(a.get("size", 0)) for a in self.adds or ())
+
+    def records(self, batch: int) -> list[FileRecord]:
+        """Give the ledger's records of the files, before they are read."""
+        return [FileRecord(f.uri, f.size, f.mtime_ns, batch) for f in self.files]
+
+    def final_records(self, staged: Staged, batch: int) -> list[FileRecord]:
+        """Give the ledger's records of the files, with what came of them."""
+        return [
+            FileRecord(f.uri, f.size, f.mtime_ns, batch, staged.rows.get(f.uri, 0), staged.faults.get(f.uri))
+            for f in self.files
+        ]
+
+
+def look(context: UpdateContext, flow_id: str, source: Source, state: FlowState) -> Input:
+    """Find what a source has that a flow has not taken.
+
+    Raises:
+        DataFault: The source does not exist, or changed rows that were taken.
+        PipelineCodeError: A path is not one that a pipeline can read.
+    """
+    if source.loader is not None:
+        listing = list_files(
+            source.loader.path,
+            source.loader.glob,
+            context.layout.local_path,
+            lambda path: _uri(context, path),
+            context.state.files(flow_id, source.id),
+        )
+        for file in listing.overwritten:
+            text = f"{file.uri} has changed since it was taken; its new content is not read (allowOverwrites is false)"
+            if text not in context.warnings:
+                context.warnings.append(text)
+        limit = source.loader.max_files or len(listing.new)
+        rest = listing.new[limit:]
+        return Input(
+            source,
+            files=listing.new[:limit],
+            backlog=len(rest),
+            backlog_bytes=sum(file.size for file in rest),
+        )
+    assert source.location is not None  # noqa: S101
+    now = delta_source.position(source.location)
+    if now is None:
+        raise DataFault(f"{source.shown} does not exist yet", consequence="There is nothing to stream from")
+    known = state.offsets.get(source.id)
+    if known is None:
+        return Input(source, until=now)
+    since = Position(known["table_id"], known["version"])
+    adds = delta_source.added_files(
+        source.location, source.shown, since, now, skip_changes=source.skip_changes
+    )
+    return Input(source, adds=adds, since=since, until=now)
+
+
+def _uri(context: UpdateContext, path: Path) -> str:
+    if context.layout.volumes in path.parents:
+        return context.layout.volume_uri(path)
+    return f"file:{path}"
+
+
+def stage_inputs(
+    context: UpdateContext, flow_id: str, inputs: list[Input], sources: BatchSources, folder: Path
+) -> dict[str, Staged]:
+    """Stage the input of a batch and tell `sources` where it is; return what became of files, by source."""
+    staged: dict[str, Staged] = {}
+    for at, item in enumerate(inputs):
+        place = folder / f"source-{at}"
+        if item.source.loader is not None:
+            staged[item.source.id] = stage_loader(context, flow_id, item.source, item.files, place)
+            relation = rewrite.parquet_read(place / "rows.parquet")
+        else:
+            assert item.source.location is not None and item.until is not None  # noqa: S101, PT018
+            if item.since is None:
+                relation = rewrite.delta_read(item.source.location, item.until.version)
+            elif item.adds:
+                delta_source.make_slice(item.source.location, item.until, item.adds, place)
+                relation = rewrite.delta_read(place, 0)
+            else:
+                relation = empty_slice(item.source.location, item.until, place)
+        sources.relations[item.source.id] = relation
+    return staged
+
+
+def stage_loader(
+    context: UpdateContext, flow_id: str, source: Source, files: list[InputFile], folder: Path
+) -> Staged:
+    """Stage the new files of an Auto Loader source and keep its schema.
+
+    Raises:
+        PipelineCodeError: There is neither a file nor a hint from which a schema could come.
+    """
+    options = source.loader
+    assert options is not None  # noqa: S101
+    kept = context.state.schema(flow_id, source.id)
+    stored = None if kept is None else loader_types.from_store(kept[1])
+    if files:
+        result = stage_files(options, files, stored, folder, source.shown)
+    else:
+        columns = source_schema(options, [], stored)
+        if not columns:
+            raise PipelineCodeError(
+                f"[CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE] Cannot infer schema when the input path is empty: {source.shown}",
+                next_step="Land a file first, or give cloudFiles.schemaHints",
+            )
+        result = empty_staged(options, columns, folder)
+    content = loader_types.to_store(result.columns)
+    if files and (kept is None or kept[1] != content):
+        context.state.put_schema(flow_id, source.id, (kept[0] if kept else 0) + 1, content)
+    return result

@@ -1,0 +1,90 @@
+"""Values bound to ``:name`` and ``?`` markers of a statement.
+
+They are put into the text as typed, quoted literals before anything else looks at it, so that every statement takes
+them, also those that the engine never sees.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from local_workspace.sql.sql_error import SqlError
+from local_workspace.sql.tokens import quote_string, tokenize
+
+_TYPE = re.compile(r"[A-Za-z_]+(\s*\(\s*\d+\s*(,\s*\d+\s*)?\))?")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One bound value.
+
+    Attributes:
+        name: Without the colon; None for a ``?``.
+        type: SQL type as the client names it, such as ``INT``, ``DECIMAL(10,2)``, ``ARRAY`` or ``VOID``.
+        value: The value as text; None is NULL.
+        items: The elements of an ARRAY, or keys and values in turn of a MAP.
+    """
+
+    name: str | None
+    type: str
+    value: str | None
+    items: tuple[Parameter, ...] = ()
+
+    def literal(self) -> str:
+        """The value as an SQL expression.
+
+        Raises:
+            SqlError: The type is no type name.
+        """
+        kind = self.type.upper()
+        if kind in ("ARRAY", "MAP"):
+            return f"{kind}({', '.join(item.literal() for item in self.items)})"
+        if self.value is None or kind == "VOID":
+            return "NULL"
+        if kind == "STRING":
+            return quote_string(self.value)
+        if not _TYPE.fullmatch(kind):
+            raise SqlError(
+                "INVALID_PARAMETER_MARKER_VALUE.INVALID_VALUE_FOR_DATA_TYPE",
+                f"{kind!r} is no SQL type.",
+                "22023",
+            )
+        return f"CAST({quote_string(self.value)} AS {kind})"
+
+
+def bind(sql: str, parameters: Sequence[Parameter]) -> str:
+    """Puts the values in place of their markers.
+
+    Args:
+        sql: A statement.
+        parameters: Named or positional ones, not mixed.
+
+    Raises:
+        SqlError: A marker has no value (UNBOUND_SQL_PARAMETER).
+    """
+    if not parameters:
+        return sql
+    named = {p.name.lower(): p for p in parameters if p.name}
+    positional = [p for p in parameters if not p.name]
+    tokens = tokenize(sql)
+    edits: list[tuple[int, int, str]] = []
+    for i, token in enumerate(tokens):
+        if token.text == "?" and positional:
+            edits.append((token.start, token.end, positional.pop(0).literal()))
+        elif token.text == ":" and named and i + 1 < len(tokens) and tokens[i + 1].start == token.end:
+            marker = tokens[i + 1]
+            before = tokens[i - 1] if i else None
+            if marker.kind != "word" or (before is not None and before.end == token.start and before.is_name):
+                continue  # a path in a JSON value, `payload:field`
+            if marker.text.lower() not in named:
+                raise SqlError(
+                    "UNBOUND_SQL_PARAMETER",
+                    f"Found the unbound parameter: {marker.text}. Provide a value for it.",
+                    "42P02",
+                )
+            edits.append((token.start, marker.end, named[marker.text.lower()].literal()))
+    for start, end, text in reversed(edits):
+        sql = sql[:start] + text + sql[end:]
+    return sql

@@ -1,0 +1,1 @@
+"""What SQL clients talk to: the HTTPS server with the Thrift service and the REST statement execution API."""

@@ -1,0 +1,133 @@
+"""Which statement is answered by whom.
+
+A statement is recognised by its first words. What is in nobody's list is refused by name: a warehouse that accepts
+what it does not do would prove nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local_workspace.sql.sql_error import not_supported, parse_error
+from local_workspace.sql.sql_text import StatementReader
+from local_workspace.sql_warehouse.result import Result
+from local_workspace.sql_warehouse.statements import (
+    alter_table,
+    change_rows,
+    create_table,
+    describe,
+    governance,
+    insert,
+    maintenance,
+    merge,
+    namespaces,
+    show,
+    views,
+)
+from local_workspace.sql_warehouse.statements.handlers import Handler, Handlers
+
+if TYPE_CHECKING:
+    from local_workspace.sql_warehouse.session import Session
+
+
+def query(session: Session, reader: StatementReader) -> Result:
+    """SELECT, WITH, VALUES, FROM and TABLE: rows come from the engine as they are read."""
+    sql = session.engine_sql(reader.sql)
+    if reader.sees("TABLE") and sql == reader.sql:
+        reader.next()
+        session.require_table(reader.dotted_name())
+    return session.engine.query(sql, tag=session.tag)
+
+
+def explain(session: Session, reader: StatementReader) -> Result:
+    """EXPLAIN: the engine's plan; it is the plan of the local engine, not of Photon."""
+    return session.engine.query(session.engine_sql(reader.sql), tag=session.tag)
+
+
+# The longest match wins, so that CREATE OR REPLACE TEMPORARY VIEW is not taken for CREATE TABLE.
+_HANDLERS: Handlers = {
+    ("SELECT",): query,
+    ("WITH",): query,
+    ("VALUES",): query,
+    ("FROM",): query,
+    ("TABLE",): query,
+    ("(",): query,
+    ("EXPLAIN",): explain,
+    **create_table.HANDLERS,
+    **views.HANDLERS,
+    **insert.HANDLERS,
+    **change_rows.HANDLERS,
+    **merge.HANDLERS,
+    **alter_table.HANDLERS,
+    **namespaces.HANDLERS,
+    **governance.HANDLERS,
+    **show.HANDLERS,
+    **describe.HANDLERS,
+    **maintenance.HANDLERS,
+}
+_LONGEST = max(len(words) for words in _HANDLERS)
+
+_WAYS_OUT: dict[tuple[str, ...], str] = {
+    (
+        "CREATE",
+        "MATERIALIZED",
+    ): "Materialize the model as table or incremental, or define the view in the DLT pipeline.",
+    (
+        "CREATE",
+        "OR",
+        "REPLACE",
+        "MATERIALIZED",
+    ): "Materialize the model as table or incremental, or define the view in the DLT pipeline.",
+    ("CREATE", "STREAMING"): "Define the streaming table in the DLT pipeline.",
+    ("CREATE", "OR", "REFRESH"): "Define the streaming table or materialized view in the DLT pipeline.",
+    ("REFRESH",): "Run the DLT pipeline's update instead.",
+    ("CREATE", "FUNCTION"): "Write the expression as a dbt macro.",
+    ("CREATE", "OR", "REPLACE", "FUNCTION"): "Write the expression as a dbt macro.",
+    ("COPY",): "Land the files in the volume and let the pipeline ingest them.",
+    ("MSCK",): "Delta tables need no repair of partitions.",
+    ("CALL",): "Stored procedures exist on Databricks only.",
+    ("BEGIN",): "Run the statements one by one.",
+    ("CACHE",): "Leave the statement out: the engine reads Delta files each time.",
+    ("RESTORE",): "Use RESTORE TABLE name TO VERSION AS OF n.",
+}
+
+
+def run(session: Session, sql: str) -> Result:
+    """Runs one statement.
+
+    Args:
+        session: Whose statement it is.
+        sql: Without closing semicolon, with values in place of markers.
+
+    Raises:
+        SqlError: It failed, or is not known here.
+    """
+    reader = StatementReader(sql)
+    if reader.at_end:
+        raise parse_error("end of input", sql)
+    semicolon = next((token for token in reader.tokens if token.text == ";"), None)
+    if semicolon is not None:
+        raise parse_error("';'", sql, expected="one statement at a time")
+    handler = handler_of(reader)
+    if handler is not None:
+        return handler(session, reader)
+    words = tuple(token.upper for token in reader.tokens[:5])
+    way_out = next(
+        (
+            text
+            for start, text in sorted(_WAYS_OUT.items(), key=lambda i: -len(i[0]))
+            if words[: len(start)] == start
+        ),
+        "Run it on Databricks, or leave it out of what also runs locally.",
+    )
+    raise not_supported(" ".join(words[:3]), way_out)
+
+
+def handler_of(reader: StatementReader) -> Handler | None:
+    """Who answers a statement, or None if nobody does.
+
+    Args:
+        reader: Stands at the statement's beginning.
+    """
+    words = tuple(token.upper for token in reader.tokens[:_LONGEST])
+    return next((_HANDLERS[words[:n]] for n in range(len(words), 0, -1) if words[:n] in _HANDLERS), None)

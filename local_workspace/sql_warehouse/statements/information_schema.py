@@ -1,0 +1,384 @@
+"""information_schema: relations built from the catalog when a query names them, so that any SQL can be asked of them.
+
+Columns are those of the Databricks documentation, pages *Information schema* and below, as far as clients here read
+them. A catalog's own information_schema shows that catalog, ``system.information_schema`` shows all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from local_workspace.catalog import Constraint, Securable, Table
+from local_workspace.sql_warehouse.result import arrow_table
+from local_workspace.sql_warehouse.statements.table_facts import column_list, last_changed, table_type
+
+if TYPE_CHECKING:
+    from local_workspace.sql_warehouse.session import Session
+
+INFORMATION_SCHEMA = "information_schema"
+_TEXT, _WHEN, _INT, _LONG = pa.string(), pa.timestamp("us", "UTC"), pa.int32(), pa.int64()
+Columns = list[tuple[str, pa.DataType]]
+Rows = Iterator[tuple[Any, ...]]
+
+
+def _texts(*names: str) -> Columns:
+    return [(name, _TEXT) for name in names]
+
+
+def _all_tables(session: Session, catalogs: list[str]) -> Iterator[Table]:
+    for catalog in catalogs:
+        yield from session.catalog.tables(catalog)
+
+
+def _name(table: Table) -> tuple[str, str, str]:
+    return table.name.catalog, table.name.schema, table.name.table
+
+
+def _catalogs(session: Session, catalogs: list[str]) -> Rows:
+    for info in session.catalog.catalogs():
+        if info.catalog in catalogs:
+            yield (
+                info.catalog,
+                info.owner,
+                info.comment,
+                info.created_at,
+                info.owner,
+                info.altered_at,
+                info.owner,
+            )
+
+
+def _schemata(session: Session, catalogs: list[str]) -> Rows:
+    for catalog in catalogs:
+        for s in session.catalog.schemas(catalog):
+            yield s.catalog, s.schema, s.owner, s.comment, s.created_at, s.owner, s.altered_at, s.owner
+        yield catalog, INFORMATION_SCHEMA, "System user", None, None, "System user", None, "System user"
+
+
+def _tables(session: Session, catalogs: list[str]) -> Rows:
+    for t in _all_tables(session, catalogs):
+        source_format = "UNKNOWN_DATA_SOURCE_FORMAT" if t.is_view else "DELTA"
+        location = None if t.location is None else str(t.location)
+        changed = last_changed(t)
+        yield (
+            *_name(t),
+            table_type(t),
+            "NO" if t.is_view else "YES",
+            "NO",
+            t.owner,
+            t.comment,
+            t.created_at,
+            t.owner,
+            changed,
+            t.owner,
+            source_format,
+            location,
+        )
+
+
+def _views(session: Session, catalogs: list[str]) -> Rows:
+    for t in _all_tables(session, catalogs):
+        if t.view_sql is not None:
+            yield *_name(t), t.view_sql, "NONE", "NO", "NO", t.kind == "MATERIALIZED_VIEW"
+
+
+def _columns(session: Session, catalogs: list[str]) -> Rows:
+    for t in _all_tables(session, catalogs):
+        for c in column_list(session, t):
+            kind = c.data_type.partition("(")[0].partition("<")[0].upper()
+            precision = scale = None
+            if kind == "DECIMAL":
+                digits = c.data_type[c.data_type.index("(") + 1 : -1].split(",")
+                precision, scale = int(digits[0]), int(digits[1])
+            yield (
+                *_name(t),
+                c.name,
+                c.position,
+                None,
+                "YES" if c.nullable else "NO",
+                c.data_type,
+                kind,
+                None,
+                precision,
+                scale,
+                c.comment,
+                None if c.partition_index is None else c.partition_index + 1,
+            )
+
+
+def _constraints(session: Session, catalogs: list[str]) -> Iterator[tuple[Table, Constraint]]:
+    for t in _all_tables(session, catalogs):
+        if t.is_view:
+            continue
+        for constraint in session.catalog.constraints(t.name):
+            yield t, constraint
+
+
+def _constraint_id(table: Table, name: str) -> tuple[str, str, str]:
+    return table.name.catalog, table.name.schema, name
+
+
+def _table_constraints(session: Session, catalogs: list[str]) -> Rows:
+    for t, c in _constraints(session, catalogs):
+        yield *_constraint_id(t, c.name), *_name(t), c.type, "NO", "NO", "YES" if c.type == "CHECK" else "NO"
+
+
+def _key_column_usage(session: Session, catalogs: list[str]) -> Rows:
+    for t, c in _constraints(session, catalogs):
+        for position, column in enumerate(
+            c.columns if c.type in ("PRIMARY KEY", "FOREIGN KEY") else (), start=1
+        ):
+            unique = position if c.type == "FOREIGN KEY" else None
+            yield *_constraint_id(t, c.name), *_name(t), column, position, unique
+
+
+def _referenced_key(session: Session, constraint: Constraint) -> str | None:
+    if constraint.references is None or session.catalog.get(constraint.references) is None:
+        return None
+    key = session.catalog.primary_key(constraint.references)
+    return None if key is None else key.name
+
+
+def _referential_constraints(session: Session, catalogs: list[str]) -> Rows:
+    for t, c in _constraints(session, catalogs):
+        if c.references is not None:
+            target = (c.references.catalog, c.references.schema, _referenced_key(session, c))
+            yield *_constraint_id(t, c.name), *target, "FULL", "NO ACTION", "NO ACTION"
+
+
+def _constraint_column_usage(session: Session, catalogs: list[str]) -> Rows:
+    for t, c in _constraints(session, catalogs):
+        if c.references is not None:
+            for column in c.referenced_columns:
+                yield (
+                    c.references.catalog,
+                    c.references.schema,
+                    c.references.table,
+                    column,
+                    *_constraint_id(t, c.name),
+                )
+        else:
+            for column in c.columns:
+                yield *_name(t), column, *_constraint_id(t, c.name)
+
+
+def _constraint_table_usage(session: Session, catalogs: list[str]) -> Rows:
+    for t, c in _constraints(session, catalogs):
+        used = (
+            _name(t)
+            if c.references is None
+            else (c.references.catalog, c.references.schema, c.references.table)
+        )
+        yield *used, *_constraint_id(t, c.name)
+
+
+def _check_constraints(session: Session, catalogs: list[str]) -> Rows:
+    for t, c in _constraints(session, catalogs):
+        if c.type == "CHECK":
+            yield *_constraint_id(t, c.name), c.expression
+
+
+def _table_tags(session: Session, catalogs: list[str]) -> Rows:
+    for t in _all_tables(session, catalogs):
+        for tag, value in session.catalog.tags(t.name).items():
+            yield *_name(t), tag, value
+
+
+def _column_tags(session: Session, catalogs: list[str]) -> Rows:
+    for t in _all_tables(session, catalogs):
+        for column, tags in session.catalog.column_tags(t.name).items():
+            for tag, value in tags.items():
+                yield *_name(t), column, tag, value
+
+
+def _schema_tags(session: Session, catalogs: list[str]) -> Rows:
+    for catalog in catalogs:
+        for s in session.catalog.schemas(catalog):
+            for tag, value in session.catalog.tags(Securable("SCHEMA", (catalog, s.schema or ""))).items():
+                yield catalog, s.schema, tag, value
+
+
+def _catalog_tags(session: Session, catalogs: list[str]) -> Rows:
+    for catalog in catalogs:
+        for tag, value in session.catalog.tags(Securable("CATALOG", (catalog,))).items():
+            yield catalog, tag, value
+
+
+def _table_privileges(session: Session, catalogs: list[str]) -> Rows:
+    for t in _all_tables(session, catalogs):
+        for g in session.catalog.grants(t.name):
+            yield t.owner, g.principal, *_name(t), g.privilege, "NO", None
+
+
+def _schema_privileges(session: Session, catalogs: list[str]) -> Rows:
+    for catalog in catalogs:
+        for s in session.catalog.schemas(catalog):
+            for g in session.catalog.grants(Securable("SCHEMA", (catalog, s.schema or ""))):
+                yield s.owner, g.principal, catalog, s.schema, g.privilege, "NO", None
+
+
+def _catalog_privileges(session: Session, catalogs: list[str]) -> Rows:
+    for catalog in catalogs:
+        for g in session.catalog.grants(Securable("CATALOG", (catalog,))):
+            yield None, g.principal, catalog, g.privilege, "NO", None
+
+
+def _volumes(session: Session, catalogs: list[str]) -> Rows:
+    for catalog in catalogs:
+        for v in session.catalog.volumes(catalog):
+            yield (
+                v.catalog,
+                v.schema,
+                v.name,
+                "MANAGED",
+                v.owner,
+                v.comment,
+                str(v.location),
+                v.created_at,
+                v.altered_at,
+            )
+
+
+def _nothing(_session: Session, _catalogs: list[str]) -> Rows:
+    # Column masks, row filters and routines are refused here, so there are none.
+    return iter(())
+
+
+_TABLE = ("table_catalog", "table_schema", "table_name")
+_CONSTRAINT = ("constraint_catalog", "constraint_schema", "constraint_name")
+_AUDIT: Columns = [
+    ("created", _WHEN),
+    ("created_by", _TEXT),
+    ("last_altered", _WHEN),
+    ("last_altered_by", _TEXT),
+]
+
+_RELATIONS: dict[str, tuple[Columns, Callable[[Session, list[str]], Rows]]] = {
+    "catalogs": (_texts("catalog_name", "catalog_owner", "comment") + _AUDIT, _catalogs),
+    "schemata": (_texts("catalog_name", "schema_name", "schema_owner", "comment") + _AUDIT, _schemata),
+    "tables": (
+        [
+            *_texts(*_TABLE, "table_type", "is_insertable_into", "commit_action", "table_owner", "comment"),
+            *_AUDIT,
+            *_texts("data_source_format", "storage_path"),
+        ],
+        _tables,
+    ),
+    "views": (
+        [
+            *_texts(*_TABLE, "view_definition", "check_option", "is_updatable", "is_insertable_into"),
+            ("is_materialized", pa.bool_()),
+        ],
+        _views,
+    ),
+    "columns": (
+        [
+            *_texts(*_TABLE, "column_name"),
+            ("ordinal_position", _INT),
+            *_texts("column_default", "is_nullable", "full_data_type", "data_type"),
+            ("character_maximum_length", _LONG),
+            ("numeric_precision", _INT),
+            ("numeric_scale", _INT),
+            ("comment", _TEXT),
+            ("partition_index", _INT),
+        ],
+        _columns,
+    ),
+    "table_constraints": (
+        _texts(*_CONSTRAINT, *_TABLE, "constraint_type", "is_deferrable", "initially_deferred", "enforced"),
+        _table_constraints,
+    ),
+    "key_column_usage": (
+        [
+            *_texts(*_CONSTRAINT, *_TABLE, "column_name"),
+            ("ordinal_position", _INT),
+            ("position_in_unique_constraint", _INT),
+        ],
+        _key_column_usage,
+    ),
+    "referential_constraints": (
+        _texts(
+            *_CONSTRAINT,
+            "unique_constraint_catalog",
+            "unique_constraint_schema",
+            "unique_constraint_name",
+            "match_option",
+            "update_rule",
+            "delete_rule",
+        ),
+        _referential_constraints,
+    ),
+    "constraint_column_usage": (_texts(*_TABLE, "column_name", *_CONSTRAINT), _constraint_column_usage),
+    "constraint_table_usage": (_texts(*_TABLE, *_CONSTRAINT), _constraint_table_usage),
+    "check_constraints": (_texts(*_CONSTRAINT, "check_clause"), _check_constraints),
+    "table_tags": (_texts("catalog_name", "schema_name", "table_name", "tag_name", "tag_value"), _table_tags),
+    "column_tags": (
+        _texts("catalog_name", "schema_name", "table_name", "column_name", "tag_name", "tag_value"),
+        _column_tags,
+    ),
+    "schema_tags": (_texts("catalog_name", "schema_name", "tag_name", "tag_value"), _schema_tags),
+    "catalog_tags": (_texts("catalog_name", "tag_name", "tag_value"), _catalog_tags),
+    "table_privileges": (
+        _texts("grantor", "grantee", *_TABLE, "privilege_type", "is_grantable", "inherited_from"),
+        _table_privileges,
+    ),
+    "schema_privileges": (
+        _texts(
+            "grantor",
+            "grantee",
+            "catalog_name",
+            "schema_name",
+            "privilege_type",
+            "is_grantable",
+            "inherited_from",
+        ),
+        _schema_privileges,
+    ),
+    "catalog_privileges": (
+        _texts("grantor", "grantee", "catalog_name", "privilege_type", "is_grantable", "inherited_from"),
+        _catalog_privileges,
+    ),
+    "volumes": (
+        [
+            *_texts(
+                "volume_catalog",
+                "volume_schema",
+                "volume_name",
+                "volume_type",
+                "volume_owner",
+                "comment",
+                "storage_location",
+            ),
+            ("created", _WHEN),
+            ("last_altered", _WHEN),
+        ],
+        _volumes,
+    ),
+    "column_masks": (_texts(*_TABLE, "column_name", "mask_name", "using_columns"), _nothing),
+    "row_filters": (_texts(*_TABLE, "filter_name", "target_columns"), _nothing),
+    "routines": (_texts("specific_catalog", "specific_schema", "specific_name", "routine_name"), _nothing),
+}
+
+
+def build_relation(session: Session, catalog: str, relation: str) -> pa.Table | None:
+    """The rows of ``<catalog>.information_schema.<relation>`` as they are now.
+
+    Args:
+        session: With the catalog.
+        catalog: ``system`` for all catalogs.
+        relation: Its name.
+
+    Returns:
+        None if there is no such catalog or relation.
+    """
+    known = _RELATIONS.get(relation.lower())
+    with session.catalog.snapshot():
+        names = {c.catalog.lower(): c.catalog for c in session.catalog.catalogs()}
+        if known is None or (catalog.lower() not in names and catalog.lower() != "system"):
+            return None
+        catalogs = list(names.values()) if catalog.lower() == "system" else [names[catalog.lower()]]
+        columns, rows = known
+        return arrow_table(columns, rows(session, catalogs))

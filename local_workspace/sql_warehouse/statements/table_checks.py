@@ -1,0 +1,81 @@
+"""NOT NULL and CHECK, verified on rows before they become part of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+
+from local_workspace.catalog import TableName
+from local_workspace.sql.sql_error import SqlError
+from local_workspace.sql.tokens import quote_identifier
+
+if TYPE_CHECKING:
+    from local_workspace.sql_warehouse.session import Session
+
+
+def verify(
+    session: Session,
+    folder: Path,
+    fields: Sequence[Mapping[str, Any]],
+    checks: Mapping[str, str],
+    table: TableName,
+) -> None:
+    """Counts rows that break a rule: in the files' statistics where they tell, else in one query.
+
+    A CHECK holds only where it is true: Delta refuses rows for which it is NULL, too.
+
+    Args:
+        session: Runs the query.
+        folder: A Delta table with the rows.
+        fields: The columns as they are to be; those with ``nullable: false`` are checked.
+        checks: CHECK expressions by constraint name.
+        table: For the error's text.
+
+    Raises:
+        SqlError: A row breaks a rule (DELTA_NOT_NULL_CONSTRAINT_VIOLATED, DELTA_VIOLATE_CONSTRAINT_WITH_VALUES).
+    """
+    nulls = _null_counts(folder)
+    required = [field["name"] for field in fields if not field["nullable"] and nulls.get(field["name"]) != 0]
+    conditions = [f"{quote_identifier(name)} IS NULL" for name in required]
+    conditions += [f"({expression}) IS NOT TRUE" for expression in checks.values()]
+    if not conditions:
+        return
+    counts = ", ".join(
+        f"count(CASE WHEN {condition} THEN 1 END) AS c{i}" for i, condition in enumerate(conditions)
+    )
+    row = session.engine.query(f"SELECT {counts} FROM delta.`{folder}`").table().to_pylist()[0]
+    for i, name in enumerate(required):
+        if row[f"c{i}"]:
+            raise SqlError(
+                "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
+                f"NOT NULL constraint violated for column: {name}: {row[f'c{i}']} rows for {table.quoted} have no value. "
+                "Nothing was written.",
+                "23502",
+            )
+    for i, (name, expression) in enumerate(checks.items(), start=len(required)):
+        if row[f"c{i}"]:
+            raise SqlError(
+                "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES",
+                f"CHECK constraint {name} ({expression}) violated by {row[f'c{i}']} rows for {table.quoted}. "
+                "Nothing was written.",
+                "23001",
+            )
+
+
+def _null_counts(folder: Path) -> dict[str, int]:
+    """How many values each column lacks, for the columns of which every file says so.
+
+    Source: the Delta protocol, "Per-file Statistics": nullCount is exact where a file has no deletion vector.
+    """
+    files = pa.table(DeltaTable(folder).get_add_actions(flatten=True))
+    columns = (name for name in files.column_names if name.startswith("null_count."))
+    return {
+        name.removeprefix("null_count."): pc.sum(files[name]).as_py() or 0
+        for name in columns
+        if files[name].null_count == 0
+    }

@@ -1,0 +1,322 @@
+"""What CREATE TABLE says: columns with their constraints, and the clauses after them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from local_workspace.catalog import Constraint
+from local_workspace.sql.sql_error import SqlError, not_supported, parse_error
+from local_workspace.sql.sql_text import StatementReader, property_pairs, split_items
+
+_COLUMN_ENDS = frozenset(
+    {
+        "NOT",
+        "NULL",
+        "COMMENT",
+        "CONSTRAINT",
+        "PRIMARY",
+        "REFERENCES",
+        "FOREIGN",
+        "DEFAULT",
+        "GENERATED",
+        "MASK",
+        "COLLATE",
+    }
+)
+_KEY_OPTIONS = frozenset(
+    [
+        "NOT",
+        "ENFORCED",
+        "DEFERRABLE",
+        "INITIALLY",
+        "DEFERRED",
+        "NORELY",
+        "RELY",
+        "MATCH",
+        "FULL",
+        "ON",
+        "UPDATE",
+        "DELETE",
+        "NO",
+        "ACTION",
+        "TIMESERIES",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ColumnDefinition:
+    """One column as declared.
+
+    Attributes:
+        name: As written.
+        type: SQL type as written.
+        not_null: Whether NULL is refused.
+        comment: Its comment, if it has one.
+    """
+
+    name: str
+    type: str
+    not_null: bool = False
+    comment: str | None = None
+
+
+@dataclass(frozen=True)
+class ConstraintDefinition:
+    """A constraint as declared; a name that is missing is made from the table's.
+
+    Attributes:
+        name: As written, or None.
+        type: ``PRIMARY KEY``, ``FOREIGN KEY`` or ``CHECK``.
+        columns: The table's own columns of a key.
+        expression: Of a CHECK.
+        references: Name parts of the table that a foreign key points to.
+        referenced_columns: Its columns; none means its primary key.
+    """
+
+    name: str | None
+    type: str
+    columns: tuple[str, ...] = ()
+    expression: str | None = None
+    references: tuple[str, ...] = ()
+    referenced_columns: tuple[str, ...] = ()
+
+
+@dataclass
+class TableClauses:
+    """What stands between the columns and the query.
+
+    Attributes:
+        partition_columns: PARTITIONED BY.
+        cluster_columns: CLUSTER BY; ``["AUTO"]`` for automatic clustering. Recorded, not acted on.
+        comment: COMMENT.
+        properties: TBLPROPERTIES.
+    """
+
+    partition_columns: list[str] = field(default_factory=list)
+    cluster_columns: list[str] = field(default_factory=list)
+    comment: str | None = None
+    properties: dict[str, str] = field(default_factory=dict)
+
+
+def read_columns(text: str) -> tuple[list[ColumnDefinition], list[ConstraintDefinition]]:
+    """Reads the inside of ``( column type ..., constraint ... )``.
+
+    Args:
+        text: Without the outer parentheses.
+
+    Raises:
+        SqlError: Something in it is no column and no constraint, or is not supported.
+    """
+    columns: list[ColumnDefinition] = []
+    constraints: list[ConstraintDefinition] = []
+    for item in split_items(text):
+        reader = StatementReader(item)
+        if (
+            reader.sees("CONSTRAINT")
+            or reader.sees("PRIMARY", "KEY")
+            or reader.sees("FOREIGN", "KEY")
+            or reader.sees("CHECK", "(")
+        ):
+            constraints.append(read_constraint(reader))
+            reader.end()
+        else:
+            columns.append(_read_column(reader, constraints))
+    return columns, constraints
+
+
+def _read_column(reader: StatementReader, constraints: list[ConstraintDefinition]) -> ColumnDefinition:
+    name = reader.name()
+    data_type = read_type(reader)
+    not_null, comment = False, None
+    while not reader.at_end:
+        if reader.accept("NOT", "NULL"):
+            not_null = True
+        elif reader.accept("NULL"):
+            not_null = False
+        elif reader.accept("COMMENT"):
+            comment = reader.string()
+        elif reader.sees("DEFAULT") or reader.sees("GENERATED"):
+            raise not_supported(
+                f"DEFAULT and GENERATED (column {name})", "Compute the value in the model's query."
+            )
+        elif reader.sees("MASK"):
+            raise not_supported(f"column masks (column {name})", "Apply the mask on Databricks only.")
+        elif reader.sees("COLLATE"):
+            raise not_supported(f"COLLATE (column {name})", "Leave it out, or use lower() in comparisons.")
+        else:
+            constraints.append(read_constraint(reader, column=name))
+    return ColumnDefinition(name, data_type, not_null, comment)
+
+
+def read_type(reader: StatementReader) -> str:
+    """Reads a column's type: everything up to the next column option."""
+    first = reader.next()
+    depth, end = 0, first.end
+    while (token := reader.peek()) is not None:
+        if depth == 0 and token.upper in _COLUMN_ENDS:
+            break
+        if token.text in "(<":
+            depth += 1
+        elif token.text in ")>":
+            depth -= 1
+        end = reader.next().end
+    return reader.sql[first.start : end]
+
+
+def read_constraint(reader: StatementReader, *, column: str | None = None) -> ConstraintDefinition:
+    """Reads ``[CONSTRAINT name] PRIMARY KEY .. | FOREIGN KEY .. REFERENCES .. | CHECK (..)``.
+
+    Args:
+        reader: Stands at the constraint.
+        column: The column that the constraint is written with, if it is.
+    """
+    name = reader.name() if reader.accept("CONSTRAINT") else None
+    if reader.accept("PRIMARY", "KEY"):
+        columns = _names(reader) if column is None else (column,)
+        _skip_key_options(reader)
+        return ConstraintDefinition(name, "PRIMARY KEY", columns)
+    if reader.accept("FOREIGN", "KEY") or (column is not None and reader.sees("REFERENCES")):
+        columns = _names(reader) if column is None else (column,)
+        reader.expect("REFERENCES")
+        target = reader.dotted_name()
+        referenced = _names(reader) if reader.sees("(") else ()
+        _skip_key_options(reader)
+        return ConstraintDefinition(name, "FOREIGN KEY", columns, None, target, referenced)
+    if reader.accept("CHECK"):
+        expression = reader.parenthesised().strip()
+        reader.accept("ENFORCED")
+        return ConstraintDefinition(name, "CHECK", (), expression)
+    token = reader.peek()
+    raise parse_error(
+        repr(token.text) if token else "end of input",
+        reader.sql,
+        expected="PRIMARY KEY, FOREIGN KEY or CHECK",
+    )
+
+
+def _names(reader: StatementReader) -> tuple[str, ...]:
+    # PRIMARY KEY (customer_id, day TIMESERIES)
+    return tuple(StatementReader(item).name() for item in split_items(reader.parenthesised()))
+
+
+def _skip_key_options(reader: StatementReader) -> None:
+    # RELY, NOT ENFORCED and the like: keys are informational on Databricks, and here.
+    while (token := reader.peek()) is not None and token.upper in _KEY_OPTIONS:
+        reader.next()
+
+
+_REFUSED_CLAUSES = {
+    ("LOCATION",): (
+        "LOCATION (external tables)",
+        "Leave it out: the table is then managed by the workspace.",
+    ),
+    ("OPTIONS",): ("OPTIONS in CREATE TABLE", "Use TBLPROPERTIES."),
+    ("CLUSTERED", "BY"): (
+        "CLUSTERED BY ... INTO BUCKETS",
+        "Use CLUSTER BY: Delta has no buckets, on Databricks neither.",
+    ),
+    ("WITH", "ROW", "FILTER"): ("row filters", "Apply the filter on Databricks only."),
+}
+_QUERY_STARTS = ("AS", "SELECT", "WITH", "(")
+
+
+def read_clauses(reader: StatementReader) -> TableClauses:
+    """Reads the clauses up to AS, CLONE or the end.
+
+    Raises:
+        SqlError: A clause is unknown or not supported.
+    """
+    clauses = TableClauses()
+    while not reader.at_end:
+        for words, (what, way_out) in _REFUSED_CLAUSES.items():
+            if reader.sees(*words):
+                raise not_supported(what, way_out)
+        if any(reader.sees(word) for word in _QUERY_STARTS):
+            break
+        if reader.accept("USING"):
+            provider = reader.name()
+            if provider.lower() != "delta":
+                raise not_supported(f"tables in format {provider}", "Use Delta, which is the default.")
+        elif reader.accept("PARTITIONED", "BY"):
+            clauses.partition_columns = [
+                _partition_column(item) for item in split_items(reader.parenthesised())
+            ]
+        elif reader.accept("CLUSTER", "BY"):
+            clauses.cluster_columns = _cluster_columns(reader)
+        elif reader.accept("COMMENT"):
+            clauses.comment = reader.string()
+        elif reader.accept("TBLPROPERTIES"):
+            clauses.properties.update(property_pairs(reader.parenthesised()))
+        else:
+            raise parse_error(repr(reader.next().text), reader.sql)
+    if clauses.partition_columns and clauses.cluster_columns:
+        raise SqlError(
+            "SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED",
+            "Cannot specify both CLUSTER BY and PARTITIONED BY for a table.",
+            "42908",
+        )
+    return clauses
+
+
+def _cluster_columns(reader: StatementReader) -> list[str]:
+    if reader.accept("AUTO"):
+        return ["AUTO"]
+    return [] if reader.accept("NONE") else list(_names(reader))
+
+
+def _partition_column(item: str) -> str:
+    reader = StatementReader(item)
+    name = reader.name()
+    if not reader.at_end:
+        raise not_supported(f"PARTITIONED BY ({item})", "Name columns of the table only.")
+    return name
+
+
+def constraint_name(table: str, definition: ConstraintDefinition) -> str:
+    """The name of a constraint; Databricks makes one up from the table's name where none is given."""
+    if definition.name:
+        return definition.name
+    suffix = {"PRIMARY KEY": "pk", "FOREIGN KEY": "fk", "CHECK": "check"}[definition.type]
+    extra = (
+        re.sub(r"\W+", "_", "_".join(definition.columns) or definition.expression or "")
+        .strip("_")
+        .lower()[:40]
+    )
+    return (
+        f"{table.lower()}_{suffix}"
+        if definition.type == "PRIMARY KEY"
+        else f"{table.lower()}_{extra}_{suffix}"
+    )
+
+
+def check_columns(columns: list[ColumnDefinition]) -> None:
+    """Refuses two columns of one name.
+
+    Raises:
+        SqlError: COLUMN_ALREADY_EXISTS.
+    """
+    seen: set[str] = set()
+    for column in columns:
+        if column.name.lower() in seen:
+            raise SqlError(
+                "COLUMN_ALREADY_EXISTS",
+                f"The column {column.name} already exists. Choose another name.",
+                "42711",
+            )
+        seen.add(column.name.lower())
+
+
+__all__ = [
+    "ColumnDefinition",
+    "Constraint",
+    "ConstraintDefinition",
+    "TableClauses",
+    "check_columns",
+    "constraint_name",
+    "read_clauses",
+    "read_columns",
+    "read_constraint",
+    "read_type",
+]

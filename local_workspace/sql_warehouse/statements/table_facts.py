@@ -1,0 +1,98 @@
+"""What several statements say about a table in the same words: its type, its properties, its constraints."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from local_workspace.catalog import Constraint, Table
+from local_workspace.errors import DataFault, NotFound
+from local_workspace.sql.sql_error import SqlError
+from local_workspace.sql.tokens import quote_identifier
+from local_workspace.sql.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE
+from local_workspace.sql_warehouse.statements.create_table import CLUSTERING_PROPERTY
+from local_workspace.sql_warehouse.statements.views import engine_columns
+
+if TYPE_CHECKING:
+    from local_workspace.catalog import Column
+    from local_workspace.sql_warehouse.session import Session
+
+_HIDDEN = frozenset({VIEW_NAMESPACE, VIEW_COLUMN_NAMES, CLUSTERING_PROPERTY})
+
+
+def table_type(table: Table) -> str:
+    """The kind of a table in the words of information_schema.tables."""
+    if table.kind == "TABLE":
+        return "MANAGED" if table.managed else "EXTERNAL"
+    return table.kind
+
+
+def columns_of(session: Session, table: Table) -> list[Column]:
+    """The columns of a table or view.
+
+    A view's columns are those of its text now: its tables may have got others since it was made. If the text cannot
+    be planned any more, the columns that it had at its creation.
+    """
+    recorded = session.catalog.columns(table)
+    if not table.is_view:
+        return recorded
+    try:
+        frame = session.engine.frame(session.engine_sql(f"SELECT * FROM {table.name.quoted}"))
+    except SqlError:
+        return recorded
+    comments = table.column_comments
+    return [replace(c, comment=comments.get(c.name.lower())) for c in engine_columns(frame.schema)]
+
+
+def column_list(session: Session, table: Table) -> list[Column]:
+    """The columns for a listing of many tables: those that a view had at its creation, as Databricks lists them.
+
+    A table whose folder is damaged or that goes meanwhile has none here: a listing must not fail for one of its tables.
+    """
+    try:
+        return session.catalog.columns(table)
+    except (DataFault, NotFound):
+        return []
+
+
+def last_changed(table: Table) -> datetime:
+    """When the rows or the definition were last changed, whichever was later.
+
+    The log folder's own time stands for the last commit: listings ask it of every table, and reading logs takes longer.
+    """
+    if table.location is None:
+        return table.altered_at
+    try:
+        committed = (table.location / "_delta_log").stat().st_mtime
+    except OSError:
+        return table.altered_at
+    return max(datetime.fromtimestamp(committed, timezone.utc), table.altered_at)
+
+
+def visible_properties(table: Table) -> dict[str, str]:
+    """Properties as SHOW TBLPROPERTIES gives them, clustering in the form that clients read."""
+    properties = {key: value for key, value in table.properties.items() if key not in _HIDDEN}
+    clustering = clustering_columns(table)
+    if clustering == ["AUTO"]:
+        properties["clusterByAuto"] = "true"
+    elif clustering:
+        properties["clusteringColumns"] = json.dumps([[name] for name in clustering], separators=(",", ":"))
+    return properties
+
+
+def clustering_columns(table: Table) -> list[str]:
+    """The columns of CLUSTER BY, or ``["AUTO"]``."""
+    return [name for name in table.properties.get(CLUSTERING_PROPERTY, "").split(",") if name]
+
+
+def constraint_text(constraint: Constraint) -> str:
+    """The constraint without its name, with every identifier in backticks."""
+    names = ", ".join(quote_identifier(column) for column in constraint.columns)
+    if constraint.type == "CHECK":
+        return f"CHECK ({constraint.expression})"
+    if constraint.type == "PRIMARY KEY" or constraint.references is None:
+        return f"{constraint.type} ({names})"
+    referenced = ", ".join(quote_identifier(column) for column in constraint.referenced_columns)
+    return f"FOREIGN KEY ({names}) REFERENCES {constraint.references.quoted} ({referenced})"

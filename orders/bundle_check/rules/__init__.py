@@ -1,0 +1,9 @@
+"""`orders bundle check`: mistakes in the bundle that would show up only when it is deployed, or never.
+
+One family of rules a file; each yields findings and changes nothing.
+"""
+
+from orders.bundle_check.rules.findings import Finding
+from orders.bundle_check.rules.run import check_bundle
+
+__all__ = ["Finding", "check_bundle"]

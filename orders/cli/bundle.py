@@ -1,0 +1,40 @@
+"""`orders bundle`: the deployment, proven offline."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from orders.cli.console import console
+from orders.cli.project import Project
+
+
+@click.group()
+def bundle() -> None:
+    """Look after databricks.yml and resources/."""
+
+
+@bundle.command()
+@click.option(
+    "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True
+)
+def check(output_format: str) -> None:
+    """Check the bundle without a workspace: keys, references, paths, tasks, SQL. Exit code 1 for any mistake."""
+    from orders.bundle_check.rules import check_bundle
+    from orders.bundle_check.rules.deployed_code import hash_of
+    from orders.cli.ingest import pipeline_spec
+
+    project = Project.find()
+    project.require_local("it compares the deployed files with those that run here")
+    # What the local runtime loads, by content: the bundle must deploy these files and no others.
+    loaded = {file: hash_of(file) for file in pipeline_spec(project).files()}
+    findings = check_bundle(project.root, local_files=loaded)
+    if output_format == "json":
+        click.echo(json.dumps([finding.to_dict() for finding in findings]))
+    else:
+        for finding in findings:
+            console.print(str(finding), markup=False)
+        console.print(f"The bundle has {len(findings)} mistakes." if findings else "The bundle is sound.")
+    if findings:
+        raise SystemExit(1)

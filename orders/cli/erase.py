@@ -1,0 +1,110 @@
+"""`orders erase`: one customer out of everything, here at once, on Databricks step by step as the job erase_customer."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from dlt_ingest.errors import InputError
+from dlt_ingest.governance.customer_records import CustomerId
+from dlt_ingest.sql_client import SqlClient
+from orders.cli.console import console, print_rows, step
+from orders.cli.deployed_erasure import STEPS, DeployedErasure
+from orders.cli.project import Project
+
+_GUIDE = "docs/operations/erase-customer.md"
+
+
+@click.command()
+@click.argument("customer_id")
+@click.option("--dry-run", is_flag=True, help="Count what is there, place by place; erase nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--step",
+    "steps",
+    multiple=True,
+    type=click.Choice(list(STEPS)),
+    help="On Databricks only: a step of the job erase_customer, which does what is between them. Repeatable.",
+)
+def erase(customer_id: str, dry_run: bool, yes: bool, steps: tuple[str, ...]) -> None:
+    """Erase one customer from files, tables, their old versions, Postgres and logs.
+
+    It cannot be undone. Killed halfway, the same command finishes it. Exit code 1 when a trace is left.
+    """
+    customer = CustomerId(customer_id.strip())
+    project = Project.find()
+    if not project.is_local:
+        _erase_deployed(project, customer, steps, dry_run=dry_run, yes=yes)
+        return
+    if steps:
+        raise click.UsageError(
+            "--step is for Databricks. Here the command does all steps. Next: leave it out"
+        )
+    _erase_here(project, customer, dry_run=dry_run, yes=yes)
+
+
+def _erase_here(project: Project, customer: CustomerId, *, dry_run: bool, yes: bool) -> None:
+    from orders.cli.local_erasure import LocalErasure
+
+    with (
+        project.workspace() as workspace,
+        SqlClient.from_environment(catalog=project.settings.catalog) as client,
+    ):
+        erasure = LocalErasure(project, workspace, client, customer)
+        with step("Looking for the customer"):
+            places = erasure.count()
+        if not any(places.values()):
+            # The warehouse has just logged the questions, and in them the id.
+            erasure.mask_logs()
+        _print_places(places)
+        if dry_run:
+            console.print("Nothing was erased.")
+            return
+        if not any(places.values()) and not erasure.left():
+            console.print("The workspace holds nothing of this customer.")
+            return
+        if not yes and not sys.stdin.isatty():
+            raise click.UsageError("An erasure asks first, and here is nobody to answer. Next: add --yes")
+        if not yes and not click.confirm("Erase all of this, for good?"):
+            console.print("Nothing was erased.")
+            return
+        erasure.run()
+        with step("Looking for traces"):
+            left = erasure.left()
+    if left:
+        for path in left:
+            console.print(f"[red]left[/red]  {path.relative_to(project.home)}")
+        console.print(
+            f"The id still stands in {len(left):,} files. What can hold it there, and what to do: {_GUIDE}"
+        )
+        raise SystemExit(1)
+    console.print("Erased: no file of the workspace holds the id. Next: orders reconcile")
+
+
+def _erase_deployed(
+    project: Project, customer: CustomerId, steps: tuple[str, ...], *, dry_run: bool, yes: bool
+) -> None:
+    if not dry_run and not (steps and yes):
+        raise InputError(
+            "On Databricks an erasure is the job erase_customer: between its steps the pipeline and dbt run",
+            got=f"ORDERS_ENV={project.environment} without --step and --yes",
+            allowed="--dry-run, or a step of the job",
+            consequence="Nothing was erased",
+            next_step=f"Run the job; {_GUIDE} says how",
+        )
+    with project.queries() as queries:
+        erasure = DeployedErasure(project, queries, customer)
+        if dry_run:
+            _print_places(erasure.count())
+            console.print("Nothing was erased.")
+            return
+        for name, work in STEPS.items():
+            if name in steps:
+                with step(f"Step {name}"):
+                    work(erasure)
+                console.print(f"Step {name} is done.")
+
+
+def _print_places(places: dict[str, int]) -> None:
+    print_rows([{"place": place, "rows": rows} for place, rows in places.items()], "table", ["place", "rows"])

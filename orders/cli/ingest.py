@@ -1,0 +1,118 @@
+"""`orders ingest`: one triggered DLT update, of the pipeline exactly as the bundle deploys it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.table import Table
+
+from orders.cli.console import console, step
+from orders.cli.project import Project, run_id
+
+if TYPE_CHECKING:
+    from local_workspace.dlt_runtime.spec import PipelineSpec, UpdateResult
+    from local_workspace.workspace import Workspace
+
+PIPELINE = "orders_ingest"
+
+
+@click.command()
+@click.option(
+    "--full-refresh",
+    is_flag=True,
+    help="Empty the named TABLEs and rebuild them; without a TABLE, all of them.",
+)
+@click.option("--dry-run", is_flag=True, help="Build and check the graph; move no row.")
+@click.option("--verify", is_flag=True, help="Compute every table that would be left as it is, and compare.")
+@click.argument("tables", nargs=-1)
+def ingest(full_refresh: bool, dry_run: bool, verify: bool, tables: tuple[str, ...]) -> None:
+    """Run one triggered DLT update: new files into Bronze, good rows into Silver, bad ones into quarantine."""
+    if tables and not full_refresh:
+        raise click.UsageError(
+            f"TABLE ({', '.join(tables)}) goes with --full-refresh. Next: add it, or leave the tables out."
+        )
+    project = Project.find()
+    with project.workspace() as workspace, step("DLT update"):
+        result = update(
+            project, workspace, full_refresh=list(tables) or full_refresh, dry_run=dry_run, verify=verify
+        )
+    if dry_run and result.ok:
+        console.print(f"The graph is sound: {', '.join(result.datasets)}. No row was moved.")
+        return
+    print_update(result)
+    if not result.ok:
+        raise SystemExit(1)
+
+
+def update(
+    project: Project,
+    workspace: Workspace,
+    *,
+    full_refresh: bool | list[str] = False,
+    dry_run: bool = False,
+    verify: bool = False,
+) -> UpdateResult:
+    """Run one update of the bundle's pipeline on the local workspace."""
+    from local_workspace.dlt_runtime.refresh.update import run_update
+
+    return run_update(
+        pipeline_spec(project),
+        layout=workspace.layout,
+        catalog=workspace.catalog,
+        engine_address=workspace.engine_address,
+        full_refresh=full_refresh,
+        dry_run=dry_run,
+        verify=verify,
+        run_id=run_id(),
+    )
+
+
+def pipeline_spec(project: Project) -> PipelineSpec:
+    """The pipeline as the bundle defines it: its files, its configuration and its event log, in the local catalog."""
+    from local_workspace.dlt_runtime.spec import EventLogTarget, PipelineSpec
+
+    resource = project.bundle.pipeline(PIPELINE)
+    return PipelineSpec(
+        name=resource["name"],
+        catalog=resource["catalog"],
+        schema=resource["schema"],
+        libraries=resource["libraries"],
+        base_path=project.root,
+        root_path=Path(resource["root_path"]),
+        configuration={**resource["configuration"], **project.settings.pipeline_configuration(run_id())},
+        event_log=EventLogTarget(**resource["event_log"]),
+    )
+
+
+def print_update(result: UpdateResult) -> None:
+    """Print what an update did, and every file or row that it could not take."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading, justify in (
+        ("dataset", "left"),
+        ("in", "right"),
+        ("written", "right"),
+        ("dropped", "right"),
+        ("", "left"),
+    ):
+        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for name, dataset in result.datasets.items():
+        table.add_row(
+            name,
+            f"{dataset.rows_in:,}",
+            f"{dataset.rows_out:,}",
+            f"{dataset.rows_dropped:,}",
+            dataset.refresh.lower().replace("_", " "),
+        )
+    console.print(table)
+    for fault in result.faults:
+        console.print(f"[yellow]unreadable file[/yellow]  {fault.path}: {fault.fault}")
+    for warning in result.warnings:
+        console.print(f"[yellow]note[/yellow]  {warning}")
+    files = len(result.files)
+    console.print(
+        f"Update {result.state.lower()} in {result.seconds:.1f} s: {files:,} new file{'' if files == 1 else 's'}"
+    )
+    if result.error:
+        console.print(f"[red]{result.error}[/red]", markup=True)

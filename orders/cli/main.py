@@ -1,0 +1,123 @@
+"""Entry point of `orders`.
+
+Each command lives in a module of its own and is imported only when it is called: `orders --help` must not pay for
+Spark, dbt or Postgres. Errors that a person can act on are one sentence with the next step; anything else is a fault of
+ours and says so. `--debug` shows the trace of both.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+
+import click
+
+# Command name -> "module:attribute" below orders.cli, in the order that help shows them.
+COMMANDS: dict[str, str] = {
+    "generate": "landing:generate",
+    "sample": "landing:sample",
+    "land": "landing:land",
+    "ingest": "ingest:ingest",
+    "run": "run:run",
+    "build": "dbt:build",
+    "docs": "dbt:docs",
+    "up": "workspace:up",
+    "down": "workspace:down",
+    "status": "workspace:status",
+    "env": "workspace:env",
+    "sql": "sql:sql",
+    "quarantine": "quarantine:quarantine",
+    "check": "check:check",
+    "reconcile": "check:reconcile",
+    "export": "export:export",
+    "config": "config:config",
+    "quality": "quality:quality",
+    "bundle": "bundle:bundle",
+    "dashboard": "dashboard:dashboard",
+    "notebook": "notebook:notebook",
+    "postgres": "postgres:postgres",
+    "erase": "erase:erase",
+    "governance": "governance:governance",
+    "doctor": "workspace:doctor",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All command names, in the order of a day's work rather than of the alphabet."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command; None for a name that does not exist."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(importlib.import_module(f"orders.cli.{module}"), attribute)
+        return command
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.option("--debug", is_flag=True, envvar="ORDERS_DEBUG", help="Show the stack trace of an error.")
+@click.version_option(package_name="orders-lakehouse")
+@click.pass_context
+def orders(ctx: click.Context, debug: bool) -> None:
+    """Order analytics on Databricks DLT and dbt, and a local workspace that runs the same files here.
+
+    ORDERS_HOME names the workspace folder (default .workspace in the project), ORDERS_ENV the configuration
+    (default local).
+    """
+    ctx.ensure_object(dict)["debug"] = debug
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run `orders` and exit: 0 done, 1 the work failed, 2 the command was used wrongly, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments or bool(os.environ.get("ORDERS_DEBUG"))
+    try:
+        code = orders.main(args=arguments, prog_name="orders", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted. Nothing half-written stays visible; run the command again.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (head, less) has what it wanted; silence Python's own complaint at shutdown.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001  # the last place: no stack trace reaches a user unasked
+        sys.exit(_report(error, debug=debug))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: Exception, *, debug: bool) -> int:
+    from dlt_ingest.errors import InputError, OrdersError
+    from local_workspace.errors import InputError as WorkspaceInputError
+    from local_workspace.errors import LocalWorkspaceError
+
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, (OrdersError, LocalWorkspaceError)):
+        click.echo(f"Error: {error}", err=True)
+        return 2 if isinstance(error, (InputError, WorkspaceInputError)) else 1
+    click.echo(
+        f"Error: a fault of this program: {type(error).__name__}: {error}. Next: run it again with --debug and report "
+        "what it prints.",
+        err=True,
+    )
+    return 1
+
+
+if __name__ == "__main__":
+    main()

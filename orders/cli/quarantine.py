@@ -1,0 +1,130 @@
+"""`orders quarantine`: look at what was kept out of Silver, and send fixed rows back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orders.cli.console import console, format_option, plain, print_rows
+from orders.cli.project import Project
+
+
+@click.group()
+def quarantine() -> None:
+    """Rows that broke a rule: list, show, replay."""
+
+
+@quarantine.command(name="list")
+@click.option("--by", type=click.Choice(["rule", "file"]), default="rule", show_default=True)
+@format_option
+def list_rows(by: str, output_format: str) -> None:
+    """Count quarantined rows by rule or by source file; `open` are those that no replay has brought into Silver."""
+    from dlt_ingest.quarantine.rows import count_by_file, count_by_rule
+
+    with Project.find().queries() as client:
+        counts = (count_by_rule if by == "rule" else count_by_file)(client.query)
+    rows = [
+        {by: c.name, "rows": c.rows, "open": c.open_rows, "first": c.first_at, "last": c.last_at}
+        for c in counts
+    ]
+    if rows or output_format != "table":
+        print_rows(rows, output_format, [by, "rows", "open", "first", "last"])
+    else:
+        console.print("The quarantine is empty.")
+
+
+@quarantine.command()
+@click.option("--rule", help="Rows that break this rule.")
+@click.option("--file", "file_name", help="Rows of this source file.")
+@click.option("--open", "open_only", is_flag=True, help="Only rows that are not in Silver yet.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option(
+    "--format", "output_format", type=click.Choice(["table", "json", "csv", "jsonl"]), default="table"
+)
+@click.argument("ids", nargs=-1)
+def show(
+    rule: str | None,
+    file_name: str | None,
+    open_only: bool,
+    limit: int,
+    output_format: str,
+    ids: tuple[str, ...],
+) -> None:
+    """Show quarantined rows as they came, with every rule that they break.
+
+    `--format jsonl` writes lines to correct in an editor and to send back with `orders quarantine replay FILE`.
+    """
+    from dlt_ingest.quarantine.rows import Selection, read_rows
+
+    with Project.find().queries() as client:
+        rows = read_rows(client.query, Selection(rule, file_name, ids, open_only), limit)
+    if output_format == "jsonl":
+        for row in rows:
+            click.echo(row.as_json_line().rstrip("\n"))
+        return
+    shown = [
+        {
+            "quarantine_id": row.quarantine_id[:12] if output_format == "table" else row.quarantine_id,
+            "failed_rules": ", ".join(row.failed_rules)
+            if output_format == "table"
+            else list(row.failed_rules),
+            **{name: plain(value) for name, value in row.record.items()},
+            "unread": row.corrupt_record or row.rescued_data,
+            "replayed": row.replayed,
+        }
+        for row in rows
+    ]
+    if shown or output_format != "table":
+        print_rows(shown, output_format)
+    else:
+        console.print("No row in quarantine is like that.")
+
+
+@quarantine.command()
+@click.option(
+    "--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change this field in all selected rows."
+)
+@click.option("--rule", help="Select rows that break this rule.")
+@click.option(
+    "--id", "ids", multiple=True, help="Select a row by its id, or the first 8 or more characters of it."
+)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def replay(changes: tuple[str, ...], rule: str | None, ids: tuple[str, ...], file: Path | None) -> None:
+    """Send corrected rows back: from FILE (lines of `show --format jsonl`), or selected rows with --set.
+
+    They land as one more file; the next update brings each into Silver exactly once, however often it is replayed.
+    """
+    from dlt_ingest.quarantine.corrections import read_corrections
+    from dlt_ingest.quarantine.replay import replay_corrections, replay_selection
+    from dlt_ingest.quarantine.rows import Selection
+
+    if (file is None) == (not changes):
+        raise click.UsageError(
+            "Give either FILE or --set FIELD=VALUE. Next: orders quarantine show --format jsonl"
+        )
+    if file is None and not rule and not ids:
+        raise click.UsageError("--set needs --rule or --id, which say what rows are meant.")
+    pairs = [change.partition("=") for change in changes]
+    if wrong := [name for name, equals, _ in pairs if not equals]:
+        raise click.UsageError(f"--set {wrong[0]} has no value. Next: --set {wrong[0]}=VALUE")
+    project = Project.find()
+    with project.queries() as client:
+        if file is not None:
+            outcome = replay_corrections(client.query, project.landing, read_corrections(file))
+        else:
+            selection = Selection(rule=rule, ids=ids, open_only=True)
+            values = {name: value for name, _, value in pairs}
+            outcome = replay_selection(client.query, project.landing, selection, values)
+    if outcome.already_in_silver:
+        console.print(
+            f"{len(outcome.already_in_silver):,} rows passed over: a correction of each is in Silver already"
+        )
+    if outcome.waiting_in_landing:
+        console.print(
+            f"{len(outcome.waiting_in_landing):,} rows passed over: a correction of each waits in landing"
+        )
+    if outcome.file_name:
+        console.print(f"{len(outcome.sent):,} corrected rows landed in {outcome.file_name}. Next: orders run")
+    else:
+        console.print("Nothing was left to send.")

@@ -1,0 +1,105 @@
+"""`orders run`: the job of the bundle on this machine, task by task, with a summary of what came of it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+import click
+
+from dlt_ingest.errors import ConfigurationError
+from orders.cli.check import health, health_table
+from orders.cli.console import console, step
+from orders.cli.dbt import run_quietly
+from orders.cli.ingest import print_update, update
+from orders.cli.project import Project, run_id
+from orders.cli.summary import collect, print_summary
+
+
+@dataclass
+class Clock:
+    """Seconds by step, in the order of the steps."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def time(self, name: str) -> Iterator[None]:
+        """Add the time of the block to a step."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
+
+
+@click.command()
+def run() -> None:
+    """Run the bundle's job here: the DLT update, its dbt commands, the health check; then a summary.
+
+    Exit code 1 when the update, a dbt node or a health check fails.
+    """
+    project = Project.find()
+    identity = run_id()
+    clock = Clock()
+    with ExitStack() as stack:
+        with clock.time("start"), step("Starting engine, SQL warehouse and Postgres"):
+            workspace = stack.enter_context(project.workspace())
+        with clock.time("ingest"), step("DLT update"):
+            result = update(project, workspace)
+        print_update(result)
+        if not result.ok:
+            raise SystemExit(1)
+        for command in local_dbt_commands(project, identity):
+            with clock.time(f"dbt {command[0]}"):
+                outcome = run_quietly(
+                    command,
+                    environment={"ORDERS_RUN_ID": identity},
+                    root=project.root,
+                    log=workspace.layout.logs / f"dbt-{identity}.log",
+                )
+            console.print(f"dbt {command[0]}: {outcome.totals or 'did not run'}")
+            if outcome.exit_code:
+                console.print(
+                    f"Everything that dbt printed is in {outcome.log}. Next: mend it, then orders run"
+                )
+                raise SystemExit(1)
+        with clock.time("check"), step("Checking"), project.queries() as client:
+            report = health(project, client)
+            summary = collect(project, client)
+        print_summary(project, summary, clock.seconds)
+        if report.warnings or not report.healthy:
+            console.print()
+            console.print(health_table(report))
+    if not report.healthy:
+        raise SystemExit(1)
+
+
+def local_dbt_commands(project: Project, identity: str) -> list[list[str]]:
+    """The dbt commands of the bundle's job as arguments after `dbt`; only the bundle's variables differ.
+
+    The run id comes by ORDERS_RUN_ID, which macro run_id() takes as well: with other `--vars` than the last time dbt would
+    parse the whole project again.
+
+    Raises:
+        ConfigurationError: If a command is not one of dbt's.
+    """
+    run_id_alone = ["--vars", json.dumps({"run_id": identity}, separators=(",", ":"))]
+    commands = []
+    for text in project.bundle.dbt_commands("orders", "dbt", values={"job.run_id": identity}):
+        words = shlex.split(text)
+        if words[-2:] == run_id_alone:
+            words = words[:-2]
+        if words[:1] != ["dbt"]:
+            raise ConfigurationError(
+                "The bundle's dbt task has a command that is not dbt's",
+                got=text,
+                allowed="dbt ...",
+                consequence="The marts were not built",
+                next_step="orders bundle check",
+            )
+        commands.append(words[1:])
+    return commands

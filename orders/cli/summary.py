@@ -1,0 +1,150 @@
+"""What `orders run` ends with: rows per layer, quality, revenue, metrics, time, and where to look next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import psycopg2
+from rich.table import Table
+
+from dlt_ingest.metrics.health.report import metrics_query
+from dlt_ingest.sql_client import Queries
+from orders.cli.console import console
+from orders.cli.project import Project
+
+_LAYERS = (
+    ("bronze.orders", "records as they landed"),
+    ("silver.orders", "order events that keep every rule"),
+    ("silver.orders_quarantine", "records that break one"),
+    ("silver.customers", "customers"),
+    ("gold.fct_orders", "orders, current state"),
+    ("gold.fct_daily_revenue", "days"),
+)
+_DAYS_SHOWN = 10
+_BAR_WIDTH = 32
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The figures at the end of a run.
+
+    Attributes:
+        rows: Rows by table.
+        broken_rules: Quarantined records by rule; one record may break several.
+        days: The last days with their net revenue in dollars, oldest first.
+        net_revenue: Net revenue of all days in dollars.
+        metrics: Rows in Postgres by exported table; None when Postgres does not answer.
+    """
+
+    rows: Mapping[str, int]
+    broken_rules: Mapping[str, int]
+    days: Mapping[date, Decimal]
+    net_revenue: Decimal
+    metrics: Mapping[str, int] | None
+
+
+def collect(project: Project, client: Queries) -> Summary:
+    """Ask the warehouse and Postgres for the figures."""
+    counts = " union all ".join(
+        f"select '{table}' as table_name, count(*) as row_count from {table}" for table, _ in _LAYERS
+    )
+    rules = client.query(
+        "select rule_name, count(*) as records from "
+        "(select explode(failed_rules) as rule_name from silver.orders_quarantine) as broken "
+        "group by rule_name order by records desc, rule_name"
+    )
+    days = client.query(
+        f"select date_ordered, net_revenue from gold.fct_daily_revenue order by date_ordered desc limit {_DAYS_SHOWN}"
+    )
+    total = client.query("select sum(net_revenue) as net_revenue from gold.fct_daily_revenue")[0][
+        "net_revenue"
+    ]
+    return Summary(
+        rows={row["table_name"]: row["row_count"] for row in client.query(counts)},
+        broken_rules={row["rule_name"]: row["records"] for row in rules},
+        days={row["date_ordered"]: row["net_revenue"] for row in reversed(days)},
+        net_revenue=total or Decimal(0),
+        metrics=_exported(project),
+    )
+
+
+def _exported(project: Project) -> dict[str, int] | None:
+    settings = project.postgres_settings()
+    try:
+        targets = [
+            row["target"] for row in metrics_query(settings, "select target from metrics._export_state")
+        ]
+        # What is there now; a run may have sent less.
+        counts = [
+            f"select '{target}' as target, count(*) as rows from metrics.{target}" for target in targets
+        ]
+        rows = metrics_query(settings, f"{' union all '.join(counts)} order by target") if counts else []
+    except psycopg2.Error:
+        return None
+    return {row["target"]: row["rows"] for row in rows}
+
+
+def print_summary(project: Project, summary: Summary, seconds: Mapping[str, float]) -> None:
+    """Print the figures as a person likes to read them."""
+    console.print()
+    console.print(_layer_table(summary))
+    silver, quarantine = summary.rows["silver.orders"], summary.rows["silver.orders_quarantine"]
+    if silver + quarantine:
+        console.print(
+            f"\n[bold]Quality[/bold]  {silver / (silver + quarantine):.2%} of all records keep every rule"
+        )
+    for rule, records in summary.broken_rules.items():
+        console.print(f"  {records:>8,}  {rule}")
+    console.print(
+        f"\n[bold]Net revenue[/bold]  {summary.net_revenue:,.2f} in all; the last {len(summary.days)} days:"
+    )
+    highest = max(summary.days.values(), default=Decimal(0))
+    for day, revenue in summary.days.items():
+        console.print(f"  {day}  {revenue:>12,.2f}  [blue]{_bar(revenue, highest)}[/blue]")
+    if summary.metrics is None:
+        console.print("\n[bold]In Postgres[/bold]  no answer; the next run delivers what was missed")
+    else:
+        console.print(f"\n[bold]In Postgres[/bold]  {sum(summary.metrics.values()):,} rows")
+        for name, rows in summary.metrics.items():
+            console.print(f"  {rows:>8,}  metrics.{name}")
+    console.print()
+    steps = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
+    console.print(f"[bold]Time[/bold]         {steps}")
+    _print_next(project)
+
+
+def _layer_table(summary: Summary) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("table")
+    table.add_column("rows", justify="right")
+    table.add_column("")
+    for name, meaning in _LAYERS:
+        table.add_row(name, f"{summary.rows[name]:,}", f"[dim]{meaning}[/dim]")
+    return table
+
+
+def _bar(value: Decimal, highest: Decimal) -> str:
+    """A bar in eighths of a character; nothing for a day that earned nothing, or less."""
+    if value <= 0 or highest <= 0:
+        return ""
+    eighths = max(1, round(value / highest * _BAR_WIDTH * 8))
+    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def _print_next(project: Project) -> None:
+    console.print("\n[bold]Look further[/bold]")
+    for command, what in (
+        ('orders sql "select * from gold.fct_daily_revenue"', "any table of any layer"),
+        ("orders quarantine list", "what was kept out, and why"),
+        ("orders dashboard --open", "both dashboards"),
+        ("orders reconcile", "landing to Postgres, to the cent"),
+        ("orders up", "keep the workspace warm, for dbt and psql"),
+    ):
+        console.print(f"  {command:<54}[dim]{what}[/dim]")
+    console.print(
+        f"[dim]The orders command is in {project.root / '.venv' / 'bin'}; the workspace in {project.home}.[/dim]"
+    )
