@@ -8,6 +8,8 @@ parsers on hostile lines: they must agree on all that this one takes.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 
 import duckdb
@@ -16,7 +18,8 @@ import pyarrow.compute as pc
 
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _TIMESTAMP = _DATE + r"[T ]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?"
-_ZONE = r"(Z|[+-](0\d|1[0-8]):[0-5]\d)?"
+_ZONE = r"(Z|[+-]((0\d|1[0-7]):[0-5]\d|18:00))?"
+_NUMBER_OF = r"{}\s*:\s*(-?[0-9][0-9.eE+-]*)\s*[,}}]"
 _INTEGERS = {pa.int8(): "TINYINT", pa.int16(): "SMALLINT", pa.int32(): "INTEGER", pa.int64(): "BIGINT"}
 
 
@@ -61,7 +64,11 @@ class BulkParser:
         pointers = "[" + ", ".join(_literal(_pointer(n)) for n in names) + "]"
         checks, values = [], []
         for at, kind in enumerate(self.columns.values(), start=1):
-            check, value = _column(f"t[{at}]", f"v[{at}]", kind)
+            check, value = (
+                _text_column(names[at - 1], f"t[{at}]", f"v[{at}]")
+                if kind == pa.string()
+                else _column(f"t[{at}]", f"v[{at}]", kind)
+            )
             checks.append(f"(t[{at}] is null or t[{at}] = 'NULL' or {check})")
             values.append(f"case when clean then {value} end as c{at - 1}")
         # A run of 16 digits or an exponent may have lost digits in DuckDB's number type; \\u0000 and \\ud...
@@ -76,11 +83,11 @@ class BulkParser:
                             then l end as j
                 from chunk),
             typed as (
-                select n, j, case when j is not null and json_type(j) = 'OBJECT' then json_keys(j) end as k,
+                select n, l, j, case when j is not null and json_type(j) = 'OBJECT' then json_keys(j) end as k,
                        json_type(j, {pointers}) as t, json_extract_string(j, {pointers}) as v
                 from parsed),
             judged as (
-                select n, t, v,
+                select n, l, t, v,
                        coalesce((k = {known} or (list_has_all({known}, k) and len(k) = len(list_distinct(k))))
                                 and {" and ".join(checks)}, false) as clean
                 from typed)
@@ -117,13 +124,27 @@ class BulkParser:
         )
 
 
-def _column(kind_of: str, text: str, kind: pa.DataType) -> tuple[str, str]:  # noqa: PLR0911  (one a type)
+def _text_column(key: str, kind_of: str, text: str) -> tuple[str, str]:
+    """Give the SQL of both for a STRING column: a text, true or false, or a number as it is written in the line.
+
+    DuckDB writes numbers in its own way, so a number is taken from the line. Its key stands there once: keys are
+    distinct, nested objects are not taken, and inside of a text its quotes would have backslashes.
+    """
+    written = (
+        f"regexp_extract(l, {_literal(_NUMBER_OF.format(re.escape(json.dumps(key, ensure_ascii=False))))}, 1)"
+    )
+    number = f"({kind_of} in ('BIGINT', 'UBIGINT', 'DOUBLE') and {written} <> '')"
+    return (
+        f"({kind_of} in ('VARCHAR', 'BOOLEAN') or {number})",
+        f"case when {kind_of} in ('BIGINT', 'UBIGINT', 'DOUBLE') then {written} else {text} end",
+    )
+
+
+def _column(kind_of: str, text: str, kind: pa.DataType) -> tuple[str, str]:
     """Give the SQL of `the value may be taken` and of `the value`, from the SQL of its JSON type and text."""
     is_string = f"{kind_of} = 'VARCHAR'"
     is_integer = f"{kind_of} in ('BIGINT', 'UBIGINT')"
     is_number = f"({kind_of} in ('BIGINT', 'UBIGINT', 'DOUBLE') and isfinite(try_cast({text} as double)))"
-    if kind == pa.string():
-        return is_string, text
     if pa.types.is_boolean(kind):
         return f"{kind_of} = 'BOOLEAN'", f"{text} = 'true'"
     if pa.types.is_integer(kind):

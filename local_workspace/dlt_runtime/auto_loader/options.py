@@ -37,13 +37,13 @@ IGNORED: dict[str, str] = {
     "maxfilespertrigger": "use cloudFiles.maxFilesPerTrigger",
     "samplingratio": "all new files are sampled",
     "mode": "PERMISSIVE is the only mode",
+    "allowsinglequotes": "texts in single quotes are taken, as by default",
 }
 _REFUSED: dict[str, str] = {
     "cloudfiles.allowoverwrites": "Land the new content as a new file",
     "cloudfiles.cleansource": "Move or delete processed files after the update",
     "cloudfiles.partitioncolumns": "Derive the values from _metadata.file_path",
     "badrecordspath": "Unreadable lines are kept in _corrupt_record",
-    "allowsinglequotes": "Write JSON with double quotes",
     "allowcomments": "Write JSON without comments",
     "dateformat": "Read the column as STRING and use to_date in the next step",
     "timestampformat": "Read the column as STRING and use to_timestamp in the next step",
@@ -139,11 +139,10 @@ def parse_options(source: Any, flow: str) -> AutoLoaderOptions:
 
 def _check_rest(given: dict[str, str], where: str) -> None:
     for key, value in given.items():
-        if (
-            key in {"cloudfiles.allowoverwrites", "allowsinglequotes", "allowcomments"}
-            and value.lower() == "false"
-        ):
+        if key in {"cloudfiles.allowoverwrites", "allowcomments"} and value.lower() == "false":
             continue
+        if key == "allowsinglequotes" and value.lower() != "true":
+            raise NotSupported("allowSingleQuotes=false", "Leave it out: single quotes are read", got=where)
         if key == "cloudfiles.cleansource" and value.upper() == "OFF":
             continue
         if key == "cloudfiles.includeexistingfiles" and value.lower() == "false":

@@ -6,10 +6,12 @@ would bend or drop one:
 * a number becomes BIGINT only if it is written as an integer in range; `3.7`, `true` and `"5"` do not become
   integers;
 * a number that a STRING column receives stays the text in the file; so do objects and arrays;
-* decimals are never seen as binary floats, and one that does not fit precision and scale is rescued, not
-  rounded;
+* decimals are never seen as binary floats; digits beyond the scale are rounded half up, and of a text every
+  comma is dropped (`"12,50"` is 1250: a pipeline that takes such texts has to look at them itself);
 * what has no column, or does not fit its column, goes to `_rescued_data` as the JSON that was in the file;
 * a line that is not an object (or an array of objects, which are several rows) is unreadable as a whole.
+
+`tests/unit/runtime/spark_json.json` holds Spark's answers, and names what is kept apart from them on purpose.
 """
 
 from __future__ import annotations
@@ -17,30 +19,40 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from decimal import Decimal
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any
 
 import pyarrow as pa
 
-CORRUPT_COLUMN = "_corrupt_record"
-_WHITESPACE = re.compile(r"[ \t\r\n]*")
-_INTEGER = re.compile(r"-?(0|[1-9]\d*)")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
-_TIMESTAMP = re.compile(
-    r"(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?"
+from local_workspace.dlt_runtime.auto_loader.moments import (
+    day_of_text,
+    local_time_of_text,
+    moment_of_seconds,
+    moment_of_text,
 )
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+from local_workspace.dlt_runtime.auto_loader.spark_json import (
+    Number,
+    Pairs,
+    scan_text,
+    scan_value,
+    skip_space,
+)
+
+CORRUPT_COLUMN = "_corrupt_record"
+_INTEGER = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
+# Java's BigDecimal takes the digits of any script, and so does Python's Decimal.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?")
+_LONGEST_NUMBER = 1000
+_PUNCTUATION = " \t\r\n,;]}"
 _NOT_FINITE = {
     "NaN": math.nan,
     "Infinity": math.inf,
     "+Infinity": math.inf,
     "-Infinity": -math.inf,
-    "INF": math.inf,
     "+INF": math.inf,
     "-INF": -math.inf,
 }
@@ -53,18 +65,6 @@ class Unreadable(ValueError):  # noqa: N818  (says what the line is)
 
 class _Mismatch(Exception):  # noqa: N818
     """The value does not fit the column."""
-
-
-class Number(str):
-    """A number of the file, as its text."""
-
-    __slots__ = ()
-
-
-class Pairs(list):
-    """The members of an object, in order, with repeated keys."""
-
-    __slots__ = ()
 
 
 _DECODER = json.JSONDecoder(
@@ -83,84 +83,118 @@ class Record:
 def parse_members(text: str) -> list[list[tuple[str, str, Any]]]:
     """Parse a line into records, each a list of `(key, JSON text of the value, value)`.
 
+    An empty array has no record.
+
     Raises:
-        Unreadable: It is not one JSON object, nor one array of objects with at least one in it.
+        Unreadable: It is not one JSON object, nor one array of objects.
     """
     try:
-        at = _space(text, 0)
-        if text[at : at + 1] == "[":
-            records, at = _array(text, at)
-        else:
-            record, at = _object(text, at)
-            records = [record]
-        if _space(text, at) != len(text):
-            raise Unreadable("text after the value")
+        records = _records(text, _STANDARD)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(str(error)) from None
+        # Most of such lines are damaged; some are what Spark takes beyond the standard.
+        try:
+            records = _records(text, _SPARK)
+        except (ValueError, RecursionError):
+            raise Unreadable(str(error)) from None
     if "\\u" in text and "\\ud" in text.lower():
-        _refuse_lone_surrogates(records)
+        return [[(_whole_text(key), raw, _without_halves(value)) for key, raw, value in r] for r in records]
     return records
 
 
-def _space(text: str, at: int) -> int:
-    match = _WHITESPACE.match(text, at)
-    return match.end() if match else at
+@dataclass(frozen=True)
+class _Grammar:
+    """How keys and values are read: each function takes text and place, and gives the value and the place behind."""
+
+    key: Callable[[str, int], tuple[str, int]]
+    value: Callable[[str, int], tuple[Any, int]]
+    raw: Callable[[str], str]
 
 
-def _array(text: str, at: int) -> tuple[list[list[tuple[str, str, Any]]], int]:
-    records = []
-    at = _space(text, at + 1)
+def _standard_key(text: str, at: int) -> tuple[str, int]:
+    if text[at : at + 1] != '"':
+        raise Unreadable("a key is not a string")
+    key, end = scanstring(text, at + 1, True)
+    return key, end
+
+
+class _Loose(str):
+    """The text of a value that may be no JSON by the standard."""
+
+    __slots__ = ()
+
+
+_STANDARD = _Grammar(_standard_key, _DECODER.raw_decode, str)
+_SPARK = _Grammar(scan_text, scan_value, _Loose)
+
+
+def _records(text: str, grammar: _Grammar) -> list[list[tuple[str, str, Any]]]:
+    at = skip_space(text, 0)
+    if text[at : at + 1] == "[":
+        records, at = _array(text, at, grammar)
+    else:
+        record, at = _object(text, at, grammar)
+        records = [record]
+    # Spark looks at nothing behind the value. Punctuation can be passed over, as in a line of an array that was
+    # written one element a line; with anything else data would be lost in silence, so the line is kept whole.
+    if text[at:].strip(_PUNCTUATION):
+        raise Unreadable("text after the value")
+    return records
+
+
+def _array(text: str, at: int, grammar: _Grammar) -> tuple[list[list[tuple[str, str, Any]]], int]:
+    records: list[list[tuple[str, str, Any]]] = []
+    at = skip_space(text, at + 1)
+    if text[at : at + 1] == "]":
+        return records, at + 1
     while True:
-        record, at = _object(text, at)
+        record, at = _object(text, at, grammar)
         records.append(record)
-        at = _space(text, at)
+        at = skip_space(text, at)
         if text[at : at + 1] == "]":
             return records, at + 1
         if text[at : at + 1] != ",":
             raise Unreadable("no comma between the elements of an array")
-        at = _space(text, at + 1)
+        at = skip_space(text, at + 1)
 
 
-def _object(text: str, at: int) -> tuple[list[tuple[str, str, Any]], int]:
+def _object(text: str, at: int, grammar: _Grammar) -> tuple[list[tuple[str, str, Any]], int]:
     if text[at : at + 1] != "{":
         raise Unreadable("not an object")
     members: list[tuple[str, str, Any]] = []
-    at = _space(text, at + 1)
+    at = skip_space(text, at + 1)
     if text[at : at + 1] == "}":
         return members, at + 1
     while True:
-        if text[at : at + 1] != '"':
-            raise Unreadable("a key is not a string")
-        key, at = scanstring(text, at + 1, True)
-        at = _space(text, at)
+        key, at = grammar.key(text, at)
+        at = skip_space(text, at)
         if text[at : at + 1] != ":":
             raise Unreadable("no colon after a key")
-        start = _space(text, at + 1)
-        value, at = _DECODER.raw_decode(text, start)
-        members.append((key, text[start:at], value))
-        at = _space(text, at)
+        start = skip_space(text, at + 1)
+        value, at = grammar.value(text, start)
+        members.append((key, grammar.raw(text[start:at]), value))
+        at = skip_space(text, at)
         if text[at : at + 1] == "}":
             return members, at + 1
         if text[at : at + 1] != ",":
             raise Unreadable("no comma between members")
-        at = _space(text, at + 1)
+        at = skip_space(text, at + 1)
 
 
-def _refuse_lone_surrogates(records: list[list[tuple[str, str, Any]]]) -> None:
-    def check(value: Any) -> None:
-        if isinstance(value, str):
-            try:
-                value.encode("utf-8")
-            except UnicodeEncodeError:
-                raise Unreadable("half of a surrogate pair") from None
-        elif isinstance(value, (list, tuple)):
-            for item in value:
-                check(item)
+def _whole_text(text: str) -> str:
+    """Put a question mark for half of a surrogate pair, as Java does when it writes UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
-    for record in records:
-        for key, _raw, value in record:
-            check(key)
-            check(value)
+
+def _without_halves(value: Any) -> Any:
+    if isinstance(value, Number):
+        return value
+    if isinstance(value, str):
+        return _whole_text(value)
+    if isinstance(value, Pairs):
+        return Pairs((_whole_text(key), _without_halves(item)) for key, item in value)
+    if isinstance(value, list):
+        return [_without_halves(item) for item in value]
+    return value
 
 
 def convert_record(members: list[tuple[str, str, Any]], columns: Mapping[str, pa.DataType]) -> Record:
@@ -174,20 +208,25 @@ def convert_record(members: list[tuple[str, str, Any]], columns: Mapping[str, pa
     last: dict[str, tuple[str, Any]] = {}
     for key, raw, value in members:
         if key in last:
-            repeated.setdefault(key, []).append(last[key][0])
+            repeated.setdefault(key, []).append(_rescuable(*last[key]))
         last[key] = (raw, value)
     for key, (raw, value) in last.items():
         if key not in columns:
-            record.rescued[key] = raw
+            record.rescued[key] = _rescuable(raw, value)
             continue
         try:
             record.values[key] = convert(value, raw, columns[key], key, record.rescued)
         except _Mismatch:
-            record.rescued[key] = raw
+            record.rescued[key] = _rescuable(raw, value)
     for key, raws in repeated.items():
         everything = raws + ([record.rescued[key]] if key in record.rescued else [])
         record.rescued[key] = everything[0] if len(everything) == 1 else "[" + ",".join(everything) + "]"
     return record
+
+
+def _rescuable(raw: str, value: Any) -> str:
+    """Give what `_rescued_data` shows of a value: the text in the file, unless it might be no JSON there."""
+    return to_json(value) if isinstance(raw, _Loose) else raw
 
 
 def convert(  # noqa: PLR0911, PLR0912  (one a type)
@@ -253,75 +292,52 @@ def _double(value: Any) -> float:
     if isinstance(value, str) and value in _NOT_FINITE:
         return _NOT_FINITE[value]
     if isinstance(value, Number):
-        number = float(value)
-        if not math.isinf(number):
-            return number
+        return float(value)  # one that is too large is infinite, as in Spark
     raise _Mismatch
 
 
 def _decimal(value: Any, kind: pa.Decimal128Type) -> Decimal:
-    # Spark takes a string that is wholly a number for a DECIMAL column (JacksonParser), though not for BIGINT
-    # or DOUBLE.
-    if not isinstance(value, str) or not _NUMBER.fullmatch(value) or len(value) > 200:
+    # Spark takes a text that is wholly a number for a DECIMAL column (JacksonParser), though not for BIGINT
+    # or DOUBLE, and drops every comma of it (ExprUtils.getDecimalParser).
+    if not isinstance(value, str):
         raise _Mismatch
-    number = Decimal(value)
-    sign, digits, exponent = number.as_tuple()
+    text = value if isinstance(value, Number) else value.replace(",", "")
+    if not _NUMBER.fullmatch(text) or len(text) > _LONGEST_NUMBER:
+        raise _Mismatch
+    sign, digits, exponent = Decimal(text).as_tuple()
     assert isinstance(exponent, int)  # noqa: S101  (finite by the pattern)
     shift = exponent + kind.scale
-    if not number:
-        return Decimal((0, (0,), -kind.scale))
-    if shift > kind.precision or len(digits) + shift > kind.precision:
+    if not any(digits) or len(digits) + shift < 0:
+        return Decimal(
+            (0, (0,), -kind.scale)
+        )  # nothing is left, or all of it is below a tenth of the last place
+    if len(digits) + shift > kind.precision:
         raise _Mismatch
     if shift >= 0:
         return Decimal((sign, digits + (0,) * shift, -kind.scale))
-    if any(digits[shift:]) or -shift > len(digits) + kind.precision:
+    unscaled = int("".join(map(str, digits[:shift] or (0,)))) + (digits[shift] >= 5)
+    if unscaled >= 10**kind.precision:
         raise _Mismatch
-    return Decimal((sign, digits[:shift] or (0,), -kind.scale))
+    return Decimal((sign if unscaled else 0, tuple(map(int, str(unscaled))), -kind.scale))
 
 
 def _date(value: Any) -> date:
-    match = _DATE.fullmatch(value) if isinstance(value, str) and not isinstance(value, Number) else None
-    try:
-        if match:
-            return date(*(int(part) for part in match.groups()))
-    except ValueError:
-        pass
-    raise _Mismatch
+    day = day_of_text(value) if isinstance(value, str) and not isinstance(value, Number) else None
+    if day is None:
+        raise _Mismatch
+    return day
 
 
 def _timestamp(value: Any, kind: pa.TimestampType) -> datetime:
-    try:
-        if isinstance(value, Number):
-            # Spark reads an integer as seconds since 1970 for TIMESTAMP.
-            if kind.tz is not None and _INTEGER.fullmatch(value) and len(value) < 12:
-                return _EPOCH + timedelta(seconds=int(value))
-            raise _Mismatch
-        match = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            return _midnight(value, kind)
-        year, month, day, hour, minute, second, fraction, zone = match.groups()
-        micros = int((fraction or "0")[:6].ljust(6, "0"))
-        moment = datetime(
-            int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micros, timezone.utc
-        )
-        if kind.tz is None:
-            if zone:
-                raise _Mismatch
-            return moment.replace(tzinfo=None)
-        if zone and zone[0] in "+-":
-            hours, minutes = int(zone[1:3]), int(zone[-2:])
-            if hours > 18 or minutes > 59:
-                raise _Mismatch
-            offset = timedelta(hours=hours, minutes=minutes)
-            moment = moment - offset if zone[0] == "+" else moment + offset
-    except (ValueError, OverflowError):
-        raise _Mismatch from None
+    moment = None
+    if isinstance(value, Number):
+        if kind.tz is not None and _INTEGER.fullmatch(value) and len(value) <= 20:
+            moment = moment_of_seconds(int(value))
+    elif isinstance(value, str):
+        moment = local_time_of_text(value) if kind.tz is None else moment_of_text(value)
+    if moment is None:
+        raise _Mismatch
     return moment
-
-
-def _midnight(value: Any, kind: pa.TimestampType) -> datetime:
-    day = _date(value)
-    return datetime(day.year, day.month, day.day, tzinfo=None if kind.tz is None else timezone.utc)
 
 
 def to_json(value: Any) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -53,22 +54,24 @@ def one(line: str, columns: dict[str, pa.DataType] = COLUMNS) -> Record:
         ('{"s": "\\u00e9\\ud83d\\ude00"}', {"s": "é😀"}, {}),
         ('{"m": 12345678901234.5678}', {"m": Decimal("12345678901234.5678")}, {}),
         ('{"m": 0.10}', {"m": Decimal("0.1000")}, {}),
-        ('{"m": 0.00001}', {}, {"m": "0.00001"}),
+        ('{"m": 0.00001}', {"m": Decimal(0)}, {}),
+        ('{"m": 19.990000000000002}', {"m": Decimal("19.9900")}, {}),
+        ('{"m": "1,234.50"}', {"m": Decimal("1234.50")}, {}),
         ('{"m": 1.50000000000}', {"m": Decimal("1.5000")}, {}),
         ('{"m": 123456789012345}', {}, {"m": "123456789012345"}),
         ('{"m": 1e400}', {}, {"m": "1e400"}),
-        ('{"m": 0e999999999999}', {"m": Decimal(0)}, {}),
+        ('{"m": 0e999999999999}', {}, {"m": "0e999999999999"}),
         ('{"m": "12.5"}', {"m": Decimal("12.5")}, {}),
         ('{"m": "12.5 EUR"}', {}, {"m": '"12.5 EUR"'}),
         ('{"m": NaN}', {}, {"m": "NaN"}),
-        ('{"d": 1e400}', {}, {"d": "1e400"}),
+        ('{"d": 1e400}', {"d": math.inf}, {}),
         ('{"d": "1.5"}', {}, {"d": '"1.5"'}),
         ('{"d": 7}', {"d": 7.0}, {}),
         ('{"f": "true"}', {}, {"f": '"true"'}),
         ('{"f": 1}', {}, {"f": "1"}),
         ('{"day": "2024-02-29"}', {"day": date(2024, 2, 29)}, {}),
         ('{"day": "2023-02-29"}', {}, {"day": '"2023-02-29"'}),
-        ('{"day": "2024-02-29T10:00:00Z"}', {}, {"day": '"2024-02-29T10:00:00Z"'}),
+        ('{"day": "2024-02-29T10:00:00Z"}', {"day": date(2024, 2, 29)}, {}),
         ('{"day": 20240229}', {}, {"day": "20240229"}),
         ('{"ts": "2024-01-01T10:00:00+02:30"}', {"ts": datetime(2024, 1, 1, 7, 30, tzinfo=timezone.utc)}, {}),
         (
@@ -84,6 +87,8 @@ def one(line: str, columns: dict[str, pa.DataType] = COLUMNS) -> Record:
         ('{"b": 1, "b": 2, "b": "x"}', {}, {"b": '[1,2,"x"]'}),
         ("{}", {}, {}),
         ('  {"b" :\t1 }\r\n', {"b": 1}, {}),
+        ("{'s': 'it\\'s', 'x': ['\"']}", {"s": "it's"}, {"x": '["\\""]'}),
+        ('{"b": 1},', {"b": 1}, {}),
     ],
 )
 def test_a_value_is_kept_exactly_or_rescued_as_it_was(
@@ -103,14 +108,11 @@ def test_a_value_is_kept_exactly_or_rescued_as_it_was(
         '"text"',
         "null",
         "[1]",
-        "[]",
         '{"a":1',
-        '{"a":1}}',
         '{"a":1} {"b":2}',
-        "{'a':1}",
+        '{"a":1}, 2',
         '{"a":01}',
         '{"a":1,}',
-        '{"a":"\\ud800"}',
         '{"a":"x\ny"}',
         "\x00",
         '{"a":' * 100_000,
@@ -129,6 +131,7 @@ def test_a_line_that_is_no_record_is_unreadable_as_a_whole(line: str) -> None:
 def test_an_array_of_objects_is_several_records() -> None:
     """Guards Spark's rule for a line that holds an array."""
     assert [[(k, v) for k, _raw, v in m] for m in parse_members('[{"a":"x"}, {}]')] == [[("a", "x")], []]
+    assert parse_members("[]") == []
 
 
 def test_nested_columns_keep_what_fits_and_rescue_the_rest() -> None:
@@ -201,7 +204,8 @@ def test_the_fast_parser_agrees_with_the_exact_one_on_every_line_it_takes() -> N
 
 def test_the_fast_parser_takes_plain_lines() -> None:
     """Guards the speed-up the other way: a plain order line must not go the slow way."""
-    line = '{"s":"a","i":1,"b":2,"d":1.5,"m":12.34,"f":true,"day":"2024-01-02","ts":"2024-01-02T03:04:05Z"}'
+    line = '{"s":1.50,"i":1,"b":2,"d":1.5,"m":12.34,"f":true,"day":"2024-01-02","ts":"2024-01-02T03:04:05Z"}'
     parser = BulkParser(COLUMNS)
     table, _places, others = parser.parse(pa.array([line, '{"m":12345678901234567.8}'], pa.large_string()))
     assert (len(table), others.to_pylist()) == (1, [1])
+    assert table["s"].to_pylist() == ["1.50"], "a STRING column has the number as the file writes it"
