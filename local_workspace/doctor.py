@@ -19,12 +19,14 @@ import psutil
 
 from local_workspace.daemon.locks import DAEMON, is_held
 from local_workspace.daemon.state import FAILED, DaemonState, code_fingerprint
+from local_workspace.data_place import is_inside, leftovers, refuse_impossible
 from local_workspace.endpoints import PostgresEndpoint
+from local_workspace.engine.port_lock import can_be_closed
 from local_workspace.errors import LocalWorkspaceError
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.ports import listens
 from local_workspace.postgres import external_endpoint
-from local_workspace.postgres.files import find_installed, reachable, server_account
+from local_workspace.postgres.files import find_installed, possible_data_folders, reachable, server_account
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 10), (3, 14)
@@ -97,6 +99,8 @@ def doctor(
         lambda: _disk(layout),
         _loopback,
         _open_files,
+        _engine_port,
+        _forgotten_data,
         lambda: _postgres(layout, variables, database),
         _java,
         lambda: _daemon(layout),
@@ -189,6 +193,10 @@ def _existing(folder: Path) -> Path:
 
 
 def _folder(layout: WorkspaceLayout) -> Check:
+    try:
+        refuse_impossible(layout.home)
+    except LocalWorkspaceError as error:
+        return Check("folder", FAIL, f"{error.what}: {error.got}", error.next_step)
     place = _existing(layout.home)
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         return Check(
@@ -197,9 +205,36 @@ def _folder(layout: WorkspaceLayout) -> Check:
             f"{place} cannot be written",
             "Set ORDERS_HOME to another folder, or take the right to write",
         )
-    if place == layout.home and layout.run.exists() and layout.run.stat().st_mode & 0o077:
-        return Check("folder", WARN, f"{layout.run} is open to others", f"chmod 700 {layout.run}")
-    return Check("folder", OK, f"{layout.home} can be written")
+    if place == layout.home and layout.home.stat().st_mode & 0o077:
+        return Check(
+            "folder",
+            WARN,
+            f"{layout.home} is open to others, as earlier versions made it",
+            "Nothing: the next command closes it",
+        )
+    elsewhere = "" if is_inside(layout.home) else f", with its data in {layout.root}"
+    return Check("folder", OK, f"{layout.home} can be written{elsewhere}")
+
+
+def _engine_port() -> Check:
+    if can_be_closed():
+        return Check("engine", OK, "The engine answers this user only")
+    return Check(
+        "engine",
+        WARN,
+        "This system has no filter for a port, so every account of this machine could use the engine while it runs",
+        "Work alone on this machine, or on Linux",
+    )
+
+
+def _forgotten_data() -> Check:
+    found = leftovers()
+    if found:
+        listed = ", ".join(map(str, found))
+        return Check(
+            "other data", WARN, f"Data of workspaces whose folders are gone: {listed}", "Delete these folders"
+        )
+    return Check("other data", OK, "No data of a workspace that is gone")
 
 
 def _disk(layout: WorkspaceLayout) -> Check:
@@ -247,17 +282,10 @@ def _postgres(layout: WorkspaceLayout, variables: Mapping[str, str], database: s
         programs = find_installed()
     except LocalWorkspaceError as error:
         return Check("postgres", FAIL, error.what, error.next_step)
-    if account.changed and not (
-        reachable(programs / "postgres", account) and reachable(layout.postgres, account)
-    ):
-        return Check(
-            "postgres",
-            WARN,
-            "This is root, and `nobody`, who must run Postgres, cannot reach the project or the workspace folder;"
-            " programs and data are kept in a folder of the system instead",
-            "Nothing, or work as an ordinary user",
-        )
-    who = "as the account `nobody`" if account.changed else "as this user"
+    who = "as this user"
+    if account.changed:
+        what = "data" if reachable(programs / "postgres", account) else "programs and data"
+        who = f"as the account `nobody`, with its {what} in a folder of the system, since this is root"
     return Check("postgres", OK, f"The embedded Postgres can run {who}")
 
 
@@ -299,10 +327,11 @@ def _leftovers(layout: WorkspaceLayout) -> Check:
     if is_held(layout.run / DAEMON):
         return Check("leftovers", OK, "No forgotten process")
     found = []
+    places = [str(place) for place in possible_data_folders(layout.home)]
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):  # it ended meanwhile, or is another user's
             command = process.cmdline()
-            if str(layout.postgres / "data") in command and process.name().startswith("postgres"):
+            if any(place in command for place in places) and process.name().startswith("postgres"):
                 found.append(f"Postgres (process {process.pid})")
             elif (
                 "local_workspace.engine.sail_server" in command

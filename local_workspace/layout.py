@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlparse
 
+from local_workspace import data_place
 from local_workspace.errors import ConfigurationError, InputError
+from local_workspace.plain_names import plain_name
+from local_workspace.private_files import make_private
 
 _FORBIDDEN_IN_NAMES = re.compile(r"[./\\\x00-\x20\x7f]")
 
@@ -45,15 +49,34 @@ class WorkspaceLayout:
     def __post_init__(self) -> None:
         object.__setattr__(self, "home", Path(os.path.abspath(Path(self.home).expanduser())))  # noqa: PTH100
 
+    @cached_property
+    def root(self) -> Path:
+        """The folder of tables, volumes and bookkeeping, under a name that every program takes as it is.
+
+        It is :attr:`home` where that is plain. Else it is a link to it, or the place outside of it where the data is, see
+        :mod:`local_workspace.data_place`. Paths for people come from :meth:`shown`.
+
+        Raises:
+            ConfigurationError: There is no such name, as for a path that is not UTF-8.
+        """
+        return data_place.plain_root(self.home)
+
+    def shown(self, path: Path) -> Path:
+        """Return a path below :attr:`root` as a path below :attr:`home`, where people look for it."""
+        try:
+            return self.home / path.relative_to(self.root)
+        except ValueError:
+            return path
+
     @property
     def warehouse(self) -> Path:
-        """Delta tables, as `<catalog>/<schema>/<table>/`."""
-        return self.home / "warehouse"
+        """Delta tables, as `<catalog>/<schema>/<table>/`, see :func:`local_workspace.plain_names.plain_name`."""
+        return self.root / "warehouse"
 
     @property
     def volumes(self) -> Path:
         """What is `/Volumes` on Databricks, as `<catalog>/<schema>/<volume>/`."""
-        return self.home / "Volumes"
+        return self.root / "Volumes"
 
     @property
     def catalog_file(self) -> Path:
@@ -63,12 +86,17 @@ class WorkspaceLayout:
     @property
     def pipelines(self) -> Path:
         """Bookkeeping of the DLT runtime, one folder a pipeline."""
-        return self.home / "pipelines"
+        return self.root / "pipelines"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What the engine sets aside while it runs."""
+        return self.root / "pipelines" / ".checkpoints"
 
     @property
     def postgres(self) -> Path:
-        """What the embedded Postgres keeps between two starts."""
-        return self.home / "postgres"
+        """Password and port of the embedded Postgres and, where its account can come here, its data."""
+        return (self.home if data_place.is_inside(self.home) else self.root) / "postgres"
 
     @property
     def run(self) -> Path:
@@ -81,15 +109,20 @@ class WorkspaceLayout:
         return self.home / "logs"
 
     def create(self) -> WorkspaceLayout:
-        """Create the folders that are missing.
+        """Create the folders that are missing, and close those that are there to all but their owner.
 
         Raises:
-            ConfigurationError: The folder cannot be created or written.
+            ConfigurationError: The folder cannot be created or written, or its name cannot be used.
         """
+        data_place.refuse_impossible(self.home)
         try:
-            for folder in (self.home, self.warehouse, self.volumes, self.pipelines, self.logs, self.run):
-                folder.mkdir(parents=True, exist_ok=True)
-            self.run.chmod(0o700)
+            make_private(self.home)
+            data_place.prepare(self.home)
+            for folder in (self.warehouse, self.volumes, self.pipelines, self.logs, self.run):
+                make_private(folder)
+            for file in self.logs.iterdir():
+                if file.is_file() and file.stat().st_mode & 0o077:
+                    file.chmod(0o600)
         except OSError as error:
             raise ConfigurationError(
                 "The workspace folder cannot be created or written",
@@ -110,7 +143,7 @@ class WorkspaceLayout:
         check_name(catalog, "catalog")
         check_name(schema, "schema")
         check_name(table, "table")
-        return self.warehouse / catalog.lower() / schema.lower() / table.lower()
+        return self.warehouse / plain_name(catalog) / plain_name(schema) / plain_name(table)
 
     def volume_path(self, catalog: str, schema: str, volume: str) -> Path:
         """Return the folder of a volume.
@@ -154,12 +187,14 @@ class WorkspaceLayout:
             InputError: The path is not below the workspace's volumes.
         """
         absolute = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links out of the volume)
-        try:
-            below = absolute.relative_to(self.volumes)
-        except ValueError:
+        for volumes in (self.volumes, self.home / "Volumes"):
+            if volumes in absolute.parents:
+                below = absolute.relative_to(volumes)
+                break
+        else:
             raise InputError(
                 "This file is not in a volume of the workspace",
                 got=absolute,
-                allowed=f"a path below {self.volumes}",
-            ) from None
+                allowed=f"a path below {self.home / 'Volumes'}",
+            )
         return "dbfs:/" + "/".join(("Volumes", *below.parts))

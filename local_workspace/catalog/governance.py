@@ -273,7 +273,7 @@ class Governance:
         return [Grant(securable, row["principal"], row["privilege"]) for row in rows]
 
     def _absolute(self, stored: str | None) -> Path | None:
-        return None if stored is None else self.layout.home / stored
+        return None if stored is None else self.layout.root / stored
 
 
 def _checked(privileges: Iterable[str]) -> list[str]:

@@ -25,7 +25,7 @@ TRASH = ".trash"
 def stored_path(layout: WorkspaceLayout, location: Path) -> str:
     """Return how a location is recorded: relative if inside the workspace, which may then be moved."""
     try:
-        return location.relative_to(layout.home).as_posix()
+        return location.relative_to(layout.root).as_posix()
     except ValueError:
         return str(location)
 
@@ -69,7 +69,7 @@ def settle(store: Store, layout: WorkspaceLayout) -> None:
         for move in connection.execute("SELECT * FROM file_moves ORDER BY id").fetchall():
             try:
                 if move["action"] == "remove":
-                    _move_to_trash(layout, layout.home / move["source"])
+                    _move_to_trash(layout, layout.root / move["source"])
                 else:
                     _finish_rename(connection, layout, move)
             except OSError as error:
@@ -92,7 +92,7 @@ def _move_to_trash(layout: WorkspaceLayout, folder: Path) -> None:
 
 def _finish_rename(connection: sqlite3.Connection, layout: WorkspaceLayout, move: sqlite3.Row) -> None:
     if move["target"] is not None:
-        source, target = layout.home / move["source"], layout.home / move["target"]
+        source, target = layout.root / move["source"], layout.root / move["target"]
         if source.exists() and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             source.rename(target)
@@ -134,7 +134,7 @@ def rescan(store: Store, layout: WorkspaceLayout) -> list[Finding]:
                     )
                 )
         elif row["location"]:
-            location = layout.home / row["location"]
+            location = layout.root / row["location"]
             known.add(location)
             if not (location / "_delta_log").is_dir():
                 findings.append(
@@ -159,7 +159,7 @@ def rescan(store: Store, layout: WorkspaceLayout) -> list[Finding]:
         findings += [
             Finding(
                 "leftover of a drop",
-                entry.relative_to(layout.home).as_posix(),
+                entry.relative_to(layout.root).as_posix(),
                 "Delete the folder; nothing refers to it",
             )
             for entry in sorted(trash.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ def main(arguments: list[str]) -> int:
         datefmt="%Y-%m-%dT%H:%M:%SZ",
     )
     logging.Formatter.converter = time.gmtime
+    os.umask(0o077)  # also for the servers: what they write is for the owner of the workspace
     layout = WorkspaceLayout(Path(arguments[0]))
     options = WorkspaceOptions.from_json((layout.run / requests.OPTIONS).read_text(encoding="utf-8"))
     return Supervisor(layout, options, host_warehouse).run()

@@ -11,7 +11,6 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlparse
 
 import psutil
 
@@ -19,13 +18,14 @@ from local_workspace.daemon import requests
 from local_workspace.daemon.locks import DAEMON, LEASE, START, FileLock, is_held, is_used
 from local_workspace.daemon.state import FAILED, READY, DaemonState
 from local_workspace.daemon.supervisor import stop_forgotten_engine
+from local_workspace.engine.address import EngineAddress
 from local_workspace.errors import ConfigurationError, EngineError, LocalWorkspaceError, WorkspaceBusy
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.options import WorkspaceOptions
 from local_workspace.ports import listens
 from local_workspace.postgres.files import data_folder, server_account
 from local_workspace.postgres.process import stop_stale
-from local_workspace.private_files import write_private
+from local_workspace.private_files import append_private, write_private
 
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
@@ -101,7 +101,7 @@ def _spawn(layout: WorkspaceLayout, options: WorkspaceOptions) -> subprocess.Pop
     environment["PYTHONPATH"] = os.pathsep.join(
         [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     )
-    with (layout.logs / "daemon.log").open("ab") as log:
+    with append_private(layout.logs / "daemon.log") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "local_workspace.daemon", str(layout.home)],
             stdin=subprocess.DEVNULL,
@@ -154,10 +154,9 @@ def _wait_ready(
 
 def _answers(state: DaemonState) -> bool:
     """Whether each server takes connections: one that just died is about to be started again."""
+    if state.engine_address is not None and not EngineAddress.parse(state.engine_address).listens():
+        return False
     addresses = []
-    if state.engine_address is not None:
-        engine = urlparse(state.engine_address)
-        addresses.append((engine.hostname or "", engine.port or 0))
     if state.postgres_port is not None:
         addresses.append(("127.0.0.1", state.postgres_port))
     if state.warehouse is not None:

@@ -7,6 +7,7 @@ move files and look at the newest version before it commits.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from local_workspace.catalog import TableName
 from local_workspace.errors import WorkspaceBusy
 from local_workspace.layout import WorkspaceLayout
+from local_workspace.plain_names import plain_name
 
 WAIT_SECONDS = 600.0
 
@@ -37,7 +39,7 @@ def table_lock(
     """
     folder = layout.run / "locks"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(folder / (".".join(name.key) + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(folder / (_lock_name(name)), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         deadline = time.monotonic() + wait_seconds
         pause = 0.005
@@ -57,3 +59,8 @@ def table_lock(
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock_name(name: TableName) -> str:
+    text = ".".join(map(plain_name, name.key))
+    return f"{text if len(text) < 200 else hashlib.sha256(text.encode()).hexdigest()}.lock"

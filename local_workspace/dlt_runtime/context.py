@@ -18,6 +18,7 @@ from local_workspace.dlt_runtime.record.state import PipelineState
 from local_workspace.dlt_runtime.spec import DatasetResult, PipelineSpec, SourceFile
 from local_workspace.errors import InputError, PipelineCodeError
 from local_workspace.layout import WorkspaceLayout
+from local_workspace.plain_names import plain_name
 
 
 @dataclass
@@ -84,7 +85,7 @@ class UpdateContext:
     def output_location(self, name: TableName, output: Output) -> Path:
         """Give the folder of a declared table."""
         if output.temporary:
-            return self.folder / "tables" / "/".join(name.key)
+            return self.folder.joinpath("tables", *map(plain_name, name.key))
         return self.layout.table_path(*name.key)
 
     def local_path(self, path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -55,8 +56,11 @@ class PipelineSpec:
 
     @property
     def folder_name(self) -> str:
-        """The pipeline's name as a folder: letters, digits, dot, dash and underscore."""
-        return "".join(c if c.isalnum() or c in "-_." else "_" for c in self.name)
+        """The pipeline's name as a folder: letters of ASCII, digits, dot, dash and underscore."""
+        safe = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in self.name)[:100]
+        if self.name.isascii() and len(self.name) <= len(safe):
+            return safe
+        return f"{safe}-{hashlib.sha256(self.name.encode()).hexdigest()[:12]}"
 
     def root(self) -> Path:
         """The folder that imports and messages are relative to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 
 from local_workspace.errors import EngineError, InputError
 from local_workspace.layout import WorkspaceLayout, check_name
+from local_workspace.private_files import append_private
+from local_workspace.runtime_folder import WORKSPACE_LINK, forget_runtime_folders, link_in, runtime_folder
 
 START_SECONDS = 60.0
 _LOG_BYTES = 10_000_000
@@ -30,6 +33,7 @@ class EngineSettings:
         catalogs: The catalogs it has, all in memory; a statement can only name one of these.
         default_catalog: One of them; the first if not given.
         stack_bytes: Stack of a worker thread. Deep plans kill the process with the default of 2 MB.
+        threads: Worker threads. One statement uses as many as there are cores.
         session_timeout_seconds: After so long without use a session forgets its tables and views.
         extra: More `SAIL_*` variables, by name.
     """
@@ -37,6 +41,7 @@ class EngineSettings:
     catalogs: tuple[str, ...] = ("main",)
     default_catalog: str | None = None
     stack_bytes: int = 67_108_864
+    threads: int = 64
     session_timeout_seconds: int = 604_800
     extra: Mapping[str, str] = field(default_factory=dict)
 
@@ -66,7 +71,10 @@ class EngineSettings:
             "SAIL_CATALOG__LIST": f"[{listed}]",
             "SAIL_CATALOG__DEFAULT_CATALOG": self.default,
             "SAIL_CATALOG__DEFAULT_DATABASE": '["default"]',
-            "SAIL_EXECUTION__CHECKPOINT__PATH": str(layout.run / "checkpoints"),
+            "SAIL_EXECUTION__CHECKPOINT__PATH": str(layout.checkpoints),
+            # Twice what a statement in parallel takes leaves no thread for the next one: an operator that computes holds its
+            # thread until it has a batch. With more threads than statements the kernel shares the cores out between them.
+            "TOKIO_WORKER_THREADS": str(self.threads),
             "MIMALLOC_PURGE_DELAY": "0",  # gives memory back after each statement
             "TZ": "UTC",
             **self.extra,
@@ -89,7 +97,7 @@ class EngineHandle:
 
     @property
     def address(self) -> str:
-        """The Spark Connect address, `sc://127.0.0.1:PORT`; waits for it if the engine is still starting.
+        """The Spark Connect address, `unix:///PATH`; waits for it if the engine is still starting.
 
         Raises:
             EngineError: The engine ended before it listened, or did not listen in time.
@@ -119,7 +127,7 @@ class EngineHandle:
                 got=f"no answer within {START_SECONDS:.0f} s" if code is None else _end_of(code),
                 next_step=f"Look at the end of {self.log_file}, and run `orders doctor`",
             )
-        return f"sc://{text.decode()}"
+        return text.decode()
 
     def alive(self) -> bool:
         """Whether the process runs."""
@@ -140,6 +148,8 @@ class EngineHandle:
         if self._address_fd is not None:
             os.close(self._address_fd)
             self._address_fd = None
+        if self._address is not None:
+            Path(self._address.removeprefix("unix://")).unlink(missing_ok=True)
 
     def __enter__(self) -> EngineHandle:
         return self
@@ -155,7 +165,7 @@ class SailEngine:
     def start(
         layout: WorkspaceLayout, settings: EngineSettings | None = None, *, wait: bool = True
     ) -> EngineHandle:
-        """Start a Sail server on a free port of 127.0.0.1 in a child process that ends with this one.
+        """Start a Sail server behind a socket of this user in a child process that ends with this one.
 
         Args:
             layout: Its log is `<logs>/sail.log`.
@@ -167,7 +177,7 @@ class SailEngine:
         """
         settings = settings or EngineSettings()
         layout.create()
-        (layout.run / "checkpoints").mkdir(exist_ok=True)
+        layout.checkpoints.mkdir(mode=0o700, exist_ok=True)
         log_file = layout.logs / "sail.log"
         if log_file.exists() and log_file.stat().st_size > _LOG_BYTES:
             log_file.replace(log_file.with_name("sail.log.1"))
@@ -180,9 +190,16 @@ class SailEngine:
         # the main thread only.
         parent = os.getpid() if threading.current_thread() is threading.main_thread() else 0
         read_end, write_end = os.pipe()
-        with log_file.open("ab") as log:
+        with append_private(log_file) as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "local_workspace.engine.sail_server", str(write_end), str(parent)],
+                [
+                    sys.executable,
+                    "-m",
+                    "local_workspace.engine.sail_server",
+                    str(write_end),
+                    str(parent),
+                    str(_socket_file(layout)),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -196,6 +213,16 @@ class SailEngine:
         if wait:
             handle.address  # noqa: B018  (reading it waits, and raises when the engine did not start)
         return handle
+
+
+def _socket_file(layout: WorkspaceLayout) -> Path:
+    """Return a name for the socket that no engine of this workspace has had, so that a new engine has a new address."""
+    forget_runtime_folders(layout.home)
+    folder = runtime_folder(layout.home)
+    link_in(folder, WORKSPACE_LINK, layout.home)
+    for former in folder.glob("*.sock"):
+        former.unlink(missing_ok=True)
+    return folder / f"{secrets.token_hex(4)}.sock"
 
 
 def _end_of(code: int) -> str:

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from local_workspace.errors import EngineError, InputError
-from local_workspace.ports import listens
+from local_workspace.engine.address import EngineAddress
+from local_workspace.errors import EngineError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 # Where the sessions that were opened here have their engine.
-_addresses: weakref.WeakKeyDictionary[Any, tuple[str, int]] = weakref.WeakKeyDictionary()
+_addresses: weakref.WeakKeyDictionary[Any, EngineAddress] = weakref.WeakKeyDictionary()
 
 
 def connect(
@@ -24,7 +24,7 @@ def connect(
     """Open a new session on an engine: UTC, ANSI, and errors within seconds when the engine is gone.
 
     Args:
-        address: `sc://HOST:PORT`, with parameters behind it if wanted (Spark Connect's connection string).
+        address: See :class:`local_workspace.engine.address.EngineAddress`.
         conf: More Spark settings.
         log_file: Named in the error text.
 
@@ -32,26 +32,21 @@ def connect(
         EngineError: Nobody listens there. The session raises it too, from whichever call, when the engine
         dies later.
     """
-    host, port = _host_and_port(address)
-    if not listens(host, port):
+    place = EngineAddress.parse(address)
+    if not place.listens():
         raise _gone(address, log_file)
 
     # Half a second, which a process without a session must not pay.
-    from pyspark.sql.connect.client import DefaultChannelBuilder  # noqa: PLC0415
     from pyspark.sql.connect.session import SparkSession as ConnectSession  # noqa: PLC0415
 
     from local_workspace.engine.retries import FailFastPolicy  # noqa: PLC0415
 
-    # A company's HTTP proxy must not be asked for a server on this machine.
-    channel = DefaultChannelBuilder(address, [("grpc.enable_http_proxy", 0)])
     # As `SparkSession.builder.remote()` does: functions such as `col` are then Spark Connect's, too.
     os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
     _step_down(ConnectSession)
-    session = ConnectSession.builder.channelBuilder(channel).create()
-    _addresses[session] = (host, port)
-    session.client.set_retry_policies(
-        [FailFastPolicy(lambda: listens(host, port), lambda: _gone(address, log_file))]
-    )
+    session = ConnectSession.builder.channelBuilder(cast("Any", place.channel())).create()
+    _addresses[session] = place
+    session.client.set_retry_policies([FailFastPolicy(place.listens, lambda: _gone(address, log_file))])
     # Reattaching saves a long result when a connection breaks. On loopback none does, and it doubles the requests.
     session.client.disable_reattachable_execute()
     settings = {
@@ -74,20 +69,12 @@ def _step_down(kind: type[Any]) -> None:
 
     def is_dead(session: object) -> bool:
         place = _addresses.get(session) if session is not None else None
-        return place is not None and not listens(*place)
+        return place is not None and not place.listens()
 
     if is_dead(kind._default_session):
         kind._default_session = None
     if is_dead(getattr(kind._active_session, "session", None)):
         kind._active_session.session = None
-
-
-def _host_and_port(address: str) -> tuple[str, int]:
-    body = address.removeprefix("sc://").split("/")[0].split(";")[0]
-    host, _, port = body.rpartition(":")
-    if not address.startswith("sc://") or not host or not port.isdigit():
-        raise InputError("This is no Spark Connect address", got=address, allowed="sc://HOST:PORT")
-    return host, int(port)
 
 
 def _gone(address: str, log_file: Path | str | None) -> EngineError:

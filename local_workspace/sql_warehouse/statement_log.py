@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local_workspace.private_files import append_private
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql_warehouse.result import Result
 
@@ -66,5 +67,5 @@ class StatementLog:
         with self._lock:
             if self._path.exists() and self._path.stat().st_size > _MAX_FILE:
                 self._path.replace(self._path.with_name(self._path.name + ".1"))
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(text)
+            with append_private(self._path) as file:
+                file.write(text.encode("utf-8", "backslashreplace"))

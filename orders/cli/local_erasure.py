@@ -92,7 +92,12 @@ class LocalErasure:
 
     def left(self) -> list[Path]:
         """Files of the workspace that still hold the id."""
-        return list(traces(self.project.home, self.customer))
+        layout = self.workspace.layout
+        # Where the data lies outside of the workspace folder, links lead there, which the search does not follow.
+        folders = (
+            [layout.home] if layout.root.resolve() == layout.home.resolve() else [layout.home, layout.root]
+        )
+        return [layout.shown(path) for folder in folders for path in traces(folder, self.customer)]
 
     @contextmanager
     def _no_update(self) -> Iterator[None]:

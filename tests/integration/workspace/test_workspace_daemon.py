@@ -24,6 +24,7 @@ from local_workspace.doctor import doctor
 from local_workspace.errors import ConfigurationError, WorkspaceBusy
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.options import WorkspaceOptions
+from local_workspace.postgres.files import data_folder, server_account
 from local_workspace.workspace import Workspace
 
 ATTACH = """
@@ -75,7 +76,7 @@ def test_many_commands_share_one_daemon_that_ends_with_the_last(
     commands = [attach_elsewhere(layout, options) for _ in range(5)]
     answers = {command.stdout.readline() for command in commands if command.stdout is not None}
     assert len(answers) == 1, answers
-    assert "sc://127.0.0.1" in answers.pop()
+    assert "unix:///" in answers.pop()
     running = servers(layout)
     log = (layout.logs / "daemon.log").read_text()
     assert log.count("ready after") == 1
@@ -198,7 +199,7 @@ def test_a_start_that_fails_is_one_sentence(layout: WorkspaceLayout, options: Wo
     """Guards the way of an error from the daemon to the command: class, sentence, next step; and the repair is enough."""
     layout.create()
     layout.postgres.mkdir()
-    data = layout.postgres / "data"
+    data = data_folder(layout.home, server_account())
     data.mkdir()
     (data / "something").write_text("not a database")
     with pytest.raises(ConfigurationError, match="data folder is not one") as caught:
