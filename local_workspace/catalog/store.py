@@ -196,7 +196,7 @@ class Store:
     def write(self) -> Iterator[sqlite3.Connection]:
         """Give a connection inside a transaction that holds the write lock.
 
-        The commit bumps the revision. A `write` inside a `write` joins it.
+        The commit of a change bumps the revision. A `write` inside a `write` joins it.
         """
         connection = self._connection()
         if self._local.mode == "write":
@@ -206,9 +206,12 @@ class Store:
             raise RuntimeError("a write cannot begin inside a read of the catalog")
         connection.execute("BEGIN IMMEDIATE")
         self._local.mode = "write"
+        before = connection.total_changes
         try:
             yield connection
-            connection.execute("UPDATE counter SET value = value + 1 WHERE name = 'revision'")
+            # Whoever was late to make a schema that is there has changed nothing.
+            if connection.total_changes != before:
+                connection.execute("UPDATE counter SET value = value + 1 WHERE name = 'revision'")
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")

@@ -74,7 +74,7 @@ def _erase_here(project: Project, customer: CustomerId, *, dry_run: bool, yes: b
             left = erasure.left()
     if left:
         for path in left:
-            console.print(f"[red]left[/red]  {path.relative_to(project.home)}")
+            console.print(f"[red]left[/red]  {project.layout.shown(path).relative_to(project.home)}")
         console.print(
             f"The id still stands in {len(left):,} files. What can hold it there, and what to do: {_GUIDE}"
         )
