@@ -1,4 +1,9 @@
-"""`orders build` and `orders docs`: dbt against the local workspace, and dbt as `orders run` calls it."""
+"""`orders build` and `orders docs`: dbt against the local workspace, and dbt as `orders run` calls it.
+
+dbt needs three seconds of CPU time to import itself. A fork server of the workspace does that once, and each command is a
+fork of it; where there is none (other systems than Linux, a package installed meanwhile) the plain `dbt` runs, with the same
+result.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +15,35 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from dlt_ingest.errors import ConfigurationError
 from orders.cli.console import console, progress_console
 from orders.cli.project import Project
+
+if TYPE_CHECKING:
+    from local_workspace.fork_server import ForkServer
+    from local_workspace.workspace import Workspace
+
+# What a command of dbt imports, whatever it does. Not the project's own modules, nor dbt's plugins, which import them: a
+# change to those counts at once.
+_MODULES = (
+    "dbt.cli.main",
+    "dbt.adapters.databricks",
+    "dbt.compilation",
+    "dbt.graph.thread_pool",
+    "dbt.parser.schema_yaml_readers",
+    "dbt.task.build",
+    "multiprocessing.pool",
+    "multiprocessing.resource_tracker",
+    "psycopg2",
+)
+# dbt reads these while it is imported; with one of them set, it is started plainly.
+_READ_AT_IMPORT = re.compile(
+    r"DBT_(ENGINE_)?RECORDER_\w+|DBT_MACRO_DEBUGGING|DBT_PACKAGE_HUB_URL|DBT_SPARK_LOG_LEVEL"
+)
 
 _PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 _NODE = re.compile(r"(\d+) of (\d+) (START|OK|PASS|ERROR|FAIL|WARN|SKIP|NO-OP)")
@@ -53,7 +81,7 @@ def docs(arguments: tuple[str, ...]) -> int:
     code = call_dbt(["docs", "generate", *arguments])
     if code == 0:
         console.print(
-            "The docs site is in target/. Next: .venv/bin/dbt docs serve --profiles-dir profiles --port 8080"
+            'The docs site is made. Next: eval "$(.venv/bin/orders env)" && .venv/bin/dbt docs serve --port 8080'
         )
     return code
 
@@ -62,10 +90,85 @@ def call_dbt(arguments: Sequence[str]) -> int:
     """Run dbt with its output on this terminal and give its exit code."""
     project = Project.find()
     with project.workspace() as workspace:
+        server = dbt_server(workspace)
+        server.start()
         environment = {**os.environ, **project.environment_of(workspace)}
-        return subprocess.run(
-            [dbt_executable(), *arguments], env=environment, cwd=project.root, check=False
-        ).returncode
+        command = start_dbt(server, arguments, environment=environment, root=project.root)
+        while True:
+            try:
+                return command.wait()
+            except KeyboardInterrupt:
+                # dbt then cancels its statements, closes its sessions and says what it had done.
+                command.interrupt()
+
+
+class RunningDbt(Protocol):
+    """A dbt command that was started."""
+
+    def wait(self) -> int:
+        """Wait for its end and give its exit code."""
+
+    def interrupt(self) -> None:
+        """Let it know of a Ctrl-C in this terminal."""
+
+
+class _PlainDbt:
+    """dbt as a process of its own, in this terminal's process group."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def wait(self) -> int:
+        return self._process.wait()
+
+    def interrupt(self) -> None:
+        """Do nothing: Ctrl-C has reached the process itself."""
+
+
+def dbt_server(workspace: Workspace) -> ForkServer:
+    """The workspace's fork server for dbt, which may not run yet."""
+    from local_workspace.fork_server import ForkServer
+
+    return ForkServer(workspace.layout, name="dbt", modules=_MODULES, entry="dbt.cli.main:cli")
+
+
+def start_dbt(
+    server: ForkServer,
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    root: Path,
+    output: int | None = None,
+) -> RunningDbt:
+    """Start a dbt command, by the fork server if there is one that can.
+
+    Args:
+        server: The workspace's; the caller holds the workspace.
+        arguments: As after `dbt`.
+        environment: All of its environment.
+        root: Its working folder.
+        output: Descriptor for all that it prints; without one, this process's standard output and error.
+
+    Raises:
+        ConfigurationError: If dbt is not installed beside this Python.
+    """
+    from local_workspace.fork_server import NoForkServerError
+
+    if not any(_READ_AT_IMPORT.fullmatch(name) for name in environment):
+        try:
+            return server.run(arguments, folder=root, environment=environment, output=output)
+        except NoForkServerError:
+            pass
+    return _PlainDbt(
+        subprocess.Popen(
+            [dbt_executable(), *arguments],
+            env=dict(environment),
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    )
 
 
 def dbt_executable() -> str:
@@ -85,7 +188,9 @@ def dbt_executable() -> str:
     return str(path)
 
 
-def run_quietly(arguments: Sequence[str], *, environment: Mapping[str, str], root: Path, log: Path) -> DbtRun:
+def run_quietly(
+    server: ForkServer, arguments: Sequence[str], *, environment: Mapping[str, str], root: Path, log: Path
+) -> DbtRun:
     """Run dbt with a line of progress instead of its full output, which goes to `log`.
 
     What failed is printed in dbt's own words.
@@ -94,20 +199,23 @@ def run_quietly(arguments: Sequence[str], *, environment: Mapping[str, str], roo
     log.parent.mkdir(parents=True, exist_ok=True)
     totals, failures = "", []
     closing = False
+    readable, writable = os.pipe()
     with (
+        os.fdopen(readable, encoding="utf-8", errors="replace") as lines,
         log.open("w", encoding="utf-8") as file,
         progress_console.status(f"dbt {arguments[0]}") as status,
-        subprocess.Popen(
-            [dbt_executable(), "--no-use-colors", *arguments],
-            env={**os.environ, **environment},
-            cwd=root,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process,
     ):
-        assert process.stdout is not None  # noqa: S101  # PIPE was asked for
-        for line in process.stdout:
+        try:
+            command = start_dbt(
+                server,
+                ["--no-use-colors", *arguments],
+                environment={**os.environ, **environment},
+                root=root,
+                output=writable,
+            )
+        finally:
+            os.close(writable)
+        for line in lines:
             file.write(line)
             text = line[10:].rstrip() if re.match(r"\d\d:\d\d:\d\d  ", line) else line.rstrip()
             if match := _NODE.search(text):
@@ -119,7 +227,8 @@ def run_quietly(arguments: Sequence[str], *, environment: Mapping[str, str], roo
                 failures.append(text)
             if match := _TOTALS.search(text):
                 totals = match[1]
-    if process.returncode != 0:
+        exit_code = command.wait()
+    if exit_code != 0:
         for text in failures:
             progress_console.print(f"  {text}", markup=False)
-    return DbtRun(process.returncode, totals, time.monotonic() - started, log)
+    return DbtRun(exit_code, totals, time.monotonic() - started, log)

@@ -27,7 +27,7 @@ from dlt_ingest.governance.table_erasure import TableErasure
 from dlt_ingest.governance.traces import mask, traces
 from dlt_ingest.sql_client import SqlClient
 from orders.cli.console import step
-from orders.cli.dbt import run_quietly
+from orders.cli.dbt import dbt_server, run_quietly
 from orders.cli.ingest import pipeline_spec
 from orders.cli.project import Project, run_id
 
@@ -161,7 +161,13 @@ class LocalErasure:
         if not self._tables.gold:
             return
         log = self.workspace.layout.logs / f"dbt-{run_id()}.log"
-        outcome = run_quietly(statements.DBT_ARGUMENTS, environment={}, root=self.project.root, log=log)
+        outcome = run_quietly(
+            dbt_server(self.workspace),
+            statements.DBT_ARGUMENTS,
+            environment={},
+            root=self.project.root,
+            log=log,
+        )
         if outcome.exit_code:
             raise DataFault(
                 "The marts could not be computed anew",

@@ -173,8 +173,19 @@ class Project:
             "DBT_PROFILES_DIR": str(self.root / "profiles"),
             "DBT_TARGET": LOCAL,
             "ORDERS_EXPORT_POLICY": self.settings.EXPORT_POLICY,
+            **self._dbt_folders(),
             **workspace.environment(),
         }
+
+    def _dbt_folders(self) -> dict[str, str]:
+        """Where dbt leaves artifacts and what it has parsed: in the clone for its own workspace, else in the workspace.
+
+        Two workspaces in one folder would make dbt parse the whole project at each change from one to the other.
+        """
+        if self.clone is not None and self.home == self.clone / ".workspace":
+            return {}
+        folders = {"DBT_TARGET_PATH": self.home / "target", "DBT_LOG_PATH": self.home / "logs" / "dbt"}
+        return {name: os.environ.get(name) or str(folder) for name, folder in folders.items()}
 
     @contextmanager
     def queries(self, schema: str | None = None) -> Iterator[SqlClient | SparkQueries]:

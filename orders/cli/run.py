@@ -14,7 +14,7 @@ import click
 from dlt_ingest.errors import ConfigurationError
 from orders.cli.check import health, health_table
 from orders.cli.console import console, step
-from orders.cli.dbt import run_quietly
+from orders.cli.dbt import dbt_server, run_quietly
 from orders.cli.ingest import print_update, update
 from orders.cli.project import Project, run_id
 from orders.cli.summary import collect, print_summary
@@ -48,6 +48,9 @@ def run() -> None:
     with ExitStack() as stack:
         with clock.time("start"), step("Starting engine, SQL warehouse and Postgres"):
             workspace = stack.enter_context(project.workspace())
+            # It imports dbt while the update runs.
+            server = dbt_server(workspace)
+            server.start()
         with clock.time("ingest"), step("DLT update"):
             result = update(project, workspace)
         print_update(result)
@@ -56,6 +59,7 @@ def run() -> None:
         for command in local_dbt_commands(project, identity):
             with clock.time(f"dbt {command[0]}"):
                 outcome = run_quietly(
+                    server,
                     command,
                     environment={"ORDERS_RUN_ID": identity},
                     root=project.root,

@@ -133,6 +133,7 @@ ARROWS = {
     "local_workspace.catalog": set(),
     "local_workspace.dashboards": set(),
     "local_workspace.engine": set(),
+    "local_workspace.fork_server": {"daemon"},
     "local_workspace.postgres": set(),
     "local_workspace.sql": set(),
     # Within the two large ones.
