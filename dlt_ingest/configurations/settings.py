@@ -15,6 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from dlt_ingest.configurations.pipeline import ENVIRONMENT, LANDING_PATH, RUN_ID
 from dlt_ingest.configurations.volume import OrdersVolume
+from dlt_ingest.quality.order_record import ORDER_FIELD_NAMES
+from dlt_ingest.quality.order_statuses import STATUS_RANKS
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 CONFIGURATION_FOLDER = Path(__file__).parent
@@ -39,6 +41,11 @@ def _number(value: Any) -> Decimal:
 
 # Compared with exact counts, so exact itself: 0.95 as a float is a little less.
 Number = Annotated[Decimal, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
+# A field is renamed before any rule sees it, so these names are the contract of the project, not the shop's.
+TheirName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^`\x00-\x1f]+$")]
+# Editors offer these; `reading_findings` checks them, and says which one may be meant.
+OurField = Annotated[str, WithJsonSchema({"type": "string", "enum": list(ORDER_FIELD_NAMES)})]
+OurStatus = Annotated[str, WithJsonSchema({"type": "string", "enum": list(STATUS_RANKS)})]
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 WarehouseSize = Literal[
     "2X-Small", "X-Small", "Small", "Medium", "Large", "X-Large", "2X-Large", "3X-Large", "4X-Large"
@@ -75,6 +82,19 @@ class Settings(BaseModel):
     SECRET_SCOPE: Identifier = Field(
         default="orders", description="Secret scope with the keys postgres_user and postgres_password."
     )
+    FIELD_NAMES: dict[TheirName, OurField] = Field(
+        default={},
+        description="How this shop's files name the fields of an order record: their name, and the field it is.",
+    )
+    STATUS_NAMES: dict[str, OurStatus] = Field(
+        default={},
+        description="Words of this shop for the statuses of an order: their word, and the status it means.",
+    )
+    TIME_ZONE: str = Field(
+        default="UTC",
+        description="Region of date_ordered, such as Asia/Tokyo, and of an order_timestamp that is written without a zone.",
+    )
+
     EXPORT_POLICY: Literal["fail", "warn"] = Field(
         default="fail",
         description="Whether a metrics export that cannot be delivered fails the run or is only reported.",

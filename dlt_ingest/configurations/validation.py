@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from dlt_ingest.configurations.dangers import cross_findings, danger_findings, looks_secret
 from dlt_ingest.configurations.findings import Finding
+from dlt_ingest.configurations.reading_findings import reading_findings
 from dlt_ingest.configurations.settings import CONFIGURATION_FOLDER, ENVIRONMENTS, Settings
 from dlt_ingest.errors import ConfigurationError, InputError
 
@@ -94,7 +95,7 @@ def check_environment(environment: str, folder: Path) -> tuple[dict[str, Any], l
         raise _no_such_environment(environment, known_environments(folder))
     document, findings = _read(path)
     if not findings:
-        findings = structure_findings(document, path.name)
+        findings = structure_findings(document, path.name) or reading_findings(document, path.name)
         findings += danger_findings(environment, document, path.name)
     return document, findings
 

@@ -99,4 +99,14 @@ FAULT_KINDS: tuple[FaultKind, ...] = (
         ("items_ordered_plausible",),
         _changed(lambda r, _: {"items_ordered": MAX_ITEMS_ORDERED + r["items_ordered"]}),
     ),
+    FaultKind(
+        "moment_in_milliseconds",
+        ("order_timestamp_not_epoch",),
+        _changed(lambda r, _: {"order_timestamp": int(r["order_timestamp"].timestamp()) * 1000}),
+    ),
+    FaultKind(
+        "day_as_a_number",
+        ("date_ordered_not_epoch",),
+        _changed(lambda r, _: {"date_ordered": int(r["order_timestamp"].strftime("%Y%m%d"))}),
+    ),
 )

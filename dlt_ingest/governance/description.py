@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dlt_ingest.governance.erasure_statements import GOLD_TABLES
-from dlt_ingest.quality.order_record import BRONZE_COLUMNS, CORRUPT_RECORD, RESCUED_DATA
+from dlt_ingest.quality.order_record import (
+    BRONZE_COLUMNS,
+    CORRUPT_RECORD,
+    RESCUED_DATA,
+    TEXT_FIELDS,
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -60,7 +65,7 @@ COLUMN_TAGS = (
     *(
         ColumnTag(table, column.name, "pii", "possible")
         for table in _TABLES_OF_RECORDS
-        for column in (CORRUPT_RECORD, RESCUED_DATA)
+        for column in (CORRUPT_RECORD, RESCUED_DATA, *TEXT_FIELDS)
     ),
 )
 

@@ -114,13 +114,35 @@ CHECK_ROWS: tuple[CheckRow, ...] = (
     ),
     CheckRow(
         "price as a word",
+        {"price": None, "price_text": "free"},
+        ("fields_have_declared_types",),
+    ),
+    CheckRow("price with a comma", {"price": None, "price_text": "12,50"}, ("fields_have_declared_types",)),
+    CheckRow("price with its text", {"price_text": "249.90"}),
+    CheckRow(
+        "price as a word, from before texts were kept",
         {"price": None, "_rescued_data": '{"price":"free"}'},
         ("fields_have_declared_types",),
     ),
     CheckRow(
         "date that is none",
-        {"date_ordered": None, "_rescued_data": '{"date_ordered":"2026-02-30"}'},
+        {"date_ordered": None, "date_ordered_text": "2026-02-30"},
         ("fields_have_declared_types",),
+    ),
+    CheckRow(
+        "day as a number",
+        {"date_ordered": None, "date_ordered_text": "20260301"},
+        ("date_ordered_not_epoch",),
+    ),
+    CheckRow(
+        "moment in seconds",
+        {"order_timestamp": None, "order_timestamp_text": "1772353800"},
+        ("order_timestamp_not_epoch",),
+    ),
+    CheckRow(
+        "moment in milliseconds",
+        {"order_timestamp": None, "order_timestamp_text": "1772353800000"},
+        ("order_timestamp_not_epoch",),
     ),
     CheckRow(
         "one field of the wrong type, another one missing",

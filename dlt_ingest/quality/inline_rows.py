@@ -13,6 +13,7 @@ from typing import Any
 
 from dlt_ingest.quality.order_record import BRONZE_COLUMNS
 from dlt_ingest.quality.rules import failed_rules_sql
+from dlt_ingest.quality.sql_literals import sql_text
 
 # Runs one SQL statement and returns its rows; `SqlClient.query` is one.
 Query = Callable[[str], list[dict[str, Any]]]
@@ -21,11 +22,6 @@ Value = str | int | Decimal | date | datetime | None
 
 # Keeps one statement well below any limit on the length of a statement.
 _ROWS_PER_STATEMENT = 200
-
-
-def sql_text(value: str) -> str:
-    """Quote a string as a Spark SQL literal (backslash escapes, the default of Spark and of Databricks)."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _literal(value: Value) -> str:

@@ -1,13 +1,19 @@
 """The order record as it arrives: eight fields and an optional ninth, their types, and what Bronze adds to them.
 
-The types are the schema hints of Auto Loader. `price` is wider than money has to be on purpose:
-DECIMAL(38,10) keeps a price of 4.999 visible as what it is, so that a rule can refuse it, where DECIMAL(18,2)
-would round it away in silence.
+`price` is wider than money has to be on purpose: DECIMAL(38,10) keeps a price of 4.999 visible as what it is, so that a
+rule can refuse it, where DECIMAL(18,2) would round it away in silence.
+
+Auto Loader reads some fields as text, and Bronze keeps the text beside the typed value (`TEXT_FIELDS`): of these Spark's
+reader would make a wrong value without a word. See `text_values`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+
+from dlt_ingest.quality.text_values import text_column
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ REQUIRED_FIELDS: tuple[OrderField, ...] = (
     OrderField("price", "DECIMAL(38,10)", "Price of one item in US dollars"),
     OrderField("items_ordered", "BIGINT", "Number of items of this kind in the order"),
     OrderField("status", "STRING", "Status that the order reached with this event"),
-    OrderField("date_ordered", "DATE", "Day on which the order was placed (UTC)"),
+    OrderField("date_ordered", "DATE", "Day on which the order was placed, in the shop's time zone"),
     OrderField("customer_id", "STRING", "Customer who ordered; a pseudonym, no personal data"),
     OrderField("order_timestamp", "TIMESTAMP", "Moment of this event (UTC), not of the order's placing"),
 )
@@ -56,6 +62,13 @@ RESCUED_DATA = OrderField(
     "_rescued_data", "STRING", "JSON of the fields that did not fit their declared name or type; else NULL"
 )
 
+# The fields that are read as text, and typed by us. A BIGINT needs no text: Spark takes nothing for it but an integer.
+TEXT_FIELDS: tuple[OrderField, ...] = tuple(
+    OrderField(text_column(name), "STRING", f"{name} as it came: the text, or the number as it was written")
+    for name in ("price", "date_ordered", "order_timestamp")
+)
+_READ_AS_TEXT = frozenset(column.name.removesuffix("_text") for column in TEXT_FIELDS)
+
 # What schemaHints declares. _rescued_data is Auto Loader's own and must not be hinted.
 HINTED_FIELDS: tuple[OrderField, ...] = (*ORDER_FIELDS, REPLAY_OF, CORRUPT_RECORD)
 
@@ -70,10 +83,17 @@ BRONZE_COLUMNS: tuple[OrderField, ...] = (
     REPLAY_OF,
     CORRUPT_RECORD,
     RESCUED_DATA,
+    *TEXT_FIELDS,
     *SOURCE_COLUMNS,
 )
 
 
-def schema_hints() -> str:
-    """Give the value of `cloudFiles.schemaHints`: the declared fields as a DDL list."""
-    return ", ".join(f"{field.name} {field.type}" for field in HINTED_FIELDS)
+def schema_hints(other_names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Give the value of `cloudFiles.schemaHints`: the declared fields as a DDL list.
+
+    Args:
+        other_names: Other name of a field -> its name here. Both are hinted, with the same type.
+    """
+    types = {f.name: "STRING" if f.name in _READ_AS_TEXT else f.type for f in HINTED_FIELDS}
+    hints = [f"{name} {kind}" for name, kind in types.items()]
+    return ", ".join([*hints, *(f"`{theirs}` {types[ours]}" for theirs, ours in other_names.items())])

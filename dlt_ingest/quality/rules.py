@@ -16,10 +16,14 @@ rules are written:
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from dlt_ingest.quality.order_record import ORDER_FIELD_NAMES
 from dlt_ingest.quality.order_statuses import STATUS_RANKS
+from dlt_ingest.quality.reading import STANDARD, Reading
+from dlt_ingest.quality.text_values import is_number_sql, text_column
 from dlt_ingest.quality.visible_text import has_text_sql
 
 # A row that breaks a rule leaves the stream: it is in quarantine instead of Silver. There is no second action
@@ -40,7 +44,7 @@ class Rule:
     Attributes:
         name: Name of the expectation, of the entry in `failed_rules` and of the metric. Never renamed
             lightly.
-        predicate: SQL condition that a good row fulfils.
+        predicate: SQL condition that a good row fulfils. `predicate_sql` fills in what depends on the shop.
         meaning: The rule in words, and what would go wrong without it.
         action: What happens to a row that breaks it; always `drop` (to quarantine).
     """
@@ -52,9 +56,22 @@ class Rule:
 
 
 # True where a missing value is explained by another rule already: the whole line is unreadable, or the field
-# was there with another type (Auto Loader then puts it into _rescued_data under the field's name).
+# was there with another type (its text is kept, or Auto Loader has put it into _rescued_data under the field's name).
 def _lost_elsewhere(field: str) -> str:
-    return f"_corrupt_record IS NOT NULL OR get_json_object(_rescued_data, '$.{field}') IS NOT NULL"
+    rescued = f"_corrupt_record IS NOT NULL OR {_RESCUED.format(field)}"
+    return f"{rescued} OR {text_column(field)} IS NOT NULL" if field in _TYPED_FROM_TEXT else rescued
+
+
+def _text_has_type(field: str) -> str:
+    """A text of which no value came breaks the rule on types, unless it is a number that another rule names."""
+    text = text_column(field)
+    named = f" OR {is_number_sql(text)}" if field in _DATED else ""
+    return f"({field} IS NOT NULL OR {text} IS NULL{named})"
+
+
+def _is_no_number(field: str) -> str:
+    text = text_column(field)
+    return f"{field} IS NOT NULL OR {text} IS NULL OR NOT {is_number_sql(text)}"
 
 
 def _is_present(field: str) -> str:
@@ -67,6 +84,12 @@ def _has_text(field: str) -> str:
 
 _IN_CENTS = "TRY_CAST(price AS DECIMAL(18,2))"
 _STATUSES = ", ".join(f"'{status}'" for status in STATUS_RANKS)
+_TYPED_FROM_TEXT = ("price", "date_ordered", "order_timestamp")
+_DATED = ("date_ordered", "order_timestamp")
+# Places in a predicate for what depends on the shop; see `Reading`.
+_RESCUED = "{{rescued {}}}"
+_STATUS = "{status}"
+_DAY_OF_EVENT = "{day_of_event}"
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -76,8 +99,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "fields_have_declared_types",
-        "_rescued_data IS NULL",
-        "Every field has its declared name and type. What did not fit stands in _rescued_data.",
+        " AND ".join(["_rescued_data IS NULL", *map(_text_has_type, _TYPED_FROM_TEXT)]),
+        "Every field has its declared name and type. What did not fit stands in _rescued_data, or in price_text, "
+        "date_ordered_text and order_timestamp_text: 12,50 is 12.50 to one reader and 1250 to another.",
     ),
     Rule(
         "order_id_present", _has_text("order_id"), "Without an order id, events cannot be joined to an order."
@@ -121,11 +145,16 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "status_known",
-        f"COALESCE(status, '') IN ({_STATUSES}) OR {_lost_elsewhere('status')}",
+        f"COALESCE({_STATUS}, '') IN ({_STATUSES}) OR {_lost_elsewhere('status')}",
         "The status is one of the order's life; any other has no meaning for revenue.",
     ),
     Rule(
         "date_ordered_present", _is_present("date_ordered"), "Without its day, the order is in no daily mart."
+    ),
+    Rule(
+        "date_ordered_not_epoch",
+        _is_no_number("date_ordered"),
+        "A day is written out. A number may be days, seconds or milliseconds since 1970, or 20260301: it does not say.",
     ),
     Rule(
         "date_ordered_plausible",
@@ -138,9 +167,15 @@ RULES: tuple[Rule, ...] = (
         "Without its moment, the event cannot be put in order with the others.",
     ),
     Rule(
+        "order_timestamp_not_epoch",
+        _is_no_number("order_timestamp"),
+        "A moment is written out. A number may be seconds or milliseconds since 1970; milliseconds read as seconds are a "
+        "moment in the year 58133.",
+    ),
+    Rule(
         "ordered_before_event",
-        "date_ordered IS NULL OR order_timestamp IS NULL OR date_ordered <= TO_DATE(order_timestamp)",
-        "Nothing happens to an order before it is placed.",
+        f"date_ordered IS NULL OR order_timestamp IS NULL OR date_ordered <= {_DAY_OF_EVENT}",
+        "Nothing happens to an order before it is placed, by the calendar of the shop (TIME_ZONE).",
     ),
     Rule(
         "not_from_the_future",
@@ -153,10 +188,22 @@ RULES: tuple[Rule, ...] = (
 RULE_NAMES: tuple[str, ...] = tuple(rule.name for rule in RULES)
 
 
-def failed_rules_sql() -> str:
-    """Give the SQL expression for the names of all rules that a row of Bronze breaks, as ARRAY<STRING>."""
+def predicate_sql(rule: Rule, reading: Reading = STANDARD) -> str:
+    """Give the SQL condition of a rule for the records of one shop."""
+    filled = {_STATUS: reading.status_sql(), _DAY_OF_EVENT: reading.day_of_moment_sql("order_timestamp")}
+    filled |= {_RESCUED.format(field): reading.is_rescued_sql(field) for field in ORDER_FIELD_NAMES}
+    places = "|".join(map(re.escape, filled))
+    return re.sub(places, lambda place: filled[place[0]], rule.predicate)
+
+
+def failed_rules_sql(reading: Reading = STANDARD) -> str:
+    """Give the SQL expression for the names of all rules that a row of Bronze breaks, as ARRAY<STRING>.
+
+    Args:
+        reading: How the records of this shop are read.
+    """
     broken = ", ".join(
-        f"CASE WHEN COALESCE(({rule.predicate}), FALSE) THEN CAST(NULL AS STRING) ELSE '{rule.name}' END"
+        f"CASE WHEN COALESCE(({predicate_sql(rule, reading)}), FALSE) THEN CAST(NULL AS STRING) ELSE '{rule.name}' END"
         for rule in RULES
     )
     return f"ARRAY_COMPACT(ARRAY({broken}))"

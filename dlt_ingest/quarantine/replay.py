@@ -25,8 +25,9 @@ from dlt_ingest.errors import InputError
 from dlt_ingest.generators.exclusive import exclusive
 from dlt_ingest.generators.landing import land_bytes
 from dlt_ingest.generators.records import encode_lines, encode_record
-from dlt_ingest.quality.inline_rows import Query, judge, sql_text
+from dlt_ingest.quality.inline_rows import Query, judge
 from dlt_ingest.quality.order_record import ORDER_FIELD_NAMES
+from dlt_ingest.quality.sql_literals import sql_text
 from dlt_ingest.quarantine.corrections import Correction, parse_changes
 from dlt_ingest.quarantine.rows import QuarantinedRow, Selection, origins_in_silver, read_rows
 

@@ -11,11 +11,14 @@ from typing import Any
 
 from dlt_ingest.errors import InputError
 from dlt_ingest.generators.records import encode_record
-from dlt_ingest.quality.inline_rows import Query, sql_text
-from dlt_ingest.quality.order_record import ORDER_FIELD_NAMES
+from dlt_ingest.quality.inline_rows import Query
+from dlt_ingest.quality.order_record import ORDER_FIELD_NAMES, TEXT_FIELDS
 from dlt_ingest.quality.rules import RULE_NAMES
+from dlt_ingest.quality.sql_literals import sql_text
 from dlt_ingest.quarantine.moments import moment_of_text
 
+# Field -> the column with its text.
+_TEXTS = {column.name.removesuffix("_text"): column.name for column in TEXT_FIELDS}
 _ID = re.compile(r"[0-9a-f]{8,64}")
 
 # A replay that was itself quarantined stands for the row that it was to correct.
@@ -99,6 +102,7 @@ class QuarantinedRow:
         failed_rules: Names of the rules it breaks.
         corrupt_record: The line, if it is no JSON object.
         rescued_data: JSON of the fields that did not fit their type or name.
+        texts: Texts that came for price, day or moment and are none, by field.
         source_file: File that it came in.
         quarantined_at: When it was quarantined (UTC).
         replayed: Whether a replay has brought it into Silver.
@@ -110,6 +114,7 @@ class QuarantinedRow:
     failed_rules: tuple[str, ...]
     corrupt_record: str | None
     rescued_data: str | None
+    texts: Mapping[str, str]
     source_file: str
     quarantined_at: datetime
     replayed: bool
@@ -126,6 +131,7 @@ class QuarantinedRow:
                 "_failed_rules": list(self.failed_rules),
                 "_corrupt_record": self.corrupt_record,
                 "_rescued_data": self.rescued_data,
+                "_texts": dict(self.texts),
                 "_source_file": self.source_file,
                 "_quarantined_at": self.quarantined_at,
                 "_replayed": self.replayed,
@@ -160,7 +166,7 @@ def read_rows(query: Query, selection: Selection, limit: int | None = None) -> l
         WITH replayed AS ({_REPLAYED}),
         selected AS (
             SELECT DISTINCT quarantine_id, {_ORIGIN} AS origin, {fields}, CONCAT_WS(',', failed_rules) AS failed_rules,
-                _corrupt_record, _rescued_data, source_file, quarantined_at
+                _corrupt_record, _rescued_data, {", ".join(_TEXTS.values())}, source_file, quarantined_at
             FROM silver.orders_quarantine
             WHERE {selection.condition()}
         )
@@ -221,6 +227,9 @@ def _row(row: Mapping[str, Any]) -> QuarantinedRow:
         failed_rules=tuple(filter(None, row["failed_rules"].split(","))),
         corrupt_record=row["_corrupt_record"],
         rescued_data=row["_rescued_data"],
+        texts={
+            field: row[text] for field, text in _TEXTS.items() if row[field] is None and row[text] is not None
+        },
         source_file=row["source_file"],
         quarantined_at=_moment(row["quarantined_at"]),
         replayed=row["replayed"],

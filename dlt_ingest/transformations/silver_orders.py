@@ -10,7 +10,9 @@ import dlt
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812  # the name that all of Spark uses
 
+from dlt_ingest.configurations.pipeline import PipelineSettings
 from dlt_ingest.quality.evaluation import with_failed_rules
+from dlt_ingest.quality.reading import STANDARD, Reading
 from dlt_ingest.quality.rules import expectations
 from dlt_ingest.quality.visible_text import trimmed_sql
 
@@ -24,7 +26,7 @@ SCHEMA = """
     items_ordered BIGINT COMMENT 'Number of pieces in the line; in an event of status returned, pieces that came back',
     price DECIMAL(18,2) COMMENT 'Price of one item in US dollars',
     order_value DECIMAL(18,2) COMMENT 'price * items_ordered in US dollars; revenue depends on status',
-    date_ordered DATE COMMENT 'Day on which the order was placed (UTC)',
+    date_ordered DATE COMMENT 'Day on which the order was placed, in the time zone of the shop',
     order_timestamp TIMESTAMP COMMENT 'Moment of this event (UTC)',
     order_year INT COMMENT 'Year of date_ordered',
     order_month INT COMMENT 'Month of date_ordered, 1 to 12',
@@ -43,23 +45,24 @@ SEPARATOR = "\x1f"
 PRICE = "TRY_CAST(price AS DECIMAL(18,2))"
 
 
-def order_events(bronze: DataFrame) -> DataFrame:
+def order_events(bronze: DataFrame, reading: Reading = STANDARD) -> DataFrame:
     """Turn rows of Bronze into order events, good ones and bad ones alike, each with its `failed_rules`.
 
     No expression can fail on a bad row under ANSI: the expectations drop it only after it has been computed.
 
     Args:
         bronze: Rows with the columns of bronze.orders.
+        reading: How the records of this shop are read.
 
     Returns:
         One row for each row given, with the columns of silver.orders.
     """
-    typed = with_failed_rules(bronze).select(
+    typed = with_failed_rules(bronze, reading).select(
         F.expr(trimmed_sql("order_id")).alias("order_id"),
         F.expr(trimmed_sql("customer_id")).alias("customer_id"),
         F.expr(f"NULLIF({trimmed_sql('order_line')}, '')").alias("order_line"),
         F.expr(trimmed_sql("order_item")).alias("order_item"),
-        "status",
+        F.expr(reading.status_sql()).alias("status"),
         "items_ordered",
         F.expr(PRICE).alias("price"),
         # 16 integer digits times 20 stay below the 38 that a decimal has: the product cannot overflow before
@@ -106,5 +109,6 @@ def order_events(bronze: DataFrame) -> DataFrame:
 def silver_orders() -> DataFrame:
     """Declare silver.orders."""
     # Only an erasure changes rows of Bronze (docs/operations/erase-customer.md), and it deletes here as well.
-    bronze = SparkSession.active().readStream.option("skipChangeCommits", "true").table("bronze.orders")
-    return order_events(bronze)
+    spark = SparkSession.active()
+    bronze = spark.readStream.option("skipChangeCommits", "true").table("bronze.orders")
+    return order_events(bronze, PipelineSettings.from_spark(spark).reading)

@@ -12,7 +12,8 @@ from pyspark.sql import functions as F  # noqa: N812  # the name that all of Spa
 
 from dlt_ingest.configurations.pipeline import PipelineSettings
 from dlt_ingest.quality.evaluation import with_failed_rules
-from dlt_ingest.quality.order_record import BRONZE_COLUMNS
+from dlt_ingest.quality.order_record import BRONZE_COLUMNS, TEXT_FIELDS
+from dlt_ingest.quality.reading import STANDARD, Reading
 
 SCHEMA = """
     quarantine_id STRING COMMENT 'Hash of source file and record; a replayed row refers to it',
@@ -28,6 +29,9 @@ SCHEMA = """
     replay_of STRING COMMENT 'quarantine_id of the row that this one was to correct',
     _corrupt_record STRING COMMENT 'The line as it came, if it is not a JSON object; else NULL',
     _rescued_data STRING COMMENT 'JSON of the fields that did not fit their declared name or type; else NULL',
+    price_text STRING COMMENT 'price as it came: the text, or the number as it was written',
+    date_ordered_text STRING COMMENT 'date_ordered as it came: the text, or the number as it was written',
+    order_timestamp_text STRING COMMENT 'order_timestamp as it came: the text, or the number as it was written',
     source_file STRING COMMENT 'File that the record came in',
     ingested_at TIMESTAMP COMMENT 'When the record was ingested into Bronze (UTC)',
     batch_id STRING COMMENT 'Batch of the record: the name of its file without the extension',
@@ -36,29 +40,38 @@ SCHEMA = """
     quarantined_at TIMESTAMP COMMENT 'When the row was quarantined: its time of ingestion (UTC)'
 """
 
+_TEXTS = [column.name for column in TEXT_FIELDS]
 _RECORD = [
-    column.name for column in BRONZE_COLUMNS if column.name not in {"ingested_at", "batch_id", "order_line"}
+    column.name
+    for column in BRONZE_COLUMNS
+    if column.name not in {"ingested_at", "batch_id", "order_line", *_TEXTS}
 ]
 
 
-def quarantined(bronze: DataFrame, update_id: str | None) -> DataFrame:
+def quarantined(bronze: DataFrame, update_id: str | None, reading: Reading = STANDARD) -> DataFrame:
     """Keep the rows of Bronze that break a rule.
 
     Args:
         bronze: Rows with the columns of bronze.orders.
         update_id: Id of the running update, or None where it is not known.
+        reading: How the records of this shop are read.
 
     Returns:
         The broken rows with the columns of silver.orders_quarantine. The time is that of ingestion, not of
         the update: a full refresh of this table gives the same rows again.
     """
-    broken = with_failed_rules(bronze).where("SIZE(failed_rules) > 0")
+    broken = with_failed_rules(bronze, reading).where("SIZE(failed_rules) > 0")
     # A missing value counts too, else {"order_id": "1"} and {"customer_id": "1"} were one record.
     identity = F.concat_ws(
         "\x1f",
         *(F.coalesce(F.expr(f"CAST({name} AS STRING)"), F.lit("\x1e")) for name in _RECORD),
         # Left out where there is none: a record without a line keeps the id that corrections may name.
         F.concat(F.lit("order_line="), F.col("order_line")),
+        # A text counts where it is all there is.
+        *(
+            F.expr(f"CASE WHEN {text.removesuffix('_text')} IS NULL THEN CONCAT('{text}=', {text}) END")
+            for text in _TEXTS
+        ),
     )
     return broken.select(
         F.sha2(identity, 256).alias("quarantine_id"),
@@ -80,4 +93,5 @@ def silver_orders_quarantine() -> DataFrame:
     spark = SparkSession.active()
     # Only an erasure changes rows of Bronze (docs/operations/erase-customer.md), and it deletes here as well.
     bronze = spark.readStream.option("skipChangeCommits", "true").table("bronze.orders")
-    return quarantined(bronze, PipelineSettings.from_spark(spark).update_id)
+    settings = PipelineSettings.from_spark(spark)
+    return quarantined(bronze, settings.update_id, settings.reading)

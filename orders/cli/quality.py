@@ -34,6 +34,8 @@ def test() -> None:
 @quality.command(name="list")
 def list_rules() -> None:
     """Show every rule with its predicate and its meaning."""
-    from dlt_ingest.quality.rules import RULES
+    from dlt_ingest.quality.rules import RULES, predicate_sql
 
-    print_rows([{"rule": r.name, "meaning": r.meaning, "predicate": r.predicate} for r in RULES], "table")
+    print_rows(
+        [{"rule": r.name, "meaning": r.meaning, "predicate": predicate_sql(r)} for r in RULES], "table"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -70,7 +71,9 @@ def show(
             if output_format == "table"
             else list(row.failed_rules),
             **{name: plain(value) for name, value in row.record.items()},
-            "unread": row.corrupt_record or row.rescued_data,
+            "unread": row.corrupt_record
+            or row.rescued_data
+            or (json.dumps(row.texts) if row.texts else None),
             "replayed": row.replayed,
         }
         for row in rows

@@ -66,6 +66,7 @@ class AutoLoaderOptions:
         infer_types: Whether types are inferred; else every column that has no hint is STRING.
         hints: Types for columns, whether or not the files have them yet.
         schema: The whole schema, if the query gave one.
+        case_sensitive: Whether a key that differs from a column in case only is rescued, or fills it.
         max_files: Files a batch, or None for all that are new.
         ignored: Options that were given and have no effect here, with the reason.
     """
@@ -79,6 +80,7 @@ class AutoLoaderOptions:
     max_files: int | None = None
     glob: str | None = None
     multi_line: bool = False
+    case_sensitive: bool = True
     ignored: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -131,6 +133,7 @@ def parse_options(source: Any, flow: str) -> AutoLoaderOptions:
         max_files=_count(given.pop("cloudfiles.maxfilespertrigger", None), f"{where}: maxFilesPerTrigger"),
         glob=given.pop("pathglobfilter", None),
         multi_line=_flag(given.pop("multiline", "false"), f"{where}: multiLine"),
+        case_sensitive=_flag(given.pop("readercasesensitive", "true"), f"{where}: readerCaseSensitive"),
         ignored={key: IGNORED[key] for key in given if key in IGNORED},
     )
     _check_rest(given, where)

@@ -242,6 +242,7 @@ class _RowWriter:
             flow,
         )
         self.may_grow = may_grow
+        self.folded = {} if options.case_sensitive else {name.lower(): name for name in fillable}
         self.lower = {name.lower() for name in schema.names}
         self.has_corrupt = CORRUPT_COLUMN in schema.names
         self._metadata = pa.array([_metadata(f) for f in files], METADATA_TYPE)
@@ -271,7 +272,7 @@ class _RowWriter:
             members = parse_members(line)
         except Unreadable:
             return [self._unreadable(line.rstrip("\r\n"), owner)]
-        records = [convert_record(m, self.fillable) for m in members]
+        records = [convert_record(m, self.fillable, self.folded) for m in members]
         for record in records:
             self._check_new(record, owner)
         return records

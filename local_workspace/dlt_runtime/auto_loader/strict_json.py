@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from json.decoder import scanstring  # type: ignore[attr-defined]
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -197,16 +198,26 @@ def _without_halves(value: Any) -> Any:
     return value
 
 
-def convert_record(members: list[tuple[str, str, Any]], columns: Mapping[str, pa.DataType]) -> Record:
+def convert_record(
+    members: list[tuple[str, str, Any]],
+    columns: Mapping[str, pa.DataType],
+    folded: Mapping[str, str] = MappingProxyType({}),
+) -> Record:
     """Put the members of an object into typed columns.
 
     Of a repeated key the last value counts, as in Spark; the earlier ones are rescued. A key that differs
-    from a column in case only is not that column.
+    from a column in case only is not that column, unless `folded` says so.
+
+    Args:
+        members: What :func:`parse_members` gave.
+        columns: Name -> type.
+        folded: Name in lower case -> column, where letter case makes no difference.
     """
     record = Record()
     repeated: dict[str, list[str]] = {}
     last: dict[str, tuple[str, Any]] = {}
-    for key, raw, value in members:
+    for written, raw, value in members:
+        key = folded.get(written.lower(), written) if folded else written
         if key in last:
             repeated.setdefault(key, []).append(_rescuable(*last[key]))
         last[key] = (raw, value)

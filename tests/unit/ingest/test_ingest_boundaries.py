@@ -73,6 +73,9 @@ def test_transformations_import_only_dlt_pyspark_rules_and_settings():
         "dlt_ingest/quality/rules.py",
         "dlt_ingest/quality/order_record.py",
         "dlt_ingest/quality/order_statuses.py",
+        "dlt_ingest/quality/reading.py",
+        "dlt_ingest/quality/sql_literals.py",
+        "dlt_ingest/quality/text_values.py",
         "dlt_ingest/configurations/__init__.py",
         "dlt_ingest/quality/__init__.py",
         "dlt_ingest/__init__.py",
@@ -82,8 +85,14 @@ def test_transformations_import_only_dlt_pyspark_rules_and_settings():
 def test_what_transformations_import_needs_pyspark_at_most(file):
     """Guards the import path of the pipeline: no pydantic, click or connector is needed to evaluate a dataset."""
     allowed = ("__future__", "dataclasses", "decimal", "types", "typing", "pyspark.sql", "dlt_ingest.errors")
+    allowed += ("collections.abc", "json", "pathlib", "re", "dlt_ingest.quality.order_record")
     allowed += ("dlt_ingest.quality.rules", "dlt_ingest.quality.order_statuses")
     allowed += ("dlt_ingest.quality.visible_text", "dlt_ingest.quality.order_lines")
+    allowed += (
+        "dlt_ingest.quality.reading",
+        "dlt_ingest.quality.sql_literals",
+        "dlt_ingest.quality.text_values",
+    )
     assert breaches([ROOT / file], lambda module: not any(within(module, name) for name in allowed)) == []
 
 

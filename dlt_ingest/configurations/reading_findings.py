@@ -1,0 +1,82 @@
+"""What can be wrong with how records are read: FIELD_NAMES, STATUS_NAMES and TIME_ZONE of one environment's file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+from zoneinfo import available_timezones
+
+from dlt_ingest.configurations.findings import Finding
+from dlt_ingest.quality.order_record import BRONZE_COLUMNS, ORDER_FIELD_NAMES
+from dlt_ingest.quality.order_statuses import STATUS_RANKS
+from dlt_ingest.quality.text_values import UTC
+
+
+def reading_findings(document: Mapping[str, Any], file: str) -> list[Finding]:
+    """Find what would make records be read wrongly. The types of the values were checked before."""
+    return [
+        *_field_names(document.get("FIELD_NAMES", {}), file),
+        *_status_names(document.get("STATUS_NAMES", {}), file),
+        *_time_zone(document.get("TIME_ZONE", UTC), file),
+    ]
+
+
+def _field_names(names: Mapping[str, str], file: str) -> Iterator[Finding]:
+    columns = {column.name.lower() for column in BRONZE_COLUMNS}
+    theirs_seen: dict[str, str] = {}
+    ours_seen: dict[str, str] = {}
+    for theirs, ours in names.items():
+        key = f"FIELD_NAMES.{theirs}"
+        if ours not in ORDER_FIELD_NAMES:
+            yield _unknown(key, ours, ORDER_FIELD_NAMES, "no field of the order record has this name", file)
+            continue
+        if theirs.lower() in columns and theirs.lower() != ours:
+            yield Finding(
+                file,
+                key,
+                f"{theirs.lower()} is a column of bronze.orders already, so it cannot mean {ours}",
+                "Have the files name that field otherwise, or remove the line",
+            )
+        for seen, name, problem in (
+            (theirs_seen, theirs.lower(), "differs in case only from {}, and columns do not tell them apart"),
+            (
+                ours_seen,
+                ours,
+                "has the meaning of {} as well; which counts in a record with both is not said",
+            ),
+        ):
+            if name in seen:
+                yield Finding(file, key, problem.format(seen[name]), "Keep one of the two")
+            seen.setdefault(name, theirs)
+
+
+def _status_names(names: Mapping[str, str], file: str) -> Iterator[Finding]:
+    for theirs, ours in names.items():
+        key = f"STATUS_NAMES.{theirs}"
+        if ours not in STATUS_RANKS:
+            yield _unknown(key, ours, STATUS_RANKS, "no status of an order has this name", file)
+        elif theirs in STATUS_RANKS and theirs != ours:
+            yield Finding(
+                file, key, f"{theirs} is a status already, and would be taken for {ours}", "Remove the line"
+            )
+
+
+def _time_zone(name: str, file: str) -> Iterator[Finding]:
+    # Abbreviations and offsets are left out: engines differ on them, and they know no summer time.
+    regions = {zone for zone in available_timezones() if "/" in zone and not zone.startswith("SystemV/")}
+    if name != UTC and name not in regions:
+        yield _unknown("TIME_ZONE", name, regions, "no region of the time zone database has this name", file)
+
+
+def _unknown(key: str, got: str, allowed: Collection[str], problem: str, file: str) -> Finding:
+    near = difflib.get_close_matches(got, allowed, n=1)
+    listed = ", ".join(allowed) if len(allowed) < 20 else "UTC, or a region such as Europe/Berlin"
+    return Finding(
+        file,
+        key,
+        problem,
+        f"Write {near[0]}, if that is what was meant" if near else "Write one that exists",
+        got=got,
+        allowed=listed,
+    )
