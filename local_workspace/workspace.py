@@ -17,16 +17,19 @@ from local_workspace.engine import connect
 from local_workspace.errors import EngineError, NotSupported
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.options import WorkspaceOptions
+from local_workspace.pipeline_host import PipelineHost
 from local_workspace.postgres import ensure_database, external_endpoint, read_endpoint
 from local_workspace.status import WorkspaceStatus, read_status
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from local_workspace.temporary import TemporaryWorkspace
+
 __all__ = ["PostgresEndpoint", "WarehouseEndpoint", "Workspace", "WorkspaceOptions", "WorkspaceStatus"]
 
 
-class Workspace:
+class Workspace(PipelineHost):
     """One process's hold on a running workspace; get it from :meth:`attach`, and use it as a context manager.
 
     While anyone holds it the servers stay. They end a moment after the last one lets go or is killed, unless
@@ -36,6 +39,7 @@ class Workspace:
     def __init__(self, layout: WorkspaceLayout, options: WorkspaceOptions, lease: FileLock) -> None:
         self.layout = layout
         self.options = options
+        self.default_catalog = options.catalogs[0]
         self._lease = lease
         self._external = external_endpoint(layout, os.environ, database=options.postgres_database)
 
@@ -57,6 +61,18 @@ class Workspace:
             workspace.close()
             raise
         return workspace
+
+    @staticmethod
+    def temporary(catalog: str = "main", schema: str = "default") -> TemporaryWorkspace:
+        """Make an empty workspace for a test, deleted when its block ends.
+
+        Args:
+            catalog: Where names of two levels lie.
+            schema: Where names of one level lie.
+        """
+        from local_workspace.temporary import TemporaryWorkspace  # noqa: PLC0415  (only tests need it)
+
+        return TemporaryWorkspace(catalog, schema)
 
     def _begin(self) -> None:
         embedded = self.options.start_postgres and self._external is None

@@ -11,6 +11,7 @@ from pathlib import Path
 from local_workspace.catalog import Catalog, TableName
 from local_workspace.delta.table_lock import WAIT_SECONDS, table_lock
 from local_workspace.dlt_runtime.declare.registry import Output
+from local_workspace.dlt_runtime.paths import Paths
 from local_workspace.dlt_runtime.plan.graph import Dataset, Graph, PlannedFlow
 from local_workspace.dlt_runtime.plan.session import PipelineSession
 from local_workspace.dlt_runtime.record.events import Event, EventFactory
@@ -88,6 +89,11 @@ class UpdateContext:
             return self.folder.joinpath("tables", *map(plain_name, name.key))
         return self.layout.table_path(*name.key)
 
+    @property
+    def paths(self) -> Paths:
+        """Translates paths of pipeline code."""
+        return Paths(self.layout, self.spec.mounts)
+
     def local_path(self, path: str) -> str:
         """Give the place of a file or folder that a query reads directly.
 
@@ -95,9 +101,9 @@ class UpdateContext:
             PipelineCodeError: The path is not one that a pipeline can read.
         """
         try:
-            return str(self.layout.local_path(path))
+            return str(self.paths.local(path))
         except InputError as error:
-            raise PipelineCodeError(f"A query reads {path!r}", got=str(error)) from error
+            raise PipelineCodeError(error.what, allowed=error.allowed, next_step=error.next_step) from error
 
     def writing(
         self, dataset: Dataset, *, wait_seconds: float = WAIT_SECONDS

@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_workspace.errors import ConfigurationError, NotSupported
+from local_workspace.errors import ConfigurationError
 from local_workspace.layout import check_name
+
+#: A source file of a pipeline is a Python file, a SQL file or a notebook; notebooks also come as the first two.
+SOURCE_SUFFIXES = (".py", ".sql", ".ipynb")
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,14 @@ class PipelineSpec:
         name: The pipeline's name; its bookkeeping is kept under it.
         catalog: Where names of one and two levels lie.
         schema: Where names of one level lie.
-        libraries: `{"glob": {"include": "..."}}` or `{"file": {"path": "..."}}`, relative to `base_path`.
+        libraries: `{"glob": {"include": "..."}}`, `{"file": {"path": "..."}}` or `{"notebook": {"path": "..."}}`,
+            relative to `base_path`.
         base_path: The folder of the bundle.
         root_path: Put on `sys.path` while the files are loaded; relative to `base_path`.
         configuration: What `spark.conf.get` serves to pipeline code.
         event_log: The event log table, or None for no published log.
+        mounts: Path as pipeline code writes it (`/Volumes/c/s/v`, `s3://bucket/folder`) -> the folder on this
+            machine that stands for it. A path below no mount is in the workspace's own volumes.
     """
 
     name: str
@@ -44,6 +50,7 @@ class PipelineSpec:
     root_path: Path | None = None
     configuration: Mapping[str, str] = field(default_factory=dict)
     event_log: EventLogTarget | None = None
+    mounts: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.name.strip():
@@ -70,14 +77,14 @@ class PipelineSpec:
         """List the pipeline files, each once, sorted by path.
 
         Raises:
-            ConfigurationError: A library is of a kind that is not known, or matches no Python file.
+            ConfigurationError: A library is of a kind that is not known, or matches no source file.
         """
         found: dict[Path, None] = {}
         for library in self.libraries:
             matches = sorted(self._matches(library))
             if not matches:
                 raise ConfigurationError(
-                    f"Library {dict(library)} of pipeline {self.name} matches no Python file",
+                    f"Library {dict(library)} of pipeline {self.name} matches no source file",
                     got=f"searched below {self.base_path}",
                     consequence="The update would have no dataset",
                 )
@@ -87,56 +94,38 @@ class PipelineSpec:
         return list(found)
 
     def _matches(self, library: Mapping[str, Mapping[str, str]]) -> list[Path]:
-        """List the Python files of a library.
-
-        Raises:
-            NotSupported: It is a notebook or has SQL files or notebooks in it, which would be left out in silence.
-        """
         if set(library) == {"file"}:
             path = (self.base_path / library["file"]["path"]).resolve()
-            return [path] if path.suffix == ".py" and path.is_file() else []
-        if set(library) == {"glob"}:
-            pattern = library["glob"]["include"]
-            if Path(pattern).is_relative_to(self.base_path):
-                # A bundle that was loaded gives its paths resolved.
-                pattern = Path(pattern).relative_to(self.base_path).as_posix()
-            if Path(pattern).is_absolute():
-                raise ConfigurationError("A glob of a pipeline is relative to the bundle", got=pattern)
-            self._refuse_others(pattern)
-            direct = self.base_path / pattern
-            # Databricks documents `folder/**` for all files below a folder; pathlib needs the file part spelt
-            # out.
-            if pattern.endswith("**"):
-                return [
-                    p.resolve()
-                    for p in (self.base_path / pattern[:-2]).rglob("*.py")
-                    if p.name != "__init__.py"
-                ]
-            if direct.is_dir():
-                return [p.resolve() for p in direct.rglob("*.py") if p.name != "__init__.py"]
-            return [
-                p.resolve()
-                for p in self.base_path.glob(pattern)
-                if p.suffix == ".py" and p.name != "__init__.py"
-            ]
+            return [path] if path.suffix in SOURCE_SUFFIXES and path.is_file() else []
         if set(library) == {"notebook"}:
-            raise NotSupported(
-                "A notebook as library of a pipeline", "Move its code to a Python file", got=dict(library)
-            )
+            # A bundle may name a notebook without the suffix that it has as a file.
+            path = (self.base_path / library["notebook"]["path"]).resolve()
+            found = [path, *(path.with_name(path.name + suffix) for suffix in SOURCE_SUFFIXES)]
+            return [p for p in found if p.suffix in SOURCE_SUFFIXES and p.is_file()][:1]
+        if set(library) == {"glob"}:
+            return self._glob(library["glob"]["include"])
         raise ConfigurationError(
-            "A library of a pipeline is a file or a glob",
+            "A library of a pipeline is a file, a notebook or a glob",
             got=dict(library),
-            allowed="{file: {path}} or {glob: {include}}",
+            allowed="{file: {path}}, {notebook: {path}} or {glob: {include}}",
         )
 
-    def _refuse_others(self, pattern: str) -> None:
+    def _glob(self, pattern: str) -> list[Path]:
+        if Path(pattern).is_relative_to(self.base_path):
+            # A bundle that was loaded gives its paths resolved.
+            pattern = Path(pattern).relative_to(self.base_path).as_posix()
+        if Path(pattern).is_absolute():
+            raise ConfigurationError("A glob of a pipeline is relative to the bundle", got=pattern)
+        # Databricks documents `folder/**` for all files below a folder; pathlib needs the file part spelt out.
         folder = self.base_path / pattern.removesuffix("**")
         below = folder.rglob("*") if folder.is_dir() else self.base_path.glob(pattern)
-        others = sorted(p.name for p in below if p.suffix in {".sql", ".ipynb"})
-        if others:
-            raise NotSupported(
-                "A pipeline file that is not Python", "Declare its datasets in Python", got=", ".join(others)
-            )
+        return [
+            p.resolve()
+            for p in below
+            if p.suffix in SOURCE_SUFFIXES
+            and p.name != "__init__.py"
+            and not any(part.startswith((".", "__pycache__")) for part in p.relative_to(self.base_path).parts)
+        ]
 
 
 @dataclass(frozen=True)
@@ -154,8 +143,8 @@ class DatasetResult:
     """What an update did to one dataset.
 
     Attributes:
-        status: COMPLETED, FAILED, SKIPPED (a dataset above failed), EXCLUDED (not selected) or IDLE (nothing
-            to do).
+        status: COMPLETED, FAILED, SKIPPED (a dataset above failed), EXCLUDED (not selected), IDLE (nothing
+            to do) or CHECKED (by a dry run).
         refresh: What kind of refresh ran: APPEND, AUTO_CDC, APPEND_ONLY, GROUP_AGGREGATE, COMPLETE_RECOMPUTE, NO_OP,
             VIEW or NONE.
         rows_in: Rows that the queries gave, before expectations; rows_out: rows written; rows_dropped: their

@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "sample": "landing:sample",
     "land": "landing:land",
     "ingest": "ingest:ingest",
+    "pipeline": "pipeline:pipeline",
     "run": "run:run",
     "build": "dbt:build",
     "docs": "dbt:docs",

@@ -65,9 +65,7 @@ def list_files(
         root = to_local(path)
     except InputError as error:
         raise PipelineCodeError(
-            f"cloudFiles cannot read {path!r}",
-            got=str(error),
-            allowed="a path below /Volumes/<catalog>/<schema>/<volume>/",
+            error.what, got=error.got, allowed=error.allowed, next_step=error.next_step
         ) from error
     for file in _walk(root):
         if glob is not None and not fnmatch.fnmatchcase(file.name, glob):

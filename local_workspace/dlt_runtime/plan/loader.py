@@ -132,6 +132,8 @@ def load_files(files: list[Path], registry: Registry, session: PipelineSession) 
 
 def _run(file: Path, registry: Registry, session: PipelineSession) -> None:
     shown = registry.shown(file)
+    if file.suffix != ".py":
+        raise NotSupported("A pipeline file that is not Python", "Declare its datasets in Python", got=shown)
     name = f"_pipeline_{abs(hash(str(file)))}_{file.stem}"
     module = ModuleType(name)
     module.__dict__.update({"__file__": str(file), "spark": session, "dbutils": _DBUTILS})

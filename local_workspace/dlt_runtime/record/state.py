@@ -140,6 +140,10 @@ class PipelineState:
             self._db.execute("UPDATE updates SET state = ? WHERE update_id = ?", (state, update_id))
             self._add_events(events)
 
+    def updates(self) -> list[tuple[int, str]]:
+        """List `(start in milliseconds since 1970, state)` of all updates, oldest first."""
+        return list(self._db.execute("SELECT started_ms, state FROM updates ORDER BY started_ms"))
+
     def unfinished_updates(self) -> list[tuple[str, str | None]]:
         """List `(update_id, run_id)` of updates whose process ended before they did."""
         return list(

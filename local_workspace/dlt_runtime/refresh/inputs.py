@@ -69,8 +69,8 @@ def look(context: UpdateContext, flow_id: str, source: Source, state: FlowState)
         listing = list_files(
             source.loader.path,
             source.loader.glob,
-            context.layout.local_path,
-            lambda path: _uri(context, path),
+            context.paths.local,
+            context.paths.uri,
             context.state.files(flow_id, source.id),
         )
         for file in listing.overwritten:
@@ -97,12 +97,6 @@ def look(context: UpdateContext, flow_id: str, source: Source, state: FlowState)
         source.location, source.shown, since, now, skip_changes=source.skip_changes
     )
     return Input(source, adds=adds, since=since, until=now)
-
-
-def _uri(context: UpdateContext, path: Path) -> str:
-    if context.layout.volumes in path.parents:
-        return context.layout.volume_uri(path)
-    return f"file:{path}"
 
 
 def stage_inputs(

@@ -14,6 +14,7 @@ from local_workspace.crash_points import crash_point
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.registry import Registry
 from local_workspace.dlt_runtime.lock import pipeline_lock
+from local_workspace.dlt_runtime.paths import Paths
 from local_workspace.dlt_runtime.plan.analysis import AnalysisSources
 from local_workspace.dlt_runtime.plan.graph import (
     Dataset,
@@ -212,6 +213,8 @@ class _Update:
             self._check_catalogs(graph)
             self._describe(context, graph)
             if dry_run:
+                for dataset in graph.ordered():
+                    context.result(dataset).status = "CHECKED"
                 self._report_unchecked(context, graph)
                 return
             for dataset in reset.selection(graph, full_refresh):
@@ -363,7 +366,7 @@ class _Update:
         faults = [
             SourceFile(flow.split("/")[-2], record.path, record.size, 0, record.fault)
             for flow, record in self.state.faulty_files()
-            if self.layout.local_path(record.path).exists()
+            if Paths(self.layout, self.spec.mounts).local(record.path).exists()
         ]
         error = None
         if self.error is not None:
