@@ -17,6 +17,7 @@ from orders.cli.ingest import print_update
 from orders.cli.project import Project
 
 if TYPE_CHECKING:
+    from local_workspace.catalog import Catalog
     from local_workspace.dlt_runtime.spec import PipelineSpec
     from local_workspace.workspace import Workspace
 
@@ -183,9 +184,9 @@ def reset(name: str) -> None:
 
 
 def _catalog(project: Project) -> Catalog:
-    from local_workspace.catalog import Catalog
+    from local_workspace import catalog
 
-    return Catalog.open(project.layout.create())
+    return catalog.Catalog.open(project.layout.create())
 
 
 @contextmanager
