@@ -1,0 +1,180 @@
+"""SQL text as a tree that knows where each of its parts stands in the text.
+
+The grammar is sqlglot's for Databricks, with two changes. A function stays the call that was written, with its own name
+and arguments: what a function means is said by :mod:`local_workspace.sql.functions` alone. And every node keeps its
+*span*, the part of the text that it was read from, so that what nobody has to change reaches the engine letter by letter.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlglot import exp
+from sqlglot.dialects.databricks import Databricks
+from sqlglot.errors import ParseError, SqlglotError, TokenError
+from sqlglot.parsers.databricks import DatabricksParser
+
+Span = tuple[int, int]
+Node = exp.Expression
+T = TypeVar("T")
+
+_SPAN = "span"
+# Calls that are written with words between their arguments, so that a list of arguments does not tell them.
+_WRITTEN_WITH_WORDS = (
+    "CAST",
+    "TRY_CAST",
+    "EXTRACT",
+    "TRIM",
+    "POSITION",
+    "SUBSTRING",
+    "SUBSTR",
+    "OVERLAY",
+    "BROADCAST",
+    "BROADCASTJOIN",
+    "MAPJOIN",
+    "MERGE",
+    "SHUFFLEMERGE",
+    "MERGEJOIN",
+    "SHUFFLE_HASH",
+    "SHUFFLE_REPLICATE_NL",
+)
+_SPANNED = """
+    _parse_alias _parse_between _parse_bitwise _parse_bracket _parse_case _parse_cast _parse_column _parse_column_ops
+    _parse_column_reference _parse_comparison _parse_conjunction _parse_cte _parse_disjunction _parse_equality _parse_expression
+    _parse_factor _parse_field _parse_from _parse_function _parse_group _parse_having _parse_if _parse_in _parse_interval
+    _parse_join _parse_lambda _parse_lateral _parse_limit _parse_offset _parse_order _parse_ordered _parse_paren
+    _parse_pivot _parse_primary _parse_qualify _parse_range _parse_select _parse_select_query
+    _parse_set_operations _parse_star _parse_star_ops _parse_statement _parse_subquery _parse_table _parse_table_parts
+    _parse_table_alias _parse_term _parse_type _parse_types _parse_unary _parse_value _parse_where _parse_window _parse_with
+    _parse_derived_table_values _parse_wrapped_select _parse_unnest _parse_window_spec _parse_is _parse_escape
+"""
+
+
+def span(node: Node) -> Span | None:
+    """Where a node stands in its text, or None where that is not known or the node was made later."""
+    found: Span | None = node.meta.get(_SPAN)
+    if found is not None:
+        return found
+    if isinstance(node, (exp.Binary, exp.Column)) and not isinstance(node, exp.Dot):
+        parts = [span(child) for child in node.iter_expressions()]
+        if parts and all(parts):
+            return min(p[0] for p in parts if p), max(p[1] for p in parts if p)
+    if isinstance(node, exp.Identifier) and "start" in node.meta:
+        return node.meta["start"], node.meta["end"] + 1
+    return None
+
+
+def _spanned(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def parse(self: Any, *args: Any, **kwargs: Any) -> Any:
+        start = self._curr.start
+        given = args[0] if args else kwargs.get("this")
+        if isinstance(given, exp.Expression):
+            known = span(given)
+            start = known[0] if known else None
+        result = method(self, *args, **kwargs)
+        if start is not None and isinstance(result, exp.Expression):
+            end = self._prev.end + 1
+            if end > start:
+                known = result.meta.get(_SPAN)
+                result.meta[_SPAN] = (min(start, known[0]), max(end, known[1])) if known else (start, end)
+        return result
+
+    return parse
+
+
+class _Parser(DatabricksParser):
+    ARRAY_CONSTRUCTORS: dict[str, Any] = {}
+    FUNCTIONS: dict[str, Any] = {}
+    FUNCTION_PARSERS = {
+        name: DatabricksParser.FUNCTION_PARSERS[name]
+        for name in _WRITTEN_WITH_WORDS
+        if name in DatabricksParser.FUNCTION_PARSERS
+    }
+    NO_PAREN_FUNCTION_PARSERS = {
+        name: parse
+        for name, parse in DatabricksParser.NO_PAREN_FUNCTION_PARSERS.items()
+        if name in ("ANY", "CASE", "CURDATE")
+    }
+
+    def _parse_select_query(self, *args: Any, **kwargs: Any) -> Any:
+        outer, self._select_start = getattr(self, "_select_start", None), self._curr.start
+        try:
+            return super()._parse_select_query(*args, **kwargs)
+        finally:
+            self._select_start = outer
+
+    def _parse_query_modifiers(self, this: Any) -> Any:
+        # The first branch of a UNION: what is read around it is the UNION.
+        fresh = isinstance(this, exp.Select) and _SPAN not in this.meta and self._select_start is not None
+        start = self._select_start
+        result = super()._parse_query_modifiers(this)
+        if fresh and result is this:
+            this.meta[_SPAN] = (start, self._prev.end + 1)
+        return result
+
+    def _parse_window(self, this: Any, alias: bool = False) -> Any:
+        if isinstance(this, exp.Anonymous) and _SPAN not in this.meta:
+            start = this.meta.get("start")
+            if start is not None:
+                this.meta[_SPAN] = (start, self._prev.end + 1)
+        return super()._parse_window(this, alias=alias)
+
+
+for _name in _SPANNED.split():
+    if hasattr(_Parser, _name):
+        setattr(_Parser, _name, _spanned(getattr(_Parser, _name)))
+
+
+class Written(Databricks):
+    """Databricks' SQL, read without interpreting its functions."""
+
+    Parser = _Parser
+
+
+_DIALECT = Written()
+
+
+class SqlSyntaxError(Exception):
+    """A text that is no SQL.
+
+    Args:
+        message: What was met, and where it was not expected.
+        line: Counted from 1.
+        column: Counted from 0, as Spark counts.
+    """
+
+    def __init__(self, message: str, line: int, column: int) -> None:
+        super().__init__(message, line, column)
+        self.message, self.line, self.column = message, line, column
+
+
+@functools.lru_cache(maxsize=512)
+def _parsed(sql: str) -> Node:
+    try:
+        trees = [tree for tree in _DIALECT.parse(sql) if tree is not None]
+    except ParseError as error:
+        first = error.errors[0] if error.errors else {}
+        found = str(first.get("highlight") or "") or "end of input"
+        line, column = int(first.get("line") or 1), int(first.get("col") or 1)
+        raise SqlSyntaxError(f"Syntax error at or near '{found}'", line, max(0, column - len(found))) from error
+    except (TokenError, SqlglotError, RecursionError) as error:
+        raise SqlSyntaxError(str(error).splitlines()[0] if str(error) else "too deeply nested", 1, 0) from error
+    if len(trees) != 1:
+        raise SqlSyntaxError("Syntax error: expected one statement", 1, 0)
+    tree = trees[0]
+    assert isinstance(tree, exp.Expression)  # noqa: S101
+    return tree
+
+
+def read(sql: str) -> Node:
+    """Read one statement, query or expression; the caller may change the tree.
+
+    A text is parsed once: what comes back is a copy of the tree that is kept.
+
+    Raises:
+        SqlSyntaxError: It cannot be read.
+    """
+    return _parsed(sql).copy()

@@ -1,0 +1,161 @@
+"""The one table of functions: what kind each is, what type it gives, and whether the engine computes it rightly.
+
+Read by the warehouse's SQL and by the plans of pipelines alike. Names, arguments and types are those of the "Built-in
+functions" of the Databricks SQL language reference, as far as Apache Spark has them; each type was asked of Apache Spark.
+A function that is not listed is passed on as it is, its type unknown.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from local_workspace.sql.function_signatures import SIGNATURES
+
+#: What a letter of a signature stands for, as SQL.
+SAMPLES = {
+    "s": "'Spark SQL'",
+    "c": "'a'",
+    "n": "'42'",
+    "i": "7",
+    "j": "2",
+    "b": "5000000000",
+    "k": "cast(3 as smallint)",
+    "d": "cast(12.345 as decimal(10,3))",
+    "f": "2.5D",
+    "r": "1.5F",
+    "o": "0.5D",
+    "D": "date'2024-02-29'",
+    "E": "date'2024-01-15'",
+    "T": "timestamp'2024-02-29 10:20:30.123456'",
+    "U": "timestamp'2024-01-15 23:00:00'",
+    "B": "true",
+    "x": "cast('abc' as binary)",
+    "a": "array('b', 'a', cast(null as string))",
+    "q": "array(3, 1, 2)",
+    "p": "array(array(1), array(2, 3))",
+    "m": "map('a', 1, 'b', 2)",
+    "t": "named_struct('a', 1, 'b', 'x')",
+    "e": "array(named_struct('a', 1, 'b', 'x'))",
+    "J": "'{\"a\": 1, \"b\": [1, 2]}'",
+    "v": "parse_json('{\"a\": 1}')",
+}
+
+# A letter, a literal in quotes, or SQL in braces.
+_ARGUMENT = re.compile(r"'[^']*'|\{[^}]*\}|.")
+_CALL = re.compile(r"(\w+)\(((?:'[^']*'|\{[^}]*\}|[^')])*)\)")
+
+
+class Kind(Enum):
+    """How many rows a function looks at, and gives."""
+
+    ROW = "row"
+    AGGREGATE = "aggregate"
+    WINDOW = "window"
+    GENERATOR = "generator"
+
+
+class Answer(Enum):
+    """What becomes of a call."""
+
+    RIGHT = "right"
+    REWRITTEN = "rewritten"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function.
+
+    Attributes:
+        name: In lower case.
+        kind: Of rows.
+        result: The name of the rule for its type, see :mod:`local_workspace.sql.function_types`.
+        signatures: The letters of its arguments, one string a form; for samples see :data:`SAMPLES`.
+        deterministic: Whether the same rows give the same value at any time, for any user, in any order.
+        answer: Whether the engine is right by itself.
+        way_out: What to write instead, for a function that is refused.
+    """
+
+    name: str
+    kind: Kind
+    result: str
+    signatures: tuple[str, ...] = field(default=())
+    deterministic: bool = True
+    answer: Answer = Answer.RIGHT
+    way_out: str = ""
+
+    @property
+    def incremental(self) -> bool:
+        """Whether its value for a row does not depend on other rows, nor on when it is asked."""
+        return self.kind is Kind.ROW and self.deterministic
+
+    def examples(self) -> Iterator[str]:
+        """Calls of the function, one a signature, without a table."""
+        for letters in self.signatures:
+            arguments = [SAMPLES.get(a, a.strip("{}")) for a in _ARGUMENT.findall(letters)]
+            yield f"{self.name}({', '.join(arguments)})"
+
+
+#: Function -> what to write instead. Each was measured against Apache Spark; a test shows the engine alone to be wrong.
+REFUSED = {
+    "percentile_approx": "It interpolates here, where Databricks gives a value of the data. Use percentile()",
+    "approx_percentile": "It interpolates here, where Databricks gives a value of the data. Use percentile()",
+}
+_VOLATILE_NAMES = """
+    any_value approx_top_k approx_top_k_accumulate array_agg collect_list collect_set curdate current_catalog current_database
+    current_date current_path current_schema current_time current_timestamp current_timezone current_user first
+    first_value getdate input_file_block_length input_file_block_start input_file_name java_method last last_value
+    listagg localtimestamp max_by min_by mode monotonically_increasing_id now rand randn random randstr reflect session_user shuffle
+    spark_partition_id string_agg uniform unix_timestamp user uuid version
+"""
+_VOLATILE = frozenset(_VOLATILE_NAMES.split())
+#: Depend on the order of rows within a group, which an engine is free to choose, but on nothing outside of the group.
+_ORDERED_NAMES = "any_value array_agg collect_list collect_set first first_value last last_value listagg max_by min_by mode string_agg"
+ORDER_DEPENDENT = frozenset(_ORDERED_NAMES.split())
+
+
+@functools.lru_cache(maxsize=1)
+def table() -> dict[str, Function]:
+    """Every function by its name in lower case."""
+    from local_workspace.sql.rewritten_functions import REWRITTEN  # noqa: PLC0415
+
+    forms: dict[str, tuple[Kind, str, list[str]]] = {}
+    for line in SIGNATURES.strip().splitlines():
+        kind, result, calls = (part.strip() for part in line.split("|", 2))
+        for name, letters in _CALL.findall(calls):
+            forms.setdefault(name, (Kind(kind), result, []))[2].append(letters)
+    functions = {}
+    for name, (function_kind, result, signatures) in forms.items():
+        answer = (
+            Answer.REFUSED if name in REFUSED else Answer.REWRITTEN if name in REWRITTEN else Answer.RIGHT
+        )
+        functions[name] = Function(
+            name,
+            function_kind,
+            result,
+            tuple(signatures),
+            name not in _VOLATILE,
+            answer,
+            REFUSED.get(name, ""),
+        )
+    return functions
+
+
+def function(name: str) -> Function | None:
+    """The function of that name, or None if the table has none."""
+    return table().get(name.lower())
+
+
+def is_aggregate(name: str) -> bool:
+    """Whether a function of this name makes one value of many rows."""
+    found = function(name)
+    return found is not None and found.kind is Kind.AGGREGATE
+
+
+def is_volatile(name: str) -> bool:
+    """Whether a function's value depends on time, chance or the user."""
+    return name.lower() in _VOLATILE and name.lower() not in ORDER_DEPENDENT
