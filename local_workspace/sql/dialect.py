@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
@@ -17,7 +17,7 @@ from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.parsers.databricks import DatabricksParser
 
 Span = tuple[int, int]
-Node = exp.Expression
+Node = exp.Expr
 T = TypeVar("T")
 
 _SPAN = "span"
@@ -42,7 +42,8 @@ _WRITTEN_WITH_WORDS = (
 )
 _SPANNED = """
     _parse_alias _parse_between _parse_bitwise _parse_bracket _parse_case _parse_cast _parse_column _parse_column_ops
-    _parse_column_reference _parse_comparison _parse_conjunction _parse_cte _parse_disjunction _parse_equality _parse_expression
+    _parse_column_reference _parse_comparison _parse_conjunction _parse_cte _parse_disjunction _parse_equality
+    _parse_expression
     _parse_factor _parse_field _parse_from _parse_function _parse_group _parse_having _parse_if _parse_in _parse_interval
     _parse_join _parse_lambda _parse_lateral _parse_limit _parse_offset _parse_order _parse_ordered _parse_paren
     _parse_pivot _parse_primary _parse_qualify _parse_range _parse_select _parse_select_query
@@ -71,11 +72,11 @@ def _spanned(method: Callable[..., Any]) -> Callable[..., Any]:
     def parse(self: Any, *args: Any, **kwargs: Any) -> Any:
         start = self._curr.start
         given = args[0] if args else kwargs.get("this")
-        if isinstance(given, exp.Expression):
+        if isinstance(given, exp.Expr):
             known = span(given)
             start = known[0] if known else None
         result = method(self, *args, **kwargs)
-        if start is not None and isinstance(result, exp.Expression):
+        if start is not None and isinstance(result, exp.Expr):
             end = self._prev.end + 1
             if end > start:
                 known = result.meta.get(_SPAN)
@@ -86,21 +87,22 @@ def _spanned(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Parser(DatabricksParser):
-    ARRAY_CONSTRUCTORS: dict[str, Any] = {}
-    FUNCTIONS: dict[str, Any] = {}
-    FUNCTION_PARSERS = {
+    ARRAY_CONSTRUCTORS: ClassVar[dict[str, Any]] = {}
+    _select_start: int | None = None
+    FUNCTIONS: ClassVar[dict[str, Any]] = {}
+    FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
         name: DatabricksParser.FUNCTION_PARSERS[name]
         for name in _WRITTEN_WITH_WORDS
         if name in DatabricksParser.FUNCTION_PARSERS
     }
-    NO_PAREN_FUNCTION_PARSERS = {
+    NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
         name: parse
         for name, parse in DatabricksParser.NO_PAREN_FUNCTION_PARSERS.items()
         if name in ("ANY", "CASE", "CURDATE")
     }
 
     def _parse_select_query(self, *args: Any, **kwargs: Any) -> Any:
-        outer, self._select_start = getattr(self, "_select_start", None), self._curr.start
+        outer, self._select_start = self._select_start, self._curr.start
         try:
             return super()._parse_select_query(*args, **kwargs)
         finally:
@@ -131,6 +133,12 @@ for _name in _SPANNED.split():
 class Written(Databricks):
     """Databricks' SQL, read without interpreting its functions."""
 
+    class Tokenizer(Databricks.Tokenizer):
+        """Strings with doubled quotes."""
+
+        # '' within '..' is one quote, since Spark 4.
+        STRING_ESCAPES: ClassVar[list[str]] = ["\\", "'", '"']
+
     Parser = _Parser
 
 
@@ -159,14 +167,27 @@ def _parsed(sql: str) -> Node:
         first = error.errors[0] if error.errors else {}
         found = str(first.get("highlight") or "") or "end of input"
         line, column = int(first.get("line") or 1), int(first.get("col") or 1)
-        raise SqlSyntaxError(f"Syntax error at or near '{found}'", line, max(0, column - len(found))) from error
+        raise SqlSyntaxError(
+            f"Syntax error at or near '{found}'", line, max(0, column - len(found))
+        ) from error
     except (TokenError, SqlglotError, RecursionError) as error:
-        raise SqlSyntaxError(str(error).splitlines()[0] if str(error) else "too deeply nested", 1, 0) from error
+        raise SqlSyntaxError(
+            str(error).splitlines()[0] if str(error) else "too deeply nested", 1, 0
+        ) from error
     if len(trees) != 1:
         raise SqlSyntaxError("Syntax error: expected one statement", 1, 0)
     tree = trees[0]
-    assert isinstance(tree, exp.Expression)  # noqa: S101
+    assert isinstance(tree, exp.Expr)  # noqa: S101
     return tree
+
+
+def peek(sql: str) -> Node:
+    """As :func:`read`, for a caller who does not change the tree.
+
+    Raises:
+        SqlSyntaxError: It cannot be read.
+    """
+    return _parsed(sql)
 
 
 def read(sql: str) -> Node:

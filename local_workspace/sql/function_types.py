@@ -72,7 +72,10 @@ def _ceil(kinds: Types, nodes: Sequence[Node]) -> DataType | None:
         if isinstance(_first(kinds), DecimalType) and kind is not None:
             return types.bounded(max(kind.precision - kind.scale + 1, 1), 0)
         return BIGINT if types.is_number(_first(kinds)) else None
-    return None
+    digits = _literal_int(nodes, 1, 0)
+    if kind is None or digits is None:
+        return None
+    return types.bounded(max(kind.precision - kind.scale + 1, -digits + 1) + max(digits, 0), max(digits, 0))
 
 
 def _round(kinds: Types, nodes: Sequence[Node]) -> DataType | None:
@@ -167,7 +170,11 @@ def _map_entries(kinds: Types, _nodes: Sequence[Node]) -> DataType | None:
 
 def _map_from_entries(kinds: Types, _nodes: Sequence[Node]) -> DataType | None:
     kind = _first(kinds)
-    if isinstance(kind, ArrayType) and isinstance(kind.elementType, StructType) and len(kind.elementType) == 2:
+    if (
+        isinstance(kind, ArrayType)
+        and isinstance(kind.elementType, StructType)
+        and len(kind.elementType) == 2
+    ):
         key, value = kind.elementType.fields
         return MapType(key.dataType, value.dataType)
     return None
@@ -230,7 +237,9 @@ def _sequence(kinds: Types, _nodes: Sequence[Node]) -> DataType | None:
 
 def _flatten(kinds: Types, _nodes: Sequence[Node]) -> DataType | None:
     kind = _first(kinds)
-    return kind.elementType if isinstance(kind, ArrayType) and isinstance(kind.elementType, ArrayType) else None
+    return (
+        kind.elementType if isinstance(kind, ArrayType) and isinstance(kind.elementType, ArrayType) else None
+    )
 
 
 def _append(kinds: Types, _nodes: Sequence[Node]) -> DataType | None:
@@ -339,7 +348,9 @@ def of_call(name: str, result: str, kinds: Types, nodes: Sequence[Node]) -> Data
         return arithmetic(_TRY[name], kinds[0], kinds[1], nodes[0], nodes[1])
     if name in ("percentile", "median") and len(kinds) > 1 and isinstance(kinds[1], ArrayType):
         return ArrayType(DOUBLE)
-    if name in ("ceil", "ceiling", "floor", "sign", "negative", "positive") and isinstance(_first(kinds), StringType):
+    if name in ("ceil", "ceiling", "floor", "sign", "negative", "positive") and isinstance(
+        _first(kinds), StringType
+    ):
         return None
     rule = _RULES.get(result)
     return rule(kinds, nodes) if rule is not None else None

@@ -40,7 +40,7 @@ SAMPLES = {
     "m": "map('a', 1, 'b', 2)",
     "t": "named_struct('a', 1, 'b', 'x')",
     "e": "array(named_struct('a', 1, 'b', 'x'))",
-    "J": "'{\"a\": 1, \"b\": [1, 2]}'",
+    "J": '\'{"a": 1, "b": [1, 2]}\'',
     "v": "parse_json('{\"a\": 1}')",
 }
 
@@ -106,22 +106,24 @@ REFUSED = {
     "approx_percentile": "It interpolates here, where Databricks gives a value of the data. Use percentile()",
 }
 _VOLATILE_NAMES = """
-    any_value approx_top_k approx_top_k_accumulate array_agg collect_list collect_set curdate current_catalog current_database
-    current_date current_path current_schema current_time current_timestamp current_timezone current_user first
-    first_value getdate input_file_block_length input_file_block_start input_file_name java_method last last_value
-    listagg localtimestamp max_by min_by mode monotonically_increasing_id now rand randn random randstr reflect session_user shuffle
-    spark_partition_id string_agg uniform unix_timestamp user uuid version
+    any_value approx_top_k approx_top_k_accumulate array_agg collect_list collect_set curdate current_catalog
+    current_database current_date current_path current_schema current_time current_timestamp current_timezone current_user
+    first first_value getdate input_file_block_length input_file_block_start input_file_name java_method last last_value
+    listagg localtimestamp max_by min_by mode monotonically_increasing_id now rand randn random randstr reflect session_user
+    shuffle spark_partition_id string_agg uniform unix_timestamp user uuid version
 """
 _VOLATILE = frozenset(_VOLATILE_NAMES.split())
 #: Depend on the order of rows within a group, which an engine is free to choose, but on nothing outside of the group.
-_ORDERED_NAMES = "any_value array_agg collect_list collect_set first first_value last last_value listagg max_by min_by mode string_agg"
+_ORDERED_NAMES = """
+    any_value array_agg collect_list collect_set first first_value last last_value listagg max_by min_by mode string_agg
+"""
 ORDER_DEPENDENT = frozenset(_ORDERED_NAMES.split())
 
 
 @functools.lru_cache(maxsize=1)
 def table() -> dict[str, Function]:
     """Every function by its name in lower case."""
-    from local_workspace.sql.rewritten_functions import REWRITTEN  # noqa: PLC0415
+    from local_workspace.sql.rewrites import REWRITTEN  # noqa: PLC0415
 
     forms: dict[str, tuple[Kind, str, list[str]]] = {}
     for line in SIGNATURES.strip().splitlines():

@@ -79,11 +79,11 @@ class Typing:
 
     def type_of(self, node: Node | None) -> DataType | None:
         """The type of an expression, or None where it is not known."""
-        if not isinstance(node, exp.Expression):
+        if not isinstance(node, exp.Expr):
             return None
         known = node.meta.get("type", _UNKNOWN)
         if known is not _UNKNOWN:
-            return known  # type: ignore[return-value]
+            return known
         found = self._kinds.get(id(node))
         if found is not None:
             return found[1]
@@ -103,13 +103,18 @@ class Typing:
         node.meta["type"] = kind
         return kind
 
-    def _infer(self, node: Node) -> DataType | None:  # noqa: PLR0911, PLR0912  (one for each form of expression)
+    def _infer(self, node: Node) -> DataType | None:  # noqa: PLR0912  (one for each form of expression)
         if isinstance(node, exp.Column):
             return self._column(node)
-        if isinstance(node, (exp.Paren, exp.Alias, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)):
+        if isinstance(
+            node, (exp.Paren, exp.Alias, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls)
+        ):
             return self.type_of(node.this)
         if isinstance(node, exp.Window):
             return self.type_of(node.this)
+        if isinstance(node, exp.Identifier):
+            variable = self._lambda_variable(node, node.name)
+            return variable if isinstance(variable, DataType) else None
         if isinstance(node, exp.Literal):
             return literal_type(node)
         if isinstance(node, (exp.Cast, exp.TryCast)):
@@ -117,7 +122,9 @@ class Typing:
         if isinstance(node, exp.Null):
             return types.VOID
         if isinstance(node, exp.DPipe):
-            return function_types.of_call("concat", "concat", [self.type_of(node.left), self.type_of(node.right)], ())
+            return function_types.of_call(
+                "concat", "concat", [self.type_of(node.left), self.type_of(node.right)], ()
+            )
         if isinstance(node, exp.IntDiv):
             return BIGINT
         operator = _OPERATORS.get(type(node))
@@ -156,7 +163,9 @@ class Typing:
             return None
         if name in function_types.CASTS and len(arguments) == 1:
             return function_types.CASTS[name]
-        arguments = [a.expressions[0] if isinstance(a, exp.Distinct) and a.expressions else a for a in arguments]
+        arguments = [
+            a.expressions[0] if isinstance(a, exp.Distinct) and a.expressions else a for a in arguments
+        ]
         known = function(name)
         if known is None:
             return None
@@ -263,7 +272,7 @@ class Typing:
                 return None if _contains(projection, node) else self.type_of(projection.this)
         return _UNKNOWN
 
-    def _lambda_variable(self, node: exp.Column, name: str) -> object:
+    def _lambda_variable(self, node: Node, name: str) -> object:
         inner: Node = node
         while inner.parent is not None and not isinstance(inner, exp.Query):
             outer = inner.parent
@@ -285,7 +294,9 @@ class Typing:
             if name == "zip_with" and at == 1:
                 other = self.type_of(arguments[1])
                 return other.elementType if isinstance(other, ArrayType) else None
-            return kind.elementType if at == 0 else INT if name in ("transform", "filter") else kind.elementType
+            return (
+                kind.elementType if at == 0 else INT if name in ("transform", "filter") else kind.elementType
+            )
         if isinstance(kind, MapType) and name != "map_zip_with":
             return kind.keyType if at == 0 else kind.valueType
         return None
@@ -309,12 +320,19 @@ class Typing:
         self._columns[id(query)] = (query, columns)
         return columns
 
+    def remember(self, query: Node, columns: Columns) -> None:
+        """Note the columns of what takes the place of a query."""
+        self._columns[id(query)] = (query, columns)
+
+    def forget(self, query: Node) -> None:
+        """Look for the columns of a query again."""
+        self._columns.pop(id(query), None)
+
     def _query_columns(self, query: Node) -> Columns | None:
         if isinstance(query, exp.Subquery):
             if query.args.get("joins") or query.args.get("pivots"):
                 return None
-            inner = query.this
-            return self.columns_of(inner) if isinstance(inner, (exp.Query, exp.Values)) else None
+            return self.columns_of(query.this)
         if isinstance(query, exp.SetOperation):
             return self._united(query)
         if isinstance(query, exp.Values):
@@ -357,11 +375,17 @@ class Typing:
         if star.args.get("replace") or star.args.get("rename"):
             return None
         joins = query.args.get("joins") or []
-        if qualifier is None and any(j.args.get("using") or j.method == "NATURAL" for j in joins):
+        if qualifier is None and any(j.method == "NATURAL" for j in joins):
             return None
-        left_out = {e.name.lower() for e in star.args.get("except_") or star.args.get("except") or []}
+        left_out = {e.name.lower() for e in star.args.get("except_") or []}
         columns: list[Column] = []
         found = False
+        if qualifier is None:
+            merged = list(dict.fromkeys(i.name.lower() for j in joins for i in j.args.get("using") or ()))
+            if merged:
+                kinds = [self._merged_type(query, name) for name in merged]
+                columns = [(n, k) for n, k in zip(merged, kinds, strict=True) if n not in left_out]
+                left_out |= set(merged)
         for (name, source), hidden in zip(self.sources_of(query), _hidden_sides(query), strict=False):
             if qualifier is not None and name != qualifier.lower():
                 continue
@@ -373,12 +397,24 @@ class Typing:
             columns.extend(c for c in source if c[0].lower() not in left_out)
         return columns if found else None
 
+    def _merged_type(self, query: exp.Select, name: str) -> DataType | None:
+        kinds = []
+        for _, columns in self.sources_of(query):
+            found = _lookup(name, columns) if columns is not None else None
+            if found is not _UNKNOWN:
+                kinds.append(found if isinstance(found, DataType) else None)
+        return types.common_of(kinds)
+
     def sources_of(self, query: exp.Select) -> Iterator[tuple[str, Columns | None]]:
         """What stands in FROM: the name in lower case by which columns refer to it, and its columns."""
         for source in source_nodes(query):
-            yield self._source(source)
+            yield self.source(source)
 
-    def _source(self, source: Node) -> tuple[str, Columns | None]:
+    def source(self, source: Node) -> tuple[str, Columns | None]:
+        """As :meth:`sources_of`, for one of them."""
+        made = source.meta.get("source")
+        if isinstance(made, str):
+            return made, self.columns_of(source)
         alias = source.args.get("alias")
         names = [c.name for c in alias.columns] if isinstance(alias, exp.TableAlias) else []
         if isinstance(source, exp.Lateral):
@@ -389,6 +425,8 @@ class Typing:
                 columns = None
         else:
             name, columns = source.alias.lower(), self.columns_of(source)
+            if source.args.get("pivots"):
+                columns = None
         if columns is not None and names:
             columns = (
                 [(n, kind) for n, (_, kind) in zip(names, columns, strict=True)]
@@ -449,7 +487,9 @@ def call_of(node: Node | None) -> tuple[str, list[Node]]:
     if isinstance(node, exp.Anonymous):
         return node.name.lower(), list(node.expressions)
     if isinstance(node, exp.Substring):
-        return "substring", [a for a in (node.this, node.args.get("start"), node.args.get("length")) if a is not None]
+        return "substring", [
+            a for a in (node.this, node.args.get("start"), node.args.get("length")) if a is not None
+        ]
     if isinstance(node, exp.Trim):
         return "trim", [node.this]
     if isinstance(node, exp.StrPosition):
@@ -484,6 +524,7 @@ def source_nodes(query: exp.Select) -> Iterator[Node]:
     if from_ is not None:
         yield from_.this
         yield from from_.this.args.get("laterals") or ()
+        yield from (join.this for join in from_.this.args.get("joins") or ())
     for join in query.args.get("joins") or ():
         yield join.this
         yield from join.this.args.get("laterals") or ()
@@ -511,9 +552,9 @@ def _is_generator(node: Node) -> bool:
 def _queries_around(node: Node) -> Iterator[Node]:
     inner, outer = node, node.parent
     while outer is not None:
-        if isinstance(outer, exp.SetOperation) and inner.arg_key in ("order", "limit"):
-            yield outer
-        elif isinstance(outer, exp.Select):
+        if (isinstance(outer, exp.SetOperation) and inner.arg_key in ("order", "limit")) or isinstance(
+            outer, exp.Select
+        ):
             yield outer
         inner, outer = outer, outer.parent
 
@@ -582,7 +623,7 @@ def _interval_type(node: exp.Interval) -> DataType | None:
     unit = node.args.get("unit")
     if isinstance(unit, exp.IntervalSpan):
         names = [unit.this.name.upper().rstrip("S"), unit.expression.name.upper().rstrip("S")]
-    elif isinstance(unit, exp.Expression):
+    elif isinstance(unit, exp.Expr):
         names = [unit.name.upper().removesuffix("S")] * 2
     else:
         return None
@@ -599,9 +640,15 @@ def _interval_type(node: exp.Interval) -> DataType | None:
 def _time_arithmetic(operator: str, left: DataType | None, right: DataType | None) -> DataType | None:
     if operator == "-" and isinstance(left, DateType) and isinstance(right, DateType):
         return DayTimeIntervalType(0, 0)
-    if operator == "-" and isinstance(left, (DateType, TimestampType)) and isinstance(right, (DateType, TimestampType)):
+    if (
+        operator == "-"
+        and isinstance(left, (DateType, TimestampType))
+        and isinstance(right, (DateType, TimestampType))
+    ):
         return DayTimeIntervalType(0, 3)
-    moment, other = (left, right) if isinstance(left, (DateType, TimestampType, TimestampNTZType)) else (right, left)
+    moment, other = (
+        (left, right) if isinstance(left, (DateType, TimestampType, TimestampNTZType)) else (right, left)
+    )
     if isinstance(other, YearMonthIntervalType):
         return moment
     if isinstance(other, DayTimeIntervalType):

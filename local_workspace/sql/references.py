@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from local_workspace.sql.sql_error import SqlError, table_not_found
 from local_workspace.sql.tokens import Token, quote_identifier, tokenize
 
-_MAX_VIEW_DEPTH = 50
+MAX_VIEW_DEPTH = 50
 # After a table name these words go on with the query; any other word is the table's alias.
 _NO_ALIAS = frozenset(
     [
@@ -284,9 +284,9 @@ def check_depth(depth: int, name: str) -> None:
     Raises:
         SqlError: RECURSIVE_VIEW.
     """
-    if depth > _MAX_VIEW_DEPTH:
+    if depth > MAX_VIEW_DEPTH:
         raise SqlError(
             "RECURSIVE_VIEW",
-            f"The view {name} contains itself, or views are nested more than {_MAX_VIEW_DEPTH} deep.",
+            f"The view {name} contains itself, or views are nested more than {MAX_VIEW_DEPTH} deep.",
             "42P20",
         )

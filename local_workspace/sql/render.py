@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlglot import exp
-from sqlglot.dialects.databricks import Databricks
+from sqlglot.generators.databricks import DatabricksGenerator
 
 from local_workspace.sql.dialect import Node, Span, Written, span
 
 _SLOT, _EDITS, _REBUILT, _DIRTY = "slot", "edits", "rebuilt", "dirty"
 
 
-class Piece(exp.Condition):
+class Piece(exp.Expression, exp.Condition):
     """Text with nodes in it: what takes the place of a node that the engine would answer wrongly.
 
     ``this`` is the text, in which ``{0}``, ``{1}`` .. stand for ``expressions``.
     """
 
-    arg_types = {"this": True, "expressions": False}
+    arg_types: ClassVar[dict[str, bool]] = {"this": True, "expressions": False}
 
 
 def piece(template: str, *nodes: Node) -> Piece:
@@ -81,13 +81,13 @@ def is_changed(tree: Node) -> bool:
     return bool(tree.meta.get(_DIRTY))
 
 
-class _Generator(Databricks.Generator):
+class _Generator(DatabricksGenerator):
     def __init__(self, source: str, **kwargs: Any) -> None:
         super().__init__(dialect=Written, comments=False, **kwargs)
         self._source = source
 
     def sql(self, expression: Any, key: str | None = None, comment: bool = True) -> str:
-        if key is None and isinstance(expression, exp.Expression):
+        if key is None and isinstance(expression, exp.Expr):
             text = _written(expression, self._source)
             if text is not None:
                 return text

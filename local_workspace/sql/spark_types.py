@@ -6,6 +6,7 @@ Sources: "Data type rules" of the Databricks SQL language reference (promotion, 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from pyspark.sql.types import (
@@ -33,6 +34,7 @@ from pyspark.sql.types import (
     YearMonthIntervalType,
 )
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 MAX_PRECISION = 38
 # Digits after the point that a decimal keeps when its precision has to be cut (Spark: MINIMUM_ADJUSTED_SCALE).
@@ -45,8 +47,8 @@ DATE, TIMESTAMP, TIMESTAMP_NTZ = DateType(), TimestampType(), TimestampNTZType()
 VOID, VARIANT = NullType(), VariantType()
 
 _INTEGERS: tuple[DataType, ...] = (TINYINT, SMALLINT, INT, BIGINT)
-_BITS = {TINYINT: 7, SMALLINT: 15, INT: 31, BIGINT: 63}
-_DIGITS = {TINYINT: 3, SMALLINT: 5, INT: 10, BIGINT: 20}
+_BITS: dict[DataType, int] = {TINYINT: 7, SMALLINT: 15, INT: 31, BIGINT: 63}
+_DIGITS: dict[DataType, int] = {TINYINT: 3, SMALLINT: 5, INT: 10, BIGINT: 20}
 
 _BY_NAME: dict[exp.DType, DataType] = {
     exp.DType.TINYINT: TINYINT,
@@ -70,7 +72,7 @@ _BY_NAME: dict[exp.DType, DataType] = {
 }
 
 
-def of_node(node: exp.Expression) -> DataType | None:
+def of_node(node: exp.Expr | None) -> DataType | None:
     """The type that a type's node of the grammar means; None for what is not known here."""
     if not isinstance(node, exp.DataType):
         return None
@@ -93,6 +95,15 @@ def of_node(node: exp.Expression) -> DataType | None:
             fields.append(StructField(definition.name, inner))
         return StructType(fields)
     return _BY_NAME.get(kind)
+
+
+@functools.lru_cache(maxsize=4096)
+def of_text(text: str) -> DataType | None:
+    """The type that a text in Spark's DDL notation means; None for what is not known here."""
+    try:
+        return of_node(exp.DataType.build(text, dialect="databricks"))
+    except (SqlglotError, ValueError):
+        return None
 
 
 def sql_name(kind: DataType) -> str:
@@ -199,7 +210,7 @@ def common_type(a: DataType | None, b: DataType | None) -> DataType | None:
         return _numeric(a, b)
     times = (DateType, TimestampNTZType, TimestampType)
     if isinstance(a, times) and isinstance(b, times):
-        return max(a, b, key=lambda kind: times.index(type(kind)))  # type: ignore[arg-type]
+        return max(a, b, key=lambda kind: times.index(type(kind)))
     for text, other in ((a, b), (b, a)):
         if isinstance(text, StringType):
             if is_integer(other):

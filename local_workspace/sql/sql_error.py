@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+#: Stands in a cast that nobody wrote, so that its failure is told as an overflow of the arithmetic.
+CHECKED = "/* overflow */"
+
 _SQLSTATES = {
     "TABLE_OR_VIEW_NOT_FOUND": "42P01",
     "SCHEMA_NOT_FOUND": "42704",
@@ -17,6 +20,9 @@ _SQLSTATES = {
     "PARSE_SYNTAX_ERROR": "42601",
     "UNSUPPORTED_FEATURE": "0A000",
     "DIVIDE_BY_ZERO": "22012",
+    "ARITHMETIC_OVERFLOW": "22003",
+    "CAST_OVERFLOW": "22003",
+    "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION": "22003",
     "CAST_INVALID_INPUT": "22018",
     "DELTA_CONCURRENT_WRITE": "2D521",
     "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES": "23001",
@@ -119,6 +125,29 @@ _RULES: list[_Rule] = [
         lambda m: SqlError("UNRESOLVED_ROUTINE", f"Cannot resolve routine {m[1]} on the local engine."),
     ),
     (
+        re.compile(r"\[(ARITHMETIC_OVERFLOW)\] ([^\n]*)"),
+        lambda m: SqlError(m[1], m[2]),
+    ),
+    (
+        re.compile(r"Can't cast value (\S+) to type (\w+)|value of (\S+) is out of range (\w+)"),
+        lambda m: SqlError(
+            "CAST_OVERFLOW",
+            f"The value {m[1] or m[3]} cannot be cast to {_sql_type(m[2] or m[4])} due to an overflow. "
+            "Use try_cast to tolerate overflow and return NULL instead.",
+        ),
+    ),
+    (
+        re.compile(r"(\S+) is too large to store in a Decimal128 of precision (\d+)"),
+        lambda m: SqlError(
+            "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
+            f"{m[1]} cannot be represented as a DECIMAL of precision {m[2]}. Use try_cast to get NULL instead.",
+        ),
+    ),
+    (
+        re.compile(r"Arithmetic overflow: ([^\n]*)|Overflow happened on: ([^\n]*)"),
+        lambda m: SqlError("ARITHMETIC_OVERFLOW", f"Arithmetic overflow: {m[1] or m[2]}."),
+    ),
+    (
         re.compile(r"[Dd]ivi(?:de|sion) by zero"),
         lambda _: SqlError("DIVIDE_BY_ZERO", "Division by zero. Use try_divide to get NULL instead."),
     ),
@@ -147,15 +176,27 @@ _RULES: list[_Rule] = [
 ]
 
 
-def from_engine(message: str) -> SqlError:
+_ENGINE_TYPES = {"Int8": "TINYINT", "Int16": "SMALLINT", "Int32": "INT", "Int64": "BIGINT"}
+
+
+def _sql_type(engine_name: str) -> str:
+    return _ENGINE_TYPES.get(engine_name, engine_name)
+
+
+def from_engine(message: str, sql: str = "") -> SqlError:
     """Turns an error text of the engine into one that Databricks' clients understand.
 
     Args:
         message: What the engine said; its own words are kept where no class fits.
+        sql: What it was asked.
     """
     text = message.strip()
     for pattern, build in _RULES:
         match = pattern.search(text)
         if match:
-            return build(match)
+            error = build(match)
+            if error.error_class == "CAST_OVERFLOW" and CHECKED in sql:
+                value = match[1] or match[3]
+                return SqlError("ARITHMETIC_OVERFLOW", f"{value} is beyond the type of the result: overflow.")
+            return error
     return SqlError("ENGINE_ERROR", text.split("\n\nJVM stacktrace")[0][:2000], "XX000")

@@ -53,6 +53,7 @@ class EngineSession:
         self._registered: dict[tuple[str, str], Path] = {}
         self._names: dict[str, str] = {}
         self._has_views = False
+        self._asked = ""
 
     @property
     def is_reusable(self) -> bool:
@@ -158,6 +159,7 @@ class EngineSession:
 
     def _parsed(self, sql: str, run: Callable[[str], T]) -> T:
         sql = _avoiding_known_faults(sql)
+        self._asked = sql
         try:
             return run(sql)
         except PySparkException as error:
@@ -184,7 +186,7 @@ class EngineSession:
         text = str(error)
         for engine_name, name in self._names.items():
             text = text.replace(engine_name, name)
-        return from_engine(text)
+        return from_engine(text, self._asked)
 
     def interrupt(self, tag: str) -> None:
         """Stops what runs under the tag."""

@@ -12,17 +12,22 @@ from typing import TYPE_CHECKING
 from pyspark.errors import PySparkException
 
 from local_workspace.catalog import Table, TableName
-from local_workspace.errors import LocalWorkspaceError, NotFound, WorkspaceBusy
+from local_workspace.errors import LocalWorkspaceError, NotFound, NotSupported, WorkspaceBusy
+from local_workspace.sql import spark_types
+from local_workspace.sql.dialect import SqlSyntaxError, peek
+from local_workspace.sql.inference import Columns, Typing
 from local_workspace.sql.parameters import Parameter, bind
-from local_workspace.sql.references import Source, check_depth, replace_references
+from local_workspace.sql.references import MAX_VIEW_DEPTH, Source, check_depth, replace_references
 from local_workspace.sql.sql_error import (
     SqlError,
     catalog_not_found,
+    not_supported,
     schema_not_found,
     table_not_found,
 )
 from local_workspace.sql.sql_text import strip_statement
 from local_workspace.sql.tokens import Token, quote_identifier, quote_string, tokenize
+from local_workspace.sql.translation import for_engine
 from local_workspace.sql.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE, TemporaryView
 from local_workspace.sql_warehouse.arrow_types import type_text
 from local_workspace.sql_warehouse.result import Result
@@ -200,6 +205,12 @@ class Session:
     ) -> str:
         if _CURRENT.search(sql):
             sql = self._replace_context_functions(sql, catalog, schema)
+        try:
+            sql = for_engine(sql, lambda parts: self._columns(parts, catalog, schema, depth))
+        except SqlSyntaxError:
+            pass  # the engine says what it does not understand
+        except NotSupported as error:
+            raise not_supported(error.thing, f"{error.next_step}.") from error
         return replace_references(
             sql,
             lambda parts: self._resolve(parts, catalog, schema, depth),
@@ -238,6 +249,39 @@ class Session:
             check_depth(depth, str(table.name))
             return Source(f"({self._view_sql(table, depth)})", True)
         return None if table is None else Source(self.engine.table(name, location_of(table)), False)
+
+    def _columns(self, parts: tuple[str, ...], catalog: str, schema: str, depth: int) -> Columns | None:  # noqa: PLR0911
+        """The columns of a table or view with their types, as far as they are known without the engine."""
+        if depth > MAX_VIEW_DEPTH or len(parts) > 3:
+            return None
+        view = self.temporary_view(parts)
+        if view is not None:
+            return self._query_columns(view.sql, view.catalog, view.schema, depth)
+        full = ((catalog, schema)[: 3 - len(parts)]) + parts
+        try:
+            table = self.catalog.get(TableName(*full))
+            if table is None:
+                return None
+            if table.location is not None:
+                return [(c.name, spark_types.of_text(c.data_type)) for c in self.catalog.columns(table)]
+        except LocalWorkspaceError:
+            return None
+        home, _, name = table.properties.get(
+            VIEW_NAMESPACE, f"{table.name.catalog}.{table.name.schema}"
+        ).partition(".")
+        columns = self._query_columns(table.view_sql or "", home, name, depth)
+        names = table.properties.get(VIEW_COLUMN_NAMES)
+        if names is None or columns is None:
+            return columns
+        given = [token.value for token in tokenize(names) if token.is_name]
+        return [(n, kind) for n, (_, kind) in zip(given, columns, strict=False)]
+
+    def _query_columns(self, sql: str, catalog: str, schema: str, depth: int) -> Columns | None:
+        try:
+            tree = peek(sql)
+        except SqlSyntaxError:
+            return None
+        return Typing(lambda parts: self._columns(parts, catalog, schema, depth + 1)).columns_of(tree)
 
     def _information_schema(self, catalog: str, relation: str) -> Source | None:
         rows = build_relation(self, catalog, relation)

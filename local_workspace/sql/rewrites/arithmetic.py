@@ -25,6 +25,7 @@ from local_workspace.sql.function_types import beside_decimal
 from local_workspace.sql.inference import call_of
 from local_workspace.sql.rewrites.ranges import arithmetic_range, of_type, range_of
 from local_workspace.sql.rewrites.registry import Rewriting, on_call, on_node
+from local_workspace.sql.sql_error import CHECKED
 
 _OPERATORS: dict[type[exp.Expr], str] = {
     exp.Add: "+",
@@ -80,7 +81,7 @@ def _cast(kind: str, place: int) -> str:
     return f"CAST({{{place}}} AS {kind})" if kind else f"{{{place}}}"
 
 
-def _integer(
+def _integer(  # noqa: PLR0917
     at: Rewriting, node: exp.Binary, operator: str, result: DataType, first: str, second: str
 ) -> None:
     found = arithmetic_range(node, at.typing)
@@ -88,7 +89,8 @@ def _integer(
     if found is not None and low <= found[0] and found[1] <= high and not first and not second:
         return
     wide = "BIGINT" if result != types.BIGINT else "DECIMAL(19,0)" if operator == "*" else "DECIMAL(20,0)"
-    template = f"CAST(CAST({{0}} AS {wide}) {operator} CAST({{1}} AS {wide}) AS {types.sql_name(result)})"
+    left, right = _cast(first, 0), _cast(second, 1)
+    template = f"CAST(CAST({left} AS {wide}) {operator} CAST({right} AS {wide}) {CHECKED} AS {types.sql_name(result)})"
     at.replace(node, template, node.left, node.right)
 
 
@@ -116,7 +118,7 @@ def _decimal(at: Rewriting, node: exp.Binary, operator: str, result: DecimalType
     at.replace(node, f"CAST({numerator} / {divisor} AS {name})", node.left, node.right)
 
 
-def _null_by_zero(
+def _null_by_zero(  # noqa: PLR0917
     at: Rewriting,
     node: exp.Binary,
     operator: str,
@@ -141,7 +143,9 @@ def _is_never_zero(node: Node) -> bool:
     if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal):
         return _is_number(node.this.name) and float(node.this.name) != 0
     name, parts = call_of(node)
-    return name == "nullif" and len(parts) == 2 and isinstance(parts[1], exp.Literal) and _is_zero(parts[1].name)
+    return (
+        name == "nullif" and len(parts) == 2 and isinstance(parts[1], exp.Literal) and _is_zero(parts[1].name)
+    )
 
 
 def _is_number(text: str) -> bool:
@@ -168,9 +172,17 @@ def _dates(at: Rewriting, node: exp.Binary, operator: str, left: DataType, right
         at.replace(node, "(CAST({0} AS TIMESTAMP) - {1})", node.left, node.right)
     elif operator == "-" and isinstance(left, TimestampType) and isinstance(right, DateType):
         at.replace(node, "({0} - CAST({1} AS TIMESTAMP))", node.left, node.right)
-    elif at.type_of(node) == types.TIMESTAMP and isinstance(left, DateType) and isinstance(right, DayTimeIntervalType):
+    elif (
+        at.type_of(node) == types.TIMESTAMP
+        and isinstance(left, DateType)
+        and isinstance(right, DayTimeIntervalType)
+    ):
         at.replace(node, f"(CAST({{0}} AS TIMESTAMP) {operator} {{1}})", node.left, node.right)
-    elif at.type_of(node) == types.TIMESTAMP and isinstance(right, DateType) and isinstance(left, DayTimeIntervalType):
+    elif (
+        at.type_of(node) == types.TIMESTAMP
+        and isinstance(right, DateType)
+        and isinstance(left, DayTimeIntervalType)
+    ):
         at.replace(node, f"({{0}} {operator} CAST({{1}} AS TIMESTAMP))", node.left, node.right)
 
 
@@ -183,7 +195,7 @@ def negation(at: Rewriting, node: Node) -> None:
     found = range_of(node.this, at.typing)
     if found is None or -found[0] > of_type(kind)[1]:
         wide = "BIGINT" if kind != types.BIGINT else "DECIMAL(20,0)"
-        at.replace(node, f"CAST(-CAST({{0}} AS {wide}) AS {types.sql_name(kind)})", node.this)
+        at.replace(node, f"CAST(-CAST({{0}} AS {wide}) {CHECKED} AS {types.sql_name(kind)})", node.this)
 
 
 @on_call("abs")
@@ -196,4 +208,4 @@ def absolute(at: Rewriting, node: Node) -> None:
     found = range_of(parts[0], at.typing)
     if found is None or -found[0] > of_type(kind)[1]:
         wide = "BIGINT" if kind != types.BIGINT else "DECIMAL(20,0)"
-        at.replace(node, f"CAST(abs(CAST({{0}} AS {wide})) AS {types.sql_name(kind)})", parts[0])
+        at.replace(node, f"CAST(abs(CAST({{0}} AS {wide})) {CHECKED} AS {types.sql_name(kind)})", parts[0])

@@ -14,10 +14,18 @@ Range = tuple[int, int]
 # No table has more rows, no text more characters.
 _COUNT = (0, 2**53)
 _SMALL = {
-    **dict.fromkeys(("count", "count_if", "approx_count_distinct", "regr_count", "row_number", "rank", "dense_rank"), _COUNT),
+    **dict.fromkeys(
+        ("count", "count_if", "approx_count_distinct", "regr_count", "row_number", "rank", "dense_rank"),
+        _COUNT,
+    ),
     **dict.fromkeys(("length", "len", "char_length", "size", "cardinality", "array_size"), (-1, 2**31 - 1)),
-    **dict.fromkeys(("year", "quarter", "month", "day", "dayofmonth", "dayofweek", "dayofyear", "weekofyear"), (-300_000, 300_000)),
-    **dict.fromkeys(("weekday", "hour", "minute", "second", "instr", "locate", "position", "ntile"), (-1, 2**31 - 1)),
+    **dict.fromkeys(
+        ("year", "quarter", "month", "day", "dayofmonth", "dayofweek", "dayofyear", "weekofyear"),
+        (-300_000, 300_000),
+    ),
+    **dict.fromkeys(
+        ("weekday", "hour", "minute", "second", "instr", "locate", "position", "ntile"), (-1, 2**31 - 1)
+    ),
     **dict.fromkeys(("datediff", "date_diff"), (-(2**31), 2**31 - 1)),
     **dict.fromkeys(("unix_seconds", "unix_timestamp"), (-(2**50), 2**50)),
 }
@@ -46,7 +54,11 @@ def _found(node: Node, typing: Typing) -> Range | None:
         number = int(node.name)
         return number, number
     if isinstance(node, exp.Neg):
-        inner = range_of(node.this, typing) if not isinstance(node.this, exp.Literal) else _found(node.this, typing)
+        inner = (
+            range_of(node.this, typing)
+            if not isinstance(node.this, exp.Literal)
+            else _found(node.this, typing)
+        )
         return None if inner is None else (-inner[1], -inner[0])
     if isinstance(node, (exp.Window, exp.Filter)):
         return range_of(node.this, typing)
@@ -55,13 +67,25 @@ def _found(node: Node, typing: Typing) -> Range | None:
     if isinstance(node, exp.Case):
         branches = [b.args["true"] for b in node.args["ifs"]]
         default = node.args.get("default")
-        return _hull([range_of(b, typing) for b in [*branches, *([default] if default is not None else [])] if not isinstance(b, exp.Null)])
+        return _hull(
+            [
+                range_of(b, typing)
+                for b in [*branches, *([default] if default is not None else [])]
+                if not isinstance(b, exp.Null)
+            ]
+        )
     name, arguments = call_of(node)
     if name in ("coalesce", "ifnull", "nvl", "greatest", "least"):
         return _hull([range_of(a, typing) for a in arguments if not isinstance(a, exp.Null)])
     if name in ("min", "max", "any_value", "first", "last", "nullif", "abs") and arguments:
         inner = range_of(arguments[0], typing)
-        return None if inner is None else (min(inner[0], -inner[1]), max(inner[1], -inner[0])) if name == "abs" else inner
+        return (
+            None
+            if inner is None
+            else (min(inner[0], -inner[1]), max(inner[1], -inner[0]))
+            if name == "abs"
+            else inner
+        )
     if isinstance(node, (exp.Add, exp.Sub, exp.Mul)):
         return arithmetic_range(node, typing)
     return _SMALL.get(name)

@@ -43,7 +43,7 @@ class Rewriting:
         parent = node.parent
         new = put(node, template, *parts)
         if name is not None and parent is not None:
-            new.this = f"{new.this} AS `{name}`"
+            new.set("this", f"{new.this} AS `{name}`")
         return new
 
     def text(self, node: Node) -> str:
@@ -86,7 +86,11 @@ def arguments(node: Node) -> list[Node]:
 
 def _needs_name(node: Node) -> bool:
     """Whether the name of a result's column comes from this node."""
-    return isinstance(node.parent, exp.Select) and node.arg_key == "expressions" and not isinstance(node, exp.Alias)
+    return (
+        isinstance(node.parent, exp.Select)
+        and node.arg_key == "expressions"
+        and not isinstance(node, exp.Alias)
+    )
 
 
 def _column_name(node: Node, sql: str) -> str:
@@ -105,7 +109,7 @@ def spark_name(node: Node, sql: str) -> str:
         return f"-{inner}" if isinstance(node.this, exp.Literal) else f"(- {inner})"
     if isinstance(node, exp.Literal):
         return node.name
-    if isinstance(node, (exp.Cast, exp.TryCast)) and isinstance(node.this, exp.Expression):
+    if isinstance(node, (exp.Cast, exp.TryCast)) and isinstance(node.this, exp.Expr):
         where = span(node)
         written = sql[where[0] : where[1]] if where else ""
         if written[:4].lower() in ("cast", "try_") or "::" in written:
@@ -115,7 +119,14 @@ def spark_name(node: Node, sql: str) -> str:
     if name and isinstance(node, exp.Anonymous):
         return f"{name}({', '.join(spark_name(part, sql) for part in parts)})"
     if isinstance(node, exp.Binary) and not isinstance(node, exp.Dot):
-        operator = {exp.Div: "/", exp.Mul: "*", exp.Add: "+", exp.Sub: "-", exp.Mod: "%", exp.IntDiv: "div"}.get(type(node))
+        operator = {
+            exp.Div: "/",
+            exp.Mul: "*",
+            exp.Add: "+",
+            exp.Sub: "-",
+            exp.Mod: "%",
+            exp.IntDiv: "div",
+        }.get(type(node))
         if operator:
             return f"({spark_name(node.left, sql)} {operator} {spark_name(node.right, sql)})"
     source = node.meta.get("name_of")

@@ -1,0 +1,106 @@
+"""Aggregates by Spark's rules: a sum of BIGINT does not wrap around, an average of decimals is rounded half up."""
+
+from __future__ import annotations
+
+from pyspark.sql.types import DecimalType
+from sqlglot import exp
+
+from local_workspace.sql import spark_types as types
+from local_workspace.sql.dialect import Node
+from local_workspace.sql.inference import call_of
+from local_workspace.sql.render import put
+from local_workspace.sql.rewrites.ranges import range_of
+from local_workspace.sql.rewrites.registry import Rewriting, on_call
+from local_workspace.sql.sql_error import CHECKED
+
+# As many rows of values that small cannot reach BIGINT's end.
+_CANNOT_OVERFLOW = 2**40
+_MOST_DIGITS = "9" * types.MAX_PRECISION
+
+
+def whole_call(node: Node) -> Node:
+    """A call with all that belongs to it: FILTER, WITHIN GROUP, OVER."""
+    while isinstance(
+        node.parent, (exp.Filter, exp.WithinGroup, exp.Window, exp.IgnoreNulls, exp.RespectNulls)
+    ):
+        if node.arg_key != "this":
+            break
+        node = node.parent
+    return node
+
+
+def _with(at: Rewriting, node: Node, template: str) -> Node:
+    """A copy of a whole call in which the call itself is put otherwise; ``{0}`` is its argument."""
+    whole = whole_call(node)
+    node.meta["chosen"] = True
+    copied = whole.copy()
+    node.meta.pop("chosen")
+    inner = next(part for part in copied.walk() if part.meta.get("chosen"))
+    inner.meta.pop("chosen")
+    arguments = call_of(inner)[1]
+    new = put(inner, template, *arguments)
+    return new if inner is copied else copied
+
+
+@on_call("sum")
+def sum_(at: Rewriting, node: Node) -> None:
+    """BIGINT and DECIMAL(38) overflow."""
+    arguments = call_of(node)[1]
+    if len(arguments) != 1:
+        return
+    value = arguments[0].expressions[0] if isinstance(arguments[0], exp.Distinct) else arguments[0]
+    kind, result = at.type_of(value), at.type_of(node)
+    whole = whole_call(node)
+    at.typing.keep(whole)
+    distinct = "DISTINCT " if isinstance(arguments[0], exp.Distinct) else ""
+    if kind == types.BIGINT:
+        found = range_of(value, at.typing)
+        if found is not None and max(-found[0], found[1]) <= _CANNOT_OVERFLOW:
+            return
+        put(arguments[0], f"{distinct}CAST({{0}} AS DECIMAL(38,0))", value)
+        at.replace(whole, f"CAST({{0}} {CHECKED} AS BIGINT)", whole)
+    elif (
+        isinstance(kind, DecimalType)
+        and isinstance(result, DecimalType)
+        and kind.precision + 10 > types.MAX_PRECISION
+    ):
+        most = (
+            f"{_MOST_DIGITS[: types.MAX_PRECISION - kind.scale]}.{'9' * kind.scale}"
+            if kind.scale
+            else _MOST_DIGITS
+        )
+        at.replace(
+            whole,
+            f"CASE WHEN {{0}} > {most} OR {{0}} < -{most} THEN"
+            f" CAST(raise_error('[ARITHMETIC_OVERFLOW] Overflow in sum of decimals.') AS {types.sql_name(result)})"
+            " ELSE {0} END",
+            whole,
+        )
+
+
+@on_call("avg", "mean")
+def average(at: Rewriting, node: Node) -> None:
+    """The sum by the number of values, rounded half up; Sail cuts off."""
+    arguments = call_of(node)[1]
+    result = at.type_of(node)
+    if len(arguments) != 1 or not isinstance(result, DecimalType):
+        return
+    distinct = "DISTINCT " if isinstance(arguments[0], exp.Distinct) else ""
+    value = arguments[0].expressions[0] if distinct else arguments[0]
+    kind = at.type_of(value)
+    if not isinstance(kind, DecimalType):
+        return
+    whole = whole_call(node)
+    at.typing.keep(whole)
+    inner = "{0}"
+    if distinct:
+        put(arguments[0], "{0}", value)
+    total = _with(at, node, f"sum({distinct}{inner})")
+    count = _with(at, node, f"count({distinct}{inner})")
+    scale = min(result.scale + 1 - 4, types.MAX_PRECISION)
+    at.replace(
+        whole,
+        f"CAST(CAST({{0}} AS DECIMAL(38,{max(scale, kind.scale)})) / nullif({{1}}, 0) AS {types.sql_name(result)})",
+        total,
+        count,
+    )

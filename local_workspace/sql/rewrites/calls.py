@@ -1,0 +1,416 @@
+"""Functions that Sail 0.7.2 computes otherwise than Spark, or does not know, said with others that it computes rightly."""
+
+from __future__ import annotations
+
+from pyspark.sql.types import (
+    ArrayType,
+    DataType,
+    DateType,
+    DecimalType,
+    DoubleType,
+    MapType,
+    NullType,
+    StringType,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
+from sqlglot import exp
+
+from local_workspace.errors import NotSupported
+from local_workspace.sql import spark_types as types
+from local_workspace.sql.dialect import Node
+from local_workspace.sql.inference import call_of
+from local_workspace.sql.render import put
+from local_workspace.sql.rewrites.registry import Rewriting, on_call, on_node
+
+
+@on_call("initcap")
+def initcap(at: Rewriting, node: Node) -> None:
+    """Only a blank begins a word; Sail capitalises after any character that is no letter."""
+    words = "transform(split({0}, ' '), w_ -> concat(upper(left(w_, 1)), lower(substring(w_, 2))))"
+    at.replace(node, f"array_join({words}, ' ')", *call_of(node)[1][:1])
+
+
+@on_call("get")
+def get(at: Rewriting, node: Node) -> None:
+    """A negative place is NULL; Sail counts from the end."""
+    parts = call_of(node)[1]
+    if len(parts) == 2 and not isinstance(parts[1], exp.Literal):
+        at.replace(node, "CASE WHEN {1} >= 0 THEN get({0}, {1}) END", *parts)
+
+
+@on_call("left", "right")
+def left(at: Rewriting, node: Node) -> None:
+    """A negative length gives nothing; Sail counts from the end."""
+    name, parts = call_of(node)
+    if len(parts) == 2 and not isinstance(parts[1], exp.Literal):
+        at.replace(node, f"{name}({{0}}, greatest({{1}}, 0))", *parts)
+
+
+@on_call("array_contains")
+def array_contains(at: Rewriting, node: Node) -> None:
+    """NULL where the element is NULL, or where a NULL in the array may be it."""
+    parts = call_of(node)[1]
+    if len(parts) != 2:
+        return
+    if isinstance(parts[1], exp.Null):
+        at.replace(node, "CAST(NULL AS BOOLEAN)")
+        return
+    known = "" if isinstance(parts[1], exp.Literal) else " OR {1} IS NULL"
+    at.replace(
+        node,
+        f"CASE WHEN {{0}} IS NULL{known} THEN NULL WHEN array_contains({{0}}, {{1}}) THEN true"
+        " WHEN exists({0}, e_ -> e_ IS NULL) THEN NULL ELSE false END",
+        *parts,
+    )
+
+
+@on_call("json_array_length")
+def json_array_length(at: Rewriting, node: Node) -> None:
+    """NULL for what is no array; Sail counts the keys of an object."""
+    parts = call_of(node)[1]
+    if len(parts) == 1:
+        at.replace(
+            node,
+            "CASE WHEN ltrim(CAST({0} AS STRING)) LIKE '[%' THEN json_array_length(CAST({0} AS STRING)) END",
+            *parts,
+        )
+
+
+@on_call("regexp_count")
+def as_int(at: Rewriting, node: Node) -> None:
+    """Sail gives a BIGINT."""
+    name, parts = call_of(node)
+    at.replace(node, f"CAST({name}({', '.join(f'{{{n}}}' for n in range(len(parts)))}) AS INT)", *parts)
+
+
+@on_call("weekday")
+def weekday(at: Rewriting, node: Node) -> None:
+    """Sail gives -1 for a Sunday."""
+    at.replace(node, "((dayofweek({0}) + 5) % 7)", *call_of(node)[1][:1])
+
+
+@on_call("rint")
+def rint(at: Rewriting, node: Node) -> None:
+    """Half to even; Sail rounds half up."""
+    at.replace(node, _half_to_even("CAST({0} AS DOUBLE)"), *call_of(node)[1][:1])
+
+
+@on_call("round", "ceil", "ceiling", "floor")
+def decimal_digits(at: Rewriting, node: Node) -> None:
+    """The precision of a rounded decimal."""
+    name, parts = call_of(node)
+    result = at.type_of(node)
+    if parts and isinstance(at.type_of(parts[0]), DecimalType) and isinstance(result, DecimalType):
+        places = ", ".join(f"{{{n}}}" for n in range(len(parts)))
+        at.replace(node, f"CAST({name}({places}) AS {types.sql_name(result)})", *parts)
+
+
+@on_call("bround")
+def bround(at: Rewriting, node: Node) -> None:
+    """Half to even; Sail rounds half up."""
+    parts = call_of(node)[1]
+    kind, result = at.type_of(parts[0]), at.type_of(node)
+    digits = 0 if len(parts) == 1 else _integer_literal(parts[1])
+    if types.is_integer(kind) and digits is not None and digits >= 0:
+        at.replace(node, "{0}", parts[0])
+    elif (
+        isinstance(kind, DecimalType)
+        and isinstance(result, DecimalType)
+        and digits is not None
+        and digits >= 0
+    ):
+        if digits >= kind.scale:
+            at.replace(node, f"CAST({{0}} AS {types.sql_name(result)})", parts[0])
+            return
+        wide = f"CAST({{0}} AS DECIMAL({min(38, kind.precision + 1)},{kind.scale}))"
+        moved = f"({wide} * {10**digits})" if digits else wide
+        step = f"CAST(1 AS DECIMAL(38,{digits})) / {10**digits}" if digits else "1"
+        at.replace(
+            node,
+            f"CAST({_half_to_even(moved)} * CAST({step} AS DECIMAL({digits + 1},{digits})) AS {types.sql_name(result)})",
+            parts[0],
+        )
+    else:
+        raise NotSupported(
+            "bround() of a value that is no DECIMAL",
+            "It rounds half up here, not half to even. Use round(), or cast the value to DECIMAL",
+        )
+
+
+def _half_to_even(x: str) -> str:
+    return f"(CASE WHEN abs({x} - floor({x})) = 0.5 THEN 2 * round({x} / 2) ELSE round({x}) END)"
+
+
+def _integer_literal(node: Node) -> int | None:
+    sign = 1
+    if isinstance(node, exp.Neg):
+        node, sign = node.this, -1
+    return sign * int(node.name) if isinstance(node, exp.Literal) and node.name.isdigit() else None
+
+
+@on_call("format_number")
+def format_number(at: Rewriting, node: Node) -> None:
+    """Java formats half to even; Sail rounds half up."""
+    parts = call_of(node)[1]
+    digits = _integer_literal(parts[1]) if len(parts) == 2 else None
+    kind = at.type_of(parts[0])
+    if digits is None or not isinstance(kind, DecimalType) or digits >= kind.scale:
+        return
+    wide = f"CAST({{0}} AS DECIMAL({min(38, kind.precision + 1)},{kind.scale}))"
+    moved = f"({wide} * {10**digits})" if digits else wide
+    at.replace(
+        node,
+        f"format_number(CAST({_half_to_even(moved)} AS DECIMAL(38,{digits})) / {10**digits}, {digits})",
+        parts[0],
+    )
+
+
+@on_call("log")
+def log(at: Rewriting, node: Node) -> None:
+    """Without a base it is the natural logarithm."""
+    parts = call_of(node)[1]
+    if len(parts) == 1:
+        at.replace(node, "ln({0})", *parts)
+
+
+@on_call("date_trunc")
+def date_trunc(at: Rewriting, node: Node) -> None:
+    """A DATE is a TIMESTAMP here; Sail makes it one without time zone."""
+    parts = call_of(node)[1]
+    if len(parts) == 2 and isinstance(at.type_of(parts[1]), DateType):
+        at.replace(node, "date_trunc({0}, CAST({1} AS TIMESTAMP))", *parts)
+
+
+@on_node(exp.Extract)
+def extract(at: Rewriting, node: Node) -> None:
+    """``dow`` counts from Sunday = 1; Sail counts from 0."""
+    if node.name.upper() in ("DOW", "DAYOFWEEK"):
+        at.replace(node, "dayofweek({0})", node.expression)
+
+
+@on_call("from_unixtime")
+def from_unixtime(at: Rewriting, node: Node) -> None:
+    """A text of seconds is a number."""
+    parts = call_of(node)[1]
+    if parts and isinstance(at.type_of(parts[0]), StringType):
+        more = "".join(f", {{{n}}}" for n in range(1, len(parts)))
+        at.replace(node, f"from_unixtime(CAST({{0}} AS BIGINT){more})", *parts)
+
+
+@on_call("decode")
+def decode(at: Rewriting, node: Node) -> None:
+    """With more than two arguments it is a CASE in which NULL equals NULL."""
+    parts = call_of(node)[1]
+    if len(parts) < 3:
+        return
+    result = at.type_of(node)
+    cases = [f"WHEN {{0}} <=> {{{n}}} THEN {{{n + 1}}}" for n in range(1, len(parts) - 1, 2)]
+    default = f" ELSE {{{len(parts) - 1}}}" if len(parts) % 2 == 0 else ""
+    text = f"CASE {' '.join(cases)}{default} END"
+    at.replace(node, text if result is None else f"CAST({text} AS {types.sql_name(result)})", *parts)
+
+
+@on_call("size", "cardinality", "array_size")
+def size(at: Rewriting, node: Node) -> None:
+    """Sail fails for a NULL without a type."""
+    parts = call_of(node)[1]
+    if len(parts) == 1 and isinstance(parts[0], exp.Null):
+        at.replace(node, "CAST(NULL AS INT)")
+
+
+@on_call("nullif")
+def nullif(at: Rewriting, node: Node) -> None:
+    """The type is the first argument's."""
+    parts = call_of(node)[1]
+    kinds = [at.type_of(p) for p in parts]
+    if len(parts) == 2 and None not in kinds and kinds[0] != kinds[1] and not isinstance(kinds[1], NullType):
+        at.replace(node, "CASE WHEN {0} = {1} THEN NULL ELSE {0} END", *parts)
+
+
+# Functions of functions that Sail does not know
+
+
+def _with_variables(node: Node, values: list[str]) -> Node | None:
+    """The body of a lambda with other SQL for its variables."""
+    if not isinstance(node, exp.Lambda) or len(node.expressions) != len(values):
+        return None
+    named = {variable.name.lower(): value for variable, value in zip(node.expressions, values, strict=True)}
+    for variable in list(node.this.find_all(exp.Identifier)):
+        # A variable is an identifier by itself; those of columns belong to a column.
+        value = named.get(variable.name.lower())
+        if (
+            value is not None
+            and not isinstance(variable.parent, (exp.Column, exp.TableAlias, exp.Alias))
+            and variable.arg_key != "expression"
+        ):
+            put(variable, value)
+    body = node.this
+    return body if isinstance(body, exp.Expr) else None
+
+
+@on_call("zip_with")
+def zip_with(at: Rewriting, node: Node) -> None:
+    """By place; the shorter array goes on with NULL."""
+    parts = call_of(node)[1]
+    if len(parts) != 3 or not isinstance(parts[2], exp.Lambda):
+        return
+    at.typing.keep(node)
+    first, second = (at.text(part) for part in parts[:2])
+    if not first or not second:
+        return
+    body = _with_variables(parts[2], [f"get({first}, i_)", f"get({second}, i_)"])
+    if body is None:
+        return
+    longest = "greatest(size({0}), size({1}))"
+    places = f"filter(sequence(0, greatest({longest}, 1) - 1), i_ -> i_ < {longest})"
+    at.replace(
+        node,
+        f"CASE WHEN {{0}} IS NOT NULL AND {{1}} IS NOT NULL THEN transform({places}, i_ -> {{2}}) END",
+        *parts[:2],
+        body,
+    )
+
+
+@on_call("transform_values", "transform_keys")
+def transform_map(at: Rewriting, node: Node) -> None:
+    """By way of the map's entries."""
+    name, parts = call_of(node)
+    if len(parts) != 2:
+        return
+    at.typing.keep(node)
+    body = _with_variables(parts[1], ["e_.key", "e_.value"])
+    if body is None:
+        return
+    entry = "struct(e_.key, {1})" if name == "transform_values" else "struct({1}, e_.value)"
+    at.replace(node, f"map_from_entries(transform(map_entries({{0}}), e_ -> {entry}))", parts[0], body)
+
+
+@on_call("explode", "explode_outer")
+def explode_map(at: Rewriting, node: Node) -> None:
+    """Of a map: Sail breaks down."""
+    name, parts = call_of(node)
+    if len(parts) == 1 and isinstance(at.type_of(parts[0]), MapType):
+        other = "inline_outer" if name.endswith("_outer") else "inline"
+        put(node, f"{other}(map_entries({{0}}))", *parts)
+
+
+@on_call("mod", "pmod")
+def modulo(at: Rewriting, node: Node) -> None:
+    """The precision of a decimal remainder."""
+    name, parts = call_of(node)
+    result = at.type_of(node)
+    if isinstance(result, DecimalType):
+        at.replace(node, f"CAST({name}({{0}}, {{1}}) AS {types.sql_name(result)})", *parts)
+
+
+@on_call("regr_count")
+def regr_count(at: Rewriting, node: Node) -> None:
+    """Sail gives a number without sign."""
+    parts = call_of(node)[1]
+    if len(parts) == 2:
+        at.replace(node, "count(CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN 1 END)", *parts)
+
+
+# Differences of times
+
+_MICROSECONDS = {
+    "MICROSECOND": 1,
+    "MILLISECOND": 1_000,
+    "SECOND": 1_000_000,
+    "MINUTE": 60_000_000,
+    "HOUR": 3_600_000_000,
+    "DAY": 86_400_000_000,
+    "WEEK": 604_800_000_000,
+}
+_MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
+
+
+@on_call("datediff", "date_diff", "timestampdiff")
+def datediff(at: Rewriting, node: Node) -> None:
+    """With a unit it counts whole units that have passed, from the first time to the second; without one, days as INT."""
+    name, parts = call_of(node)
+    if len(parts) == 2:
+        at.replace(node, f"CAST({name}({{0}}, {{1}}) AS INT)", *parts)
+        return
+    if len(parts) != 3:
+        return
+    unit = (
+        parts[0].name.upper().rstrip("S") if not isinstance(parts[0], exp.Literal) else parts[0].name.upper()
+    )
+    unit = {"MICROSECONDS": "MICROSECOND"}.get(unit, unit)
+    start, end = "CAST({1} AS TIMESTAMP)", "CAST({2} AS TIMESTAMP)"
+    if unit in _MICROSECONDS:
+        passed = f"(unix_micros({end}) - unix_micros({start}))"
+        at.replace(node, f"CAST({passed} DIV {_MICROSECONDS[unit]} AS BIGINT)", *parts)
+    elif unit in _MONTHS:
+        # java.time.LocalDateTime.until: the last day counts once the time of day has been reached.
+        time = "date_format({0}, 'HH:mm:ss.SSSSSS')"
+        later = f"{end} > {start} AND {time.format(end)} < {time.format(start)}"
+        earlier = f"{end} < {start} AND {time.format(end)} > {time.format(start)}"
+        day = f"CAST({end} AS DATE)"
+        moved = f"CASE WHEN {later} THEN date_add({day}, -1) WHEN {earlier} THEN date_add({day}, 1) ELSE {day} END"
+        days = "((year({0}) * 12 + month({0}) - 1) * 32 + day({0}))"
+        months = f"(({days.format(moved)} - {days.format(f'CAST({start} AS DATE)')}) DIV 32)"
+        at.replace(node, f"CAST({months} DIV {_MONTHS[unit]} AS BIGINT)", *parts)
+
+
+# JSON
+
+# Around a number that is written as text: no character of a JSON text is escaped for it, nor is it in anybody's data.
+_MARK = "\u2063\u2064"
+
+
+@on_call("to_json")
+def to_json(at: Rewriting, node: Node) -> None:
+    """Times with milliseconds, decimals with all their digits, doubles as Java writes them."""
+    parts = call_of(node)[1]
+    kind = at.type_of(parts[0]) if len(parts) == 1 else None
+    if kind is None or not _has_special(kind):
+        return
+    value = _json_value("{0}", kind, 0)
+    text = f"to_json({value.replace('{0}', chr(0)).replace('{', '{{').replace('}', '}}').replace(chr(0), '{0}')})"
+    at.replace(node, f"regexp_replace({text}, '\"{_MARK}([^\"]*){_MARK}\"', '$1')", parts[0])
+
+
+def _has_special(kind: DataType) -> bool:
+    if isinstance(kind, ArrayType):
+        return _has_special(kind.elementType)
+    if isinstance(kind, MapType):
+        return _has_special(kind.valueType)
+    if isinstance(kind, StructType):
+        return any(_has_special(f.dataType) for f in kind.fields)
+    return isinstance(kind, (TimestampType, TimestampNTZType, DecimalType)) or types.is_fraction(kind)
+
+
+def _json_value(value: str, kind: DataType, depth: int) -> str:
+    if not _has_special(kind):
+        return value
+    if isinstance(kind, StructType):
+        fields = []
+        for field in kind.fields:
+            name = field.name.replace("`", "``")
+            literal = field.name.replace("\\", "\\\\").replace("'", "\\'")
+            fields.append(f"'{literal}', {_json_value(f'{value}.`{name}`', field.dataType, depth)}")
+        made = f"named_struct({', '.join(fields)})"
+        return f"CASE WHEN {value} IS NOT NULL THEN {made} END"
+    if isinstance(kind, ArrayType):
+        variable = f"j{depth}_"
+        return f"transform({value}, {variable} -> {_json_value(variable, kind.elementType, depth + 1)})"
+    if isinstance(kind, MapType):
+        variable = f"j{depth}_"
+        entry = _json_value(f"{variable}.value", kind.valueType, depth + 1)
+        return f"map_from_entries(transform(map_entries({value}), {variable} -> struct({variable}.key, {entry})))"
+    if isinstance(kind, TimestampType):
+        return f"date_format({value}, \"yyyy-MM-dd'T'HH:mm:ss.SSS'Z'\")"
+    if isinstance(kind, TimestampNTZType):
+        return f"date_format({value}, \"yyyy-MM-dd'T'HH:mm:ss.SSS\")"
+    from local_workspace.sql.rewrites import texts  # noqa: PLC0415
+
+    text = (
+        texts.as_text(value, kind)
+        if isinstance(kind, DoubleType) or types.is_fraction(kind)
+        else f"CAST({value} AS STRING)"
+    )
+    return f"concat('{_MARK}', {text}, '{_MARK}')"

@@ -1,0 +1,55 @@
+"""SQL that gives a value's text as Spark writes it; Sail writes doubles and NULLs within arrays in its own way."""
+
+from __future__ import annotations
+
+from pyspark.sql.types import ArrayType, DataType, DoubleType, FloatType, MapType, StructType
+
+# Spark writes a double as Java does: plain from 0.001 to 10 million, else with one digit before the point and an exponent.
+_PLAIN = "({x} = 0D OR (abs({x}) >= 0.001D AND abs({x}) < 1e7D))"
+_LARGE = (
+    r"concat(regexp_replace(regexp_replace(regexp_replace({s}, '^(-?\\d)(\\d*)\\.(\\d+)$', '$1.$2$3'), '0+$', ''),"
+    r" '\\.$', '.0'),"
+    r" 'E', CAST(length(regexp_extract({s}, '^-?(\\d+)', 1)) - 1 AS STRING))"
+)
+_SMALL = (
+    r"concat(regexp_replace(regexp_replace({s}, '^(-?)0\\.0*(\\d)(\\d*)$', '$1$2.$3'), '\\.$', '.0'),"
+    r" 'E-', CAST(length(regexp_extract({s}, '^-?0\\.(0*)', 1)) + 1 AS STRING))"
+)
+
+
+def needs_care(kind: DataType | None) -> bool:
+    """Whether the engine writes values of this type otherwise than Spark does."""
+    return isinstance(kind, (DoubleType, FloatType, ArrayType, MapType, StructType))
+
+
+def as_text(value: str, kind: DataType) -> str | None:
+    """SQL for the text of a value, or None where there is none.
+
+    Args:
+        value: SQL of the value.
+        kind: Its type.
+    """
+    if isinstance(kind, (DoubleType, FloatType)):
+        return _fraction(value)
+    if isinstance(kind, ArrayType):
+        inner = as_text("e_", kind.elementType)
+        if inner is None:
+            return None
+        return f"concat('[', array_join(transform({value}, e_ -> coalesce({inner}, 'null')), ', '), ']')"
+    return None if isinstance(kind, (MapType, StructType)) else f"CAST({value} AS STRING)"
+
+
+def _fraction(x: str) -> str:
+    s = f"CAST({x} AS STRING)"
+    return (
+        f"CASE WHEN {x} IS NULL THEN NULL WHEN isnan({x}) THEN 'NaN' WHEN {_PLAIN.format(x=x)} THEN {s}"
+        f" WHEN {s} = 'inf' THEN 'Infinity' WHEN {s} = '-inf' THEN '-Infinity'"
+        rf" WHEN contains({s}, 'e') THEN replace(regexp_replace({s}, '^(-?\\d)e', '$1.0e'), 'e', 'E')"
+        f" WHEN abs({x}) >= 1D THEN {_LARGE.format(s=s)} ELSE {_SMALL.format(s=s)} END"
+    )
+
+
+def as_template(text: str, value: str = "{0}") -> str:
+    """SQL as a template: braces doubled, but for the value's own."""
+    mark = "\x00"
+    return text.replace(value, mark).replace("{", "{{").replace("}", "}}").replace(mark, value)

@@ -1,0 +1,111 @@
+"""The warehouse answers as Apache Spark 4.2.1 does, values and types; its answers stand in a file, so no Java is needed.
+
+Arrow has one type for all intervals of days and seconds, so the file has, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql.conversion import ArrowTableToRowsConversion
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from local_workspace.catalog import Catalog
+from local_workspace.engine import SailEngine
+from local_workspace.layout import WorkspaceLayout
+from local_workspace.sql.sql_error import SqlError
+from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.warehouse import Warehouse
+
+_ANSWERS = json.loads((Path(__file__).parent / "spark_answers.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    layout = WorkspaceLayout(tmp_path_factory.mktemp("answers")).create()
+    catalog = Catalog.open(layout)
+    catalog.create_catalog("c")
+    catalog.create_schema("c", "s")
+    with SailEngine.start(layout) as engine:
+        opened = Warehouse(layout, catalog, engine.address).open_session("c", "s")
+        yield opened
+        opened.close()
+    catalog.close()
+
+
+def _answer(session: Session, sql: str) -> tuple[list[str], list[list[str]]]:
+    table = session.execute(sql).table()
+    schema = from_arrow_schema(table.schema)
+    rows = ArrowTableToRowsConversion.convert(table, schema)
+    return [f.dataType.simpleString() for f in schema.fields], [[repr(v) for v in row] for row in rows]
+
+
+def test_values_and_types_are_those_of_spark(session: Session) -> None:
+    """Guards every expression and query that was asked of Apache Spark, and that a wrong answer comes back in silence."""
+    wrong = []
+    for asked in _ANSWERS:
+        try:
+            types, rows = _answer(session, asked["sql"])
+        except SqlError as error:
+            wrong.append(f"{asked['sql']}\n  {error}")
+            continue
+        if (types, rows) != (asked["types"], asked["rows"]):
+            wrong.append(f"{asked['sql']}\n  Spark {asked['types']} {asked['rows']}\n  here  {types} {rows}")
+    assert not wrong, "\n".join(wrong)
+
+
+_OVERFLOWS = {
+    "INT": "SELECT a + 1 FROM numbers",
+    "BIGINT": "SELECT b + 1 FROM numbers",
+    "product": "SELECT b * 2 FROM numbers",
+    "negation": "SELECT -(-a - 1) FROM numbers",
+    "sum": "SELECT sum(b) FROM (SELECT b FROM numbers UNION ALL SELECT b FROM numbers)",
+    "window": "SELECT sum(b) OVER () FROM (SELECT b FROM numbers UNION ALL SELECT b FROM numbers)",
+    "DECIMAL": "SELECT sum(d) FROM (SELECT d FROM numbers UNION ALL SELECT d FROM numbers)",
+}
+
+
+@pytest.mark.parametrize("case", _OVERFLOWS)
+def test_no_number_wraps_around(case: str, session: Session) -> None:
+    """Guards ANSI arithmetic on columns of a table: an overflow is an error, of Spark's class, and never a number."""
+    session.execute(
+        "CREATE OR REPLACE TABLE numbers AS SELECT 2147483647 AS a, 9223372036854775807 AS b,"
+        " CAST('99999999999999999999999999999999999999' AS DECIMAL(38,0)) AS d"
+    )
+    with pytest.raises(SqlError, match=r"OVERFLOW|OUT_OF_RANGE"):
+        session.execute(_OVERFLOWS[case]).table()
+
+
+def test_ratios_of_columns_keep_the_digits_of_spark(session: Session) -> None:
+    """Guards the scale of decimal division over tables and views, on which every ratio in a contract depends."""
+    session.execute(
+        "CREATE OR REPLACE TABLE sales AS SELECT CAST(p AS DECIMAL(18,2)) AS price, 3 AS n FROM VALUES (10), (20) AS v(p)"
+    )
+    session.execute(
+        "CREATE OR REPLACE VIEW prices AS SELECT price / n AS each, avg(price) OVER () AS mean FROM sales"
+    )
+    assert _answer(session, "SELECT each, mean FROM prices ORDER BY each") == (
+        ["decimal(29,13)", "decimal(22,6)"],
+        [
+            ["Decimal('3.3333333333333')", "Decimal('15.000000')"],
+            ["Decimal('6.6666666666667')", "Decimal('15.000000')"],
+        ],
+    )
+
+
+def test_qualify_leaks_no_column(session: Session) -> None:
+    """Guards QUALIFY in tables and views: rows are chosen before LIMIT and DISTINCT, and only named columns are there."""
+    session.execute(
+        "CREATE OR REPLACE TABLE events AS SELECT * FROM VALUES (1, 1), (1, 2), (2, 5) AS v(a, b)"
+    )
+    latest = "SELECT *, b + 1 AS c FROM events QUALIFY row_number() OVER (PARTITION BY a ORDER BY b DESC) = 1"
+    session.execute(f"CREATE OR REPLACE VIEW latest AS {latest}")
+    session.execute(f"CREATE OR REPLACE TABLE kept AS {latest}")
+    for name in ("latest", "kept"):
+        assert session.execute(f"SELECT * FROM {name} ORDER BY a LIMIT 2").table().to_pylist() == [
+            {"a": 1, "b": 2, "c": 3},
+            {"a": 2, "b": 5, "c": 6},
+        ]
