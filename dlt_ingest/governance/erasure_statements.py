@@ -30,6 +30,8 @@ FREE_TEXT = (
 GOLD_TABLES = (
     "fct_order_events",
     "int_orders__changed",
+    "fct_order_lines",
+    "fct_returns",
     "fct_orders",
     "int_customers__orders_aggregated",
     "int_customers__months_aggregated",

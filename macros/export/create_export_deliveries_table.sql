@@ -7,7 +7,7 @@
 #}
 {% macro create_export_deliveries_table() -%}
     {%- if execute and flags.WHICH in run_results_commands() -%}
-    create table if not exists {{ source('ops', 'export_deliveries') }} (
+    create table if not exists {{ source('ops', 'export_deliveries').render() }} (
         {%- for column in export_deliveries_columns() %}
         {{ column.name }} {{ column.type }} comment '{{ column.comment }}'{{ "," if not loop.last }}
         {%- endfor %}

@@ -7,8 +7,8 @@
 #}
 {% macro last_load(relation) -%}
     (
-        select coalesce(max(load_number), 0)
+        select coalesce(max_by(load_number, recorded_at), 0)
         from {{ ref('int_marts__progressed') }}
-        where model_name = '{{ relation.identifier }}'
+        where model_name = '{{ progress_name(relation) }}'
     )
 {%- endmacro %}

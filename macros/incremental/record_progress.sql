@@ -1,42 +1,56 @@
 {#
-    The post-hook by which an incremental model writes down the last load that it contains.
+    The post-hook by which an incremental model writes down the last load that it contains: that of the slowest model it reads.
 
     Args:
         relation (required): the model, `this`.
-        upstream (optional, default []): names of the incremental models that it reads. It has what the slowest of them
-            has; with none it has all of int_orders__loaded.
+        upstream (optional, default []): names of the incremental models that it reads, in its own schema. With none it has
+            all of int_orders__loaded.
     Example: `post_hook="{{ record_progress(this, ['fct_order_events']) }}"`
-    NB: one dbt invocation at a time writes the Gold layer (the job allows one run, a local workspace locks); a
-    second one could record a load between this model's query and this hook.
+    NB: the record goes down as well as up. A model built from inputs that are unknown themselves (macro forget_progress) is
+        unknown after it, and its next build is a full one. So no order of partial builds leaves rows out.
+    NB: `--empty` and `--sample` read a part of the rows, and `--defer` the record of another environment: they write none.
+    NB: one dbt invocation at a time writes the Gold layer (the job allows one run, a local workspace locks); a second one
+        could record a load between this model's query and this hook.
 #}
 {% macro record_progress(relation, upstream=[]) -%}
-    insert into {{ ref('int_marts__progressed') }}
+    {%- set progress = ref('int_marts__progressed') -%}
+    {%- set loaded = ref('int_orders__loaded') -%}
+    {%- if not (flags.EMPTY or flags.SAMPLE) and is_of_this_environment(progress) %}
+    insert into {{ progress.render() }} (model_name, load_number, recorded_at)
     select
-        '{{ relation.identifier }}' as model_name,
-        reached.load_number
+        '{{ progress_name(relation) }}' as model_name,
+        reached.load_number,
+        current_timestamp() as recorded_at
     from (
         {%- if upstream %}
-        -- An upstream model that has recorded nothing holds this one back.
+        -- An upstream model that has recorded nothing is unknown.
         select
-            case when count(*) = {{ upstream | length }} then min(latest.load_number) else cast(0 as bigint) end
+            case when count(*) = {{ upstream | length }} then min(latest.load_number) else cast(-1 as bigint) end
                 as load_number
         from (
             select
                 model_name,
-                max(load_number) as load_number
-            from {{ ref('int_marts__progressed') }}
-            where model_name in ('{{ upstream | join("', '") }}')
+                max_by(load_number, recorded_at) as load_number
+            from {{ progress.render() }}
+            where
+                model_name in (
+                    {%- for name in upstream %}
+                    '{{ progress_name(api.Relation.create(relation.database, relation.schema, name)) }}'
+                    {{- "," if not loop.last }}
+                    {%- endfor %}
+                )
             group by model_name
         ) as latest
         {%- else %}
         select coalesce(max(load_number), cast(0 as bigint)) as load_number
-        from {{ ref('int_orders__loaded') }}
+        from {{ loaded.render() }}
         {%- endif %}
     ) as reached
     cross join (
-        select coalesce(max(load_number), cast(-1 as bigint)) as load_number
-        from {{ ref('int_marts__progressed') }}
-        where model_name = '{{ relation.identifier }}'
+        select coalesce(max_by(load_number, recorded_at), cast(-2 as bigint)) as load_number
+        from {{ progress.render() }}
+        where model_name = '{{ progress_name(relation) }}'
     ) as recorded
-    where reached.load_number > recorded.load_number
+    where reached.load_number <> recorded.load_number
+    {%- endif %}
 {%- endmacro %}

@@ -8,7 +8,7 @@
 #}
 {% macro create_run_results_table() -%}
     {%- if execute and flags.WHICH in run_results_commands() -%}
-    create table if not exists {{ source('ops', 'dbt_run_results') }} (
+    create table if not exists {{ source('ops', 'dbt_run_results').render() }} (
         {%- for column in run_results_columns() %}
         {{ column.name }} {{ column.type }} comment '{{ column.comment }}'{{ "," if not loop.last }}
         {%- endfor %}

@@ -7,5 +7,5 @@
     NB: timestampdiff and datediff count whole units, which makes every short step 0 or 1.
 #}
 {% macro elapsed_seconds(start, end) -%}
-    cast((unix_micros({{ end }}) - unix_micros({{ start }})) / 1000000.0 as decimal(18, 3))
+    cast(cast(unix_micros({{ end }}) - unix_micros({{ start }}) as decimal(24, 6)) / cast(1000000 as decimal(7, 0)) as decimal(18, 3))
 {%- endmacro %}

@@ -63,6 +63,8 @@ day_metrics as (
             ['gross_revenue', 'gross_revenue', 'USD'],
             ['refunded_revenue', 'refunded_revenue', 'USD'],
             ['net_revenue', 'net_revenue', 'USD'],
+            ['refunds_issued', 'refunds_issued', 'USD'],
+            ['new_customer_revenue', 'new_customer_revenue', 'USD'],
             ['average_order_value', 'average_order_value', 'USD'],
             ['baseline_revenue', 'baseline_revenue', 'USD'],
             ['revenue_anomaly', 'revenue_anomaly', 'sign'],

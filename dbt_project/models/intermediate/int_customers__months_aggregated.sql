@@ -7,6 +7,7 @@
         incremental_strategy='merge_pruned',
         unique_key=['customer_id', 'order_month'],
         partition_by='order_month',
+        pre_hook="{{ forget_progress(this) }}",
         post_hook="{{ record_progress(this, ['fct_orders']) }}",
     )
 }}
@@ -54,11 +55,12 @@ days as (
         count_if(is_revenue) as revenue_orders,
         count_if(is_refund) as refunded_orders,
         sum(items_ordered) as items_ordered,
-        sum(case when is_revenue then items_ordered else 0 end) as items_sold,
+        sum(items_sold) as items_sold,
         sum(gross_revenue) as gross_revenue,
         sum(refunded_revenue) as refunded_revenue,
         sum(net_revenue) as net_revenue,
-        min(order_hour) as first_order_hour,
+        -- The hour of the earliest order, which may be after midnight and then is not the smallest.
+        hour(min(ordered_at)) as first_order_hour,
         max(last_ingested_at) as last_ingested_at
     from orders
     group by customer_id, order_month, date_ordered
@@ -92,6 +94,7 @@ aggregated as (
         count(*) as order_days,
         count_if(revenue_orders > 0) as purchase_days,
         sum(case when date_ordered = first_purchase_date then net_revenue else 0 end) as first_purchase_revenue,
+        sum(case when day_number = 1 then net_revenue else 0 end) as first_day_revenue,
         max(case when day_number = 1 then first_order_hour end) as first_order_hour,
         min(date_ordered) as first_order_date,
         max(date_ordered) as last_order_date,
@@ -124,6 +127,7 @@ int_customers__months_aggregated as (
         cast(coalesce(aggregated.order_days, 0) as bigint) as order_days,
         cast(coalesce(aggregated.purchase_days, 0) as bigint) as purchase_days,
         cast(coalesce(aggregated.first_purchase_revenue, 0) as decimal(18, 2)) as first_purchase_revenue,
+        cast(coalesce(aggregated.first_day_revenue, 0) as decimal(18, 2)) as first_day_revenue,
         cast(aggregated.first_order_hour as int) as first_order_hour,
         aggregated.first_order_date,
         aggregated.last_order_date,

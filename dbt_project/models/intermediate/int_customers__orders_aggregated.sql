@@ -8,6 +8,7 @@
         materialized='incremental',
         incremental_strategy='replace_where',
         incremental_predicates=["orders > 0"],
+        pre_hook="{{ forget_progress(this) }}",
         post_hook="{{ record_progress(this, ['int_customers__months_aggregated']) }}",
     )
 }}
@@ -72,6 +73,7 @@ int_customers__orders_aggregated as (
         cast(summed.purchase_days as bigint) as purchase_days,
         cast(summed.net_revenue - coalesce(first_purchases.first_purchase_revenue, 0) as decimal(18, 2))
             as repeat_revenue,
+        first_orders.first_day_revenue,
         first_orders.first_order_hour,
         summed.first_order_date,
         summed.last_order_date,
@@ -104,6 +106,7 @@ int_customers__orders_aggregated as (
         kept.order_days,
         kept.purchase_days,
         kept.repeat_revenue,
+        kept.first_day_revenue,
         kept.first_order_hour,
         kept.first_order_date,
         kept.last_order_date,

@@ -1,10 +1,15 @@
 -- Grain: one row per customer with at least one order; scores are NULL for one without an order that counts as revenue. A score
 -- is the quintile of the customers who are strictly worse: 1 + floor(5 * customers below / all customers). Equal values
--- therefore have equal scores, at the price of quintiles of unequal size where many customers are equal. Customers below
--- are summed over the values that occur, which sorts far fewer rows than ranking every customer three times.
+-- therefore have equal scores, at the price of quintiles of unequal size where many customers are equal. Recency is counted
+-- from the other end and has floors in days: on the first day of a shop everybody bought lately, and who bought a week ago is
+-- not lost because others bought yesterday. Customers below are summed over the values that occur, which sorts far fewer rows
+-- than ranking every customer three times.
 with customers as (
 
-    select * from {{ ref('int_customers__orders_aggregated') }}
+    select
+        *,
+        max(last_order_date) over () as as_of_date
+    from {{ ref('int_customers__orders_aggregated') }}
 
 ),
 
@@ -36,8 +41,10 @@ everyone as (
 
     select
         {{ value }},
-        sum(customers) over (order by {{ value }} rows between unbounded preceding and current row) - customers
-            as customers_below
+        sum(customers) over (
+            order by {{ value }}{{ " desc" if value == 'last_purchase_date' }}
+            rows between unbounded preceding and current row
+        ) - customers as customers_passed
     from {{ value }}_counted
 
 ),
@@ -47,9 +54,19 @@ int_customers__rfm_scored as (
     select
         customers.customer_id,
         customers.revenue_orders,
-        cast(1 + floor(5 * recency.customers_below / everyone.customers) as int) as recency_score,
-        cast(1 + floor(5 * frequency.customers_below / everyone.customers) as int) as frequency_score,
-        cast(1 + floor(5 * monetary.customers_below / everyone.customers) as int) as monetary_score
+        cast(
+            greatest(
+                5 - floor(5 * recency.customers_passed / nullif(everyone.customers, 0)),
+                case
+                    when recency.last_purchase_date is null then null
+                    when datediff(customers.as_of_date, recency.last_purchase_date) <= {{ var('recent_days') }} then 4
+                    when datediff(customers.as_of_date, recency.last_purchase_date) <= {{ var('active_days') }} then 2
+                    else 1
+                end
+            ) as int
+        ) as recency_score,
+        cast(1 + floor(5 * frequency.customers_passed / nullif(everyone.customers, 0)) as int) as frequency_score,
+        cast(1 + floor(5 * monetary.customers_passed / nullif(everyone.customers, 0)) as int) as monetary_score
     from customers
     cross join everyone
     left join last_purchase_date_ranked as recency

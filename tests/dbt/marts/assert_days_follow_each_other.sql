@@ -1,11 +1,24 @@
--- Guards against a gap in fct_daily_revenue, or a day beyond the orders: averages per day would be too high or too low, and
+-- Guards against a gap in fct_daily_revenue, or a day beyond orders and refunds: averages per day would be too high or too low, and
 -- the same weekday of last week would be another day.
-with bounds as (
+with occasions as (
+
+    select date_ordered as date_day
+    from {{ ref('fct_orders') }}
+
+    union all
+
+    select return_date as date_day
+    from {{ ref('fct_returns') }}
+    where refunded_revenue > 0
+
+),
+
+bounds as (
 
     select
-        min(date_ordered) as first_day,
-        max(date_ordered) as last_day
-    from {{ ref('fct_orders') }}
+        min(date_day) as first_day,
+        max(date_day) as last_day
+    from occasions
 
 ),
 

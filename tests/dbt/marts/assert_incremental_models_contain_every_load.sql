@@ -3,13 +3,16 @@
 -- depends_on: {{ ref('fct_daily_revenue') }}
 -- depends_on: {{ ref('fct_hourly_orders') }}
 -- depends_on: {{ ref('fct_product_performance') }}
+-- depends_on: {{ ref('fct_returns') }}
+-- depends_on: {{ ref('fct_customer_cohorts') }}
 -- depends_on: {{ ref('int_customers__months_aggregated') }}
 with reached as (
 
     select
         model_name,
-        max(load_number) as load_number
+        max_by(load_number, recorded_at) as load_number
     from {{ ref('int_marts__progressed') }}
+    where model_name like '{{ target.database }}.{{ target.schema }}.%'
     group by model_name
 
 ),

@@ -1,13 +1,15 @@
--- Guards against a status that is a refund and no charge, or counted twice: in every order, net is gross less refunded, and
--- nothing is paid back that was not charged.
+-- Guards against a status that is a refund and no charge, or counted twice: in every line, net is gross less refunded, nothing
+-- is paid back that was not charged, and nothing comes back that was not ordered.
 select
     order_id,
+    line_key,
     status,
     gross_revenue,
     refunded_revenue,
     net_revenue
-from {{ ref('fct_orders') }}
+from {{ ref('fct_order_lines') }}
 where
     net_revenue <> gross_revenue - refunded_revenue
     or refunded_revenue > gross_revenue
-    or gross_revenue not in (0, order_value)
+    or gross_revenue > order_value
+    or items_returned > items_ordered

@@ -9,7 +9,8 @@
         materialized='incremental',
         incremental_strategy='replace_where',
         incremental_predicates=["cohort_month >= date'0001-01-01'"],
-        post_hook="{{ record_progress(this, ['int_customers__orders_aggregated']) }}",
+        pre_hook="{{ forget_progress(this) }}",
+        post_hook="{{ record_progress(this, ['int_customers__months_aggregated', 'int_customers__orders_aggregated']) }}",
     )
 }}
 

@@ -69,17 +69,14 @@ fct_dataset_runs as (
         cast(rows_deleted as bigint) as rows_deleted,
         cast(rows_dropped as bigint) as rows_dropped,
         case
-            when is_checked and rows_written + rows_dropped > 0
-                then cast(rows_written / cast(rows_written + rows_dropped as double) as decimal(9, 6))
+            when is_checked
+                then cast({{ ratio('rows_written', 'rows_written + rows_dropped') }} as decimal(9, 6))
         end as quality_rate,
         cast(bytes_written as bigint) as bytes_written,
         cast(backlog_files as bigint) as backlog_files,
         cast(backlog_bytes as bigint) as backlog_bytes,
         duration_seconds,
-        case
-            when duration_seconds > 0
-                then cast((rows_written + rows_dropped) / cast(duration_seconds as double) as decimal(18, 3))
-        end as rows_per_second,
+        {{ rows_per_second('rows_written + rows_dropped', 'duration_seconds') }} as rows_per_second,
         is_ingestion,
         is_checked,
         started_at,

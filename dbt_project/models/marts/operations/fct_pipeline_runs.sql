@@ -93,15 +93,9 @@ fct_pipeline_runs as (
         cast(rows_dropped as bigint) as rows_dropped,
         cast(rows_written as bigint) as rows_written,
         cast(bytes_written as bigint) as bytes_written,
-        case
-            when rows_out + rows_dropped > 0
-                then cast(rows_out / cast(rows_out + rows_dropped as double) as decimal(9, 6))
-        end as quality_rate,
+        cast({{ ratio('rows_out', 'rows_out + rows_dropped') }} as decimal(9, 6)) as quality_rate,
         duration_seconds,
-        case
-            when duration_seconds > 0
-                then cast(rows_in / cast(duration_seconds as double) as decimal(18, 3))
-        end as rows_per_second,
+        {{ rows_per_second('rows_in', 'duration_seconds') }} as rows_per_second,
         is_full_refresh,
         is_validate_only,
         started_at,

@@ -1,18 +1,19 @@
--- Grain: one row per day of date_ordered, from the first to the last day with an order; a day without one is a row
--- of zeros. Customers are distinct within the day: they do not add up over days. new_customers do. An incremental
--- build counts the changed days again and keeps the others; what it does not name is no longer between the first
--- and the last order, and is deleted.
+-- Grain: one row per day, from the first day with an order to the last one with an order or a return; a day without any is a
+-- row of zeros. Customers are distinct within the day: they do not add up over days. new_customers do. An incremental build
+-- counts the changed days again and keeps the others; what it does not name lies outside of these days, and is deleted.
 -- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',
         incremental_strategy='replace_where',
         incremental_predicates=["date_ordered >= date'0001-01-01'"],
-        post_hook="{{ record_progress(this, ['fct_orders', 'int_customers__months_aggregated']) }}",
+        pre_hook="{{ forget_progress(this) }}",
+        post_hook="{{ record_progress(this, ['fct_orders', 'fct_returns', 'int_customers__orders_aggregated']) }}",
     )
 }}
 
-{%- set changed_days = changed_dates('date_ordered', this) if is_incremental() %}
+{%- set changed_days = changed_dates('date_ordered', this) if is_incremental() -%}
+{%- set changed_return_days = changed_dates_of_return(this) if is_incremental() %}
 
 with days as (
 
@@ -37,53 +38,37 @@ orders as (
 
 ),
 
-customer_days as (
+returns as (
 
-    select
-        date_ordered,
-        customer_id,
-        count(*) as orders,
-        count_if(is_revenue) as revenue_orders,
-        count_if(is_refund) as refunded_orders,
-        sum(case when is_revenue then items_ordered else 0 end) as items_sold,
-        sum(gross_revenue) as gross_revenue,
-        sum(refunded_revenue) as refunded_revenue,
-        sum(net_revenue) as net_revenue
-    from orders
-    group by date_ordered, customer_id
+    select * from {{ ref('fct_returns') }}
+    {%- if is_incremental() %}
+    where return_date in ({{ changed_return_days }})
+    {%- endif %}
 
 ),
 
 measured as (
 
+    {{ revenue_measures('orders', ['date_ordered'], changed_days if is_incremental() else none) | indent }}
+
+),
+
+refunds as (
+
     select
-        date_ordered,
-        cast(sum(orders) as bigint) as orders,
-        cast(sum(revenue_orders) as bigint) as revenue_orders,
-        cast(sum(refunded_orders) as bigint) as refunded_orders,
-        cast(sum(items_sold) as bigint) as items_sold,
-        count(*) as customers,
-        cast(sum(gross_revenue) as decimal(18, 2)) as gross_revenue,
-        cast(sum(refunded_revenue) as decimal(18, 2)) as refunded_revenue,
-        cast(sum(net_revenue) as decimal(18, 2)) as net_revenue
-    from customer_days
-    group by date_ordered
+        return_date,
+        sum(refunded_revenue) as refunds_issued
+    from returns
+    group by return_date
     {%- if is_incremental() %}
 
     union all
 
     select
-        date_ordered,
-        orders,
-        revenue_orders,
-        refunded_orders,
-        items_sold,
-        customers,
-        gross_revenue,
-        refunded_revenue,
-        net_revenue
+        date_ordered as return_date,
+        refunds_issued
     from {{ this }}
-    where date_ordered not in ({{ changed_days }})
+    where date_ordered not in ({{ changed_return_days }})
     {%- endif %}
 
 ),
@@ -92,7 +77,8 @@ first_orders as (
 
     select
         first_order_date,
-        count(*) as new_customers
+        count(*) as new_customers,
+        sum(first_day_revenue) as new_customer_revenue
     from customers
     group by first_order_date
 
@@ -111,9 +97,15 @@ fct_daily_revenue as (
         cast(coalesce(measured.gross_revenue, 0) as decimal(18, 2)) as gross_revenue,
         cast(coalesce(measured.refunded_revenue, 0) as decimal(18, 2)) as refunded_revenue,
         cast(coalesce(measured.net_revenue, 0) as decimal(18, 2)) as net_revenue,
+        cast(coalesce(first_orders.new_customer_revenue, 0) as decimal(18, 2)) as new_customer_revenue,
+        cast(
+            coalesce(measured.net_revenue, 0) - coalesce(first_orders.new_customer_revenue, 0) as decimal(18, 2)
+        ) as returning_customer_revenue,
+        cast(coalesce(refunds.refunds_issued, 0) as decimal(18, 2)) as refunds_issued,
         {{ money_per('measured.net_revenue', 'measured.revenue_orders') }} as average_order_value
     from days
     left join measured on days.date_day = measured.date_ordered
+    left join refunds on days.date_day = refunds.return_date
     left join first_orders on days.date_day = first_orders.first_order_date
 
 )

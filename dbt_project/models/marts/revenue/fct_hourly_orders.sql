@@ -1,13 +1,13 @@
--- Grain: one row per day of date_ordered and hour (UTC) in which the order was first seen; 24 rows for every day
--- from the first to the last with an order. The hours of a day add up to its row in fct_daily_revenue, except
--- customers, who are distinct within the hour.
+-- Grain: one row per day of fct_daily_revenue and hour (UTC) in which the order was first seen, 24 rows for each day. The
+-- hours of a day add up to its row in fct_daily_revenue, except customers, who are distinct within the hour.
 -- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',
         incremental_strategy='replace_where',
         incremental_predicates=["date_ordered >= date'0001-01-01'"],
-        post_hook="{{ record_progress(this, ['fct_orders', 'int_customers__months_aggregated']) }}",
+        pre_hook="{{ forget_progress(this) }}",
+        post_hook="{{ record_progress(this, ['fct_orders', 'fct_returns', 'int_customers__orders_aggregated']) }}",
     )
 }}
 
@@ -52,51 +52,9 @@ hours as (
 
 ),
 
-customer_hours as (
-
-    select
-        date_ordered,
-        order_hour,
-        customer_id,
-        count(*) as orders,
-        count_if(is_revenue) as revenue_orders,
-        sum(gross_revenue) as gross_revenue,
-        sum(refunded_revenue) as refunded_revenue,
-        sum(net_revenue) as net_revenue
-    from orders
-    group by date_ordered, order_hour, customer_id
-
-),
-
 measured as (
 
-    select
-        date_ordered,
-        order_hour,
-        cast(sum(orders) as bigint) as orders,
-        cast(sum(revenue_orders) as bigint) as revenue_orders,
-        count(*) as customers,
-        cast(sum(gross_revenue) as decimal(18, 2)) as gross_revenue,
-        cast(sum(refunded_revenue) as decimal(18, 2)) as refunded_revenue,
-        cast(sum(net_revenue) as decimal(18, 2)) as net_revenue
-    from customer_hours
-    group by date_ordered, order_hour
-    {%- if is_incremental() %}
-
-    union all
-
-    select
-        date_ordered,
-        order_hour,
-        orders,
-        revenue_orders,
-        customers,
-        gross_revenue,
-        refunded_revenue,
-        net_revenue
-    from {{ this }}
-    where date_ordered not in ({{ changed_days }})
-    {%- endif %}
+    {{ revenue_measures('orders', ['date_ordered', 'order_hour'], changed_days if is_incremental() else none) | indent }}
 
 ),
 
@@ -118,6 +76,8 @@ fct_hourly_orders as (
         hours.order_hour,
         coalesce(measured.orders, 0) as orders,
         coalesce(measured.revenue_orders, 0) as revenue_orders,
+        coalesce(measured.refunded_orders, 0) as refunded_orders,
+        coalesce(measured.items_sold, 0) as items_sold,
         coalesce(measured.customers, 0) as customers,
         coalesce(first_orders.new_customers, 0) as new_customers,
         cast(coalesce(measured.gross_revenue, 0) as decimal(18, 2)) as gross_revenue,

@@ -3,7 +3,8 @@ with daily as (
 
     select
         *,
-        date_ordered < max(date_ordered) over () as is_complete
+        -- Days after the last order have refunds alone.
+        date_ordered < max(case when orders > 0 then date_ordered end) over () as is_complete
     from {{ ref('fct_daily_revenue') }}
 
 ),

@@ -49,7 +49,7 @@ monthly as (
         coalesce(active.customers, 0) as customers,
         summed.new_customers,
         {{ money_per('summed.net_revenue', 'summed.revenue_orders') }} as average_order_value,
-        summed.order_month < max(summed.order_month) over () as is_complete
+        summed.order_month < max(case when summed.orders > 0 then summed.order_month end) over () as is_complete
     from summed
     left join active on summed.order_month = active.order_month
 

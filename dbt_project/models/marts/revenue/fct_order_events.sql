@@ -9,6 +9,7 @@
         partition_by='event_month',
         matched_condition='struct(DBT_INTERNAL_SOURCE.ingested_at, DBT_INTERNAL_SOURCE.source_file)'
             ~ ' < struct(DBT_INTERNAL_DEST.ingested_at, DBT_INTERNAL_DEST.source_file)',
+        pre_hook="{{ forget_progress(this) }}",
         post_hook="{{ record_progress(this) }}",
     )
 }}
@@ -62,6 +63,8 @@ fct_order_events as (
         order_event_id,
         order_id,
         customer_id,
+        line_key,
+        order_line,
         order_item,
         status,
         source_file,

@@ -1,6 +1,4 @@
--- Grain: one row per order, in its current state. The current state is the event with the latest event_at; of
--- several at that instant the one furthest in the lifecycle, then the greatest order_event_id. The order of
--- arrival never matters.
+-- Grain: one row per order, in its current state: its lines together, as fct_order_lines has them.
 -- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
@@ -8,7 +6,8 @@
         incremental_strategy='merge_pruned',
         unique_key='order_id',
         partition_by='order_month',
-        post_hook="{{ record_progress(this, ['int_orders__changed']) }}",
+        pre_hook="{{ forget_progress(this) }}",
+        post_hook="{{ record_progress(this, ['fct_order_lines']) }}",
     )
 }}
 
@@ -21,6 +20,17 @@ changed as (
 ),
 
 {% endif -%}
+lines as (
+
+    select * from {{ ref('fct_order_lines') }}
+    {%- if is_incremental() %}
+    where
+        order_month in ({{ changed_dates('order_month', this) }})
+        and order_id in (select order_id from changed)
+    {%- endif %}
+
+),
+
 events as (
 
     select * from {{ ref('fct_order_events') }}
@@ -29,6 +39,12 @@ events as (
         event_month in ({{ changed_dates('event_month', this) }})
         and order_id in (select order_id from changed)
     {%- endif %}
+
+),
+
+statuses as (
+
+    select * from {{ ref('order_statuses') }}
 
 ),
 
@@ -48,11 +64,7 @@ histories as (
 
     select
         order_id,
-        count(*) as events,
-        min(event_at) as ordered_at,
-        max(event_at) as status_at,
-        min(ingested_at) as first_ingested_at,
-        max(ingested_at) as last_ingested_at,
+        max(case when recency = 1 then order_event_id end) as last_order_event_id,
         sort_array(
             collect_list(
                 case
@@ -66,38 +78,66 @@ histories as (
 
 ),
 
+summed as (
+
+    select
+        order_id,
+        max(customer_id) as customer_id,
+        max(date_ordered) as date_ordered,
+        min(order_precedence) as order_precedence,
+        count(*) as order_lines,
+        sum(items_ordered) as items_ordered,
+        sum(items_returned) as items_returned,
+        sum(items_sold) as items_sold,
+        sum(order_value) as order_value,
+        sum(gross_revenue) as gross_revenue,
+        sum(refunded_revenue) as refunded_revenue,
+        sum(net_revenue) as net_revenue,
+        sum(excess_refund) as excess_refund,
+        sum(returns) as returns,
+        sum(events) as events,
+        count_if(is_over_returned) > 0 as is_over_returned,
+        min(ordered_at) as ordered_at,
+        max(status_at) as status_at,
+        min(first_ingested_at) as first_ingested_at,
+        max(last_ingested_at) as last_ingested_at
+    from lines
+    group by order_id
+
+),
+
 fct_orders as (
 
     select
-        ordered.order_id,
-        ordered.customer_id,
-        ordered.order_item,
-        ordered.status,
+        summed.order_id,
+        summed.customer_id,
+        statuses.status,
         array_join(transform(histories.status_changes, change -> change.status), ' > ') as status_path,
-        ordered.order_event_id as last_order_event_id,
-        ordered.items_ordered,
-        ordered.price,
-        ordered.order_value,
-        cast(case when ordered.is_gross then ordered.order_value else 0 end as decimal(18, 2)) as gross_revenue,
-        cast(
-            case when ordered.is_gross and ordered.is_refund then ordered.order_value else 0 end as decimal(18, 2)
-        ) as refunded_revenue,
-        cast(
-            case when ordered.is_gross and not ordered.is_refund then ordered.order_value else 0 end as decimal(18, 2)
-        ) as net_revenue,
-        histories.events,
-        cast(hour(histories.ordered_at) as int) as order_hour,
-        ordered.is_gross and not ordered.is_refund as is_revenue,
-        ordered.is_gross and ordered.is_refund as is_refund,
-        ordered.date_ordered,
-        cast(date_trunc('month', ordered.date_ordered) as date) as order_month,
-        histories.ordered_at,
-        histories.status_at,
-        histories.first_ingested_at,
-        histories.last_ingested_at
-    from ordered
-    inner join histories on ordered.order_id = histories.order_id
-    where ordered.recency = 1
+        histories.last_order_event_id,
+        summed.order_lines,
+        cast(summed.items_ordered as bigint) as items_ordered,
+        cast(summed.items_returned as bigint) as items_returned,
+        cast(summed.items_sold as bigint) as items_sold,
+        cast(summed.order_value as decimal(18, 2)) as order_value,
+        cast(summed.gross_revenue as decimal(18, 2)) as gross_revenue,
+        cast(summed.refunded_revenue as decimal(18, 2)) as refunded_revenue,
+        cast(summed.net_revenue as decimal(18, 2)) as net_revenue,
+        cast(summed.excess_refund as decimal(18, 2)) as excess_refund,
+        cast(summed.returns as bigint) as returns,
+        cast(summed.events as bigint) as events,
+        cast(hour(summed.ordered_at) as int) as order_hour,
+        coalesce(statuses.counts_as_gross and not statuses.counts_as_refund, false) as is_revenue,
+        coalesce(statuses.counts_as_refund, false) as is_refund,
+        summed.is_over_returned,
+        summed.date_ordered,
+        cast(date_trunc('month', summed.date_ordered) as date) as order_month,
+        summed.ordered_at,
+        summed.status_at,
+        summed.first_ingested_at,
+        summed.last_ingested_at
+    from summed
+    inner join histories on summed.order_id = histories.order_id
+    left join statuses on summed.order_precedence = statuses.order_precedence
 
 )
 
