@@ -4,10 +4,11 @@
     Args:
         part (required): an expression in BIGINT or DECIMAL.
         whole (required): likewise.
+        type (optional, default decimal(18, 6)): the DECIMAL type of the quotient.
     Example: `{{ ratio('active_customers', 'cohort_customers') }} as retention_rate`; 1 of 3 is 0.333333, 1 of 0 is NULL.
     NB: the sign is that of the quotient; a change against a negative whole turns round, so use it on a whole that is
     positive or zero.
 #}
-{% macro ratio(part, whole) -%}
-    cast(cast({{ part }} as decimal(30, 10)) / nullif({{ whole }}, 0) as decimal(18, 6))
+{% macro ratio(part, whole, type='decimal(18, 6)') -%}
+    cast(cast({{ part }} as decimal(30, 10)) / nullif({{ whole }}, 0) as {{ type }})
 {%- endmacro %}

@@ -1,5 +1,5 @@
--- Guards against a gap in fct_daily_revenue, or a day beyond orders and refunds: averages per day would be too high or too low, and
--- the same weekday of last week would be another day.
+-- Guards against a gap in fct_daily_revenue, or a day beyond orders and refunds: averages per day would be too high or too
+-- low, and the same weekday of last week would be another day.
 with occasions as (
 
     select date_ordered as date_day

@@ -12,7 +12,7 @@ with reached as (
         model_name,
         max_by(load_number, recorded_at) as load_number
     from {{ ref('int_marts__progressed') }}
-    where model_name like '{{ target.database }}.{{ target.schema }}.%'
+    where model_name like '{{ ref('fct_orders').database }}.{{ ref('fct_orders').schema }}.%'
     group by model_name
 
 ),

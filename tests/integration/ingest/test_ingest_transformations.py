@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
+from online_retail import SOLD, invoice_lines
 
 from dlt_ingest.quality.check import CHECK_ROWS, GOOD_RECORD
 from dlt_ingest.quality.inline_rows import inline_rows_sql
@@ -129,6 +131,37 @@ def test_an_order_is_its_lines_together(spark, silver_orders, customers):
             ("O-1", "fulfilled", Decimal("60.00")),
             ("O-2", "approved", Decimal("20.00")),
         ]
+
+
+def test_real_invoices_keep_all_their_lines(spark, silver_orders, customers):
+    """Guards the grain: invoices of up to dozens of lines, equal ones among them, come to the cent of the raw file."""
+    lines = [line for line in invoice_lines() if not line.is_credit]
+    rows = [
+        {
+            **GOOD_RECORD,
+            "order_id": line.invoice,
+            "order_item": line.item,
+            "price": line.price,
+            "items_ordered": line.quantity,
+            "status": "fulfilled",
+            "date_ordered": line.moment.date(),
+            "customer_id": line.customer,
+            "order_timestamp": line.moment,
+            "order_line": str(line.number),
+        }
+        for line in lines
+    ]
+    events = silver_orders.order_events(bronze(spark, *rows))
+    values = {
+        order.order_id: order.order_value
+        for row in customers.customers_with_history(events).collect()
+        for order in row.order_history
+    }
+    totals = defaultdict(Decimal)
+    for line in lines:
+        totals[line.invoice] += line.value
+    assert values == totals
+    assert sum(values.values()) == SOLD
 
 
 def test_event_id_is_of_the_record_and_not_of_its_delivery(spark, silver_orders):

@@ -70,7 +70,7 @@ fct_dataset_runs as (
         cast(rows_dropped as bigint) as rows_dropped,
         case
             when is_checked
-                then cast({{ ratio('rows_written', 'rows_written + rows_dropped') }} as decimal(9, 6))
+                then {{ ratio('rows_written', 'rows_written + rows_dropped', 'decimal(9, 6)') }}
         end as quality_rate,
         cast(bytes_written as bigint) as bytes_written,
         cast(backlog_files as bigint) as backlog_files,

@@ -93,7 +93,7 @@ fct_pipeline_runs as (
         cast(rows_dropped as bigint) as rows_dropped,
         cast(rows_written as bigint) as rows_written,
         cast(bytes_written as bigint) as bytes_written,
-        cast({{ ratio('rows_out', 'rows_out + rows_dropped') }} as decimal(9, 6)) as quality_rate,
+        {{ ratio('rows_out', 'rows_out + rows_dropped', 'decimal(9, 6)') }} as quality_rate,
         duration_seconds,
         {{ rows_per_second('rows_in', 'duration_seconds') }} as rows_per_second,
         is_full_refresh,
