@@ -1,8 +1,7 @@
 """Real invoices with many lines: a slice of Online Retail (D. Chen, UCI Machine Learning Repository, CC BY 4.0).
 
-`online_retail_slice.csv` has 27 invoices of 1 December 2010 and six credit notes, those lines that have a customer and a price.
-Some
-invoices have an item twice, and some lines are equal word for word: only their numbers keep these apart.
+`online_retail_slice.csv` has 27 invoices of 1 December 2010 and six credit notes, those lines that have a customer and a
+price. Some invoices have an item twice, and some lines are equal word for word: only their numbers keep these apart.
 """
 
 from __future__ import annotations
