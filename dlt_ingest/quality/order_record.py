@@ -75,8 +75,20 @@ HINTED_FIELDS: tuple[OrderField, ...] = (*ORDER_FIELDS, REPLAY_OF, CORRUPT_RECOR
 SOURCE_COLUMNS: tuple[OrderField, ...] = (
     OrderField("source_file", "STRING", "File that the record came in"),
     OrderField("ingested_at", "TIMESTAMP", "When the record was ingested into Bronze (UTC)"),
-    OrderField("batch_id", "STRING", "Batch of the record: the name of its file without the extension"),
+    OrderField(
+        "batch_id", "STRING", "Batch of the record: the place of its file below landing, without .json"
+    ),
 )
+
+# Bronze alone has it: what it holds is nothing that an order is made of.
+SHADOWED_FIELDS = OrderField(
+    "shadowed_fields",
+    "STRING",
+    "JSON of those fields of the record that have the name of a column added in Bronze; else NULL",
+)
+
+# The columns that Bronze adds to the record, under names that a record may have as well.
+OWN_COLUMNS: tuple[OrderField, ...] = (*TEXT_FIELDS, *SOURCE_COLUMNS, SHADOWED_FIELDS)
 
 BRONZE_COLUMNS: tuple[OrderField, ...] = (
     *ORDER_FIELDS,
@@ -97,3 +109,13 @@ def schema_hints(other_names: Mapping[str, str] = MappingProxyType({})) -> str:
     types = {f.name: "STRING" if f.name in _READ_AS_TEXT else f.type for f in HINTED_FIELDS}
     hints = [f"{name} {kind}" for name, kind in types.items()]
     return ", ".join([*hints, *(f"`{theirs}` {types[ours]}" for theirs, ours in other_names.items())])
+
+
+def own_column_hints(other_names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Give hints for what a record may have under the name of a column that Bronze adds: text, as it came.
+
+    Args:
+        other_names: As for `schema_hints`, which has hinted these names already.
+    """
+    hinted = {name.lower() for name in other_names}
+    return ", ".join(f"{column.name} STRING" for column in OWN_COLUMNS if column.name not in hinted)

@@ -29,6 +29,7 @@ class UpdateContext:
     Attributes:
         graph: Set once the pipeline code has been read.
         done: Keys of datasets that this update has brought up to date.
+        set_aside: Flow and URI of the files that this update could not read.
         stage: A folder that is emptied at the start and the end of each update.
     """
 
@@ -46,6 +47,7 @@ class UpdateContext:
     results: dict[str, DatasetResult] = field(default_factory=dict)
     files: list[SourceFile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    set_aside: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def folder(self) -> Path:

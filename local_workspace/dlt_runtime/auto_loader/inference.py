@@ -14,9 +14,16 @@ import duckdb
 import pyarrow as pa
 
 from local_workspace.dlt_runtime.auto_loader.strict_json import Number, Pairs, Unreadable, parse_members
+from local_workspace.dlt_runtime.own_columns import is_own
 
 _NULL = pa.null()
 _LONGEST_INTEGER = 18
+_MOST_DIGITS = 38
+#: A source has no more columns than this; a record that uses ids as keys must not make a column of each.
+MOST_COLUMNS = 500
+_LONGEST_NAME = 255
+#: Levels of structs and arrays in one column. Deeper ones are no data model, and could exhaust the engine's stack.
+_DEEPEST = 16
 
 
 class KeySurvey:
@@ -43,26 +50,37 @@ class KeySurvey:
             return
         self._connection.register("chunk", pa.table({"l": lines}))
         try:
-            groups = self._connection.execute(
-                "select k, min(n) from (select row_number() over () n, case when json_valid(l) and json_type(l) = 'OBJECT'"
-                " then json_keys(l) end k from chunk) group by k order by 2"
-            ).fetchall()
-            keys = list(
-                dict.fromkeys(key for group, _ in groups if group for key in group if key not in self._known)
-            )
-            if keys:
-                if self._types:
-                    self._add_types(keys)
-                else:
-                    self.found.update({key: pa.string() for key in keys})
-            if any(group is None for group, _ in groups):
-                self._add_exactly(lines)
+            self._add_in_bulk()
+        except duckdb.Error:
+            # A line that DuckDB's functions refuse as a whole.
+            for line in lines:
+                self.add_text(line.as_py())
         finally:
             self._connection.unregister("chunk")
 
+    def _add_in_bulk(self) -> None:
+        groups = self._connection.execute(
+            f"select k, min(n) from (select row_number() over () n, case when {_OBJECT} then json_keys(l) end k from chunk)"
+            " group by k order by 2"
+        ).fetchall()
+        keys = list(
+            dict.fromkeys(key for group, _ in groups if group for key in group if key not in self._known)
+        )
+        if keys:
+            if self._types:
+                self._add_types(keys)
+            else:
+                self.found.update({key: pa.string() for key in keys})
+        if any(group is None for group, _ in groups):
+            # Arrays of objects, and what only the exact parser takes for a record: NaN, for instance.
+            others = self._connection.execute(f"select l from chunk where not coalesce({_OBJECT}, false)")
+            while found := others.fetchmany(10_000):
+                for (line,) in found:
+                    self.add_text(line)
+
     def _add_types(self, keys: list[str]) -> None:
         pointers = ", ".join("'" + _pointer(key).replace("'", "''") + "'" for key in keys)
-        plain = f"json_valid(l) and json_type(l) = 'OBJECT' and not regexp_matches(l, '{_LONG_INTEGER}')"
+        plain = f"{_OBJECT} and not regexp_matches(l, '{_LONG_INTEGER}')"
         groups = self._connection.execute(
             f"select distinct json_type(l, [{pointers}]) from chunk where {plain}"
         ).fetchall()
@@ -84,20 +102,11 @@ class KeySurvey:
         for key in keys:
             pointer = _pointer(key).replace("'", "''")
             values = self._connection.execute(
-                f"select distinct json_extract(l, '{pointer}')::varchar from chunk"
-                " where json_valid(l) and json_type(l) = 'OBJECT'"
+                f"select distinct json_extract(l, '{pointer}')::varchar from chunk where {_OBJECT}"
             ).fetchall()
             for (value,) in values:
                 if value is not None:
                     self.found[key] = merge(self.found.get(key, _NULL), _type_of_text(value))
-
-    def _add_exactly(self, lines: pa.LargeStringArray) -> None:
-        """Look at arrays of objects, which DuckDB's key functions pass over."""
-        rows = self._connection.execute(
-            "select l from chunk where json_valid(l) and json_type(l) = 'ARRAY'"
-        ).fetchall()
-        for (line,) in rows:
-            self.add_text(line)
 
     def add_text(self, text: str) -> None:
         """Look at one line, or at a whole file, that holds an array of objects or one object."""
@@ -119,7 +128,7 @@ class KeySurvey:
 def _type_of_text(text: str) -> pa.DataType:
     try:
         return type_of(parse_members('{"v":' + text + "}")[0][0][2])
-    except (Unreadable, RecursionError):
+    except Unreadable:
         return _NULL  # too deep, or only DuckDB takes it for JSON: the line will be unreadable
 
 
@@ -131,6 +140,7 @@ _DUCKDB_TYPES = {
     "UBIGINT": pa.int64(),
     "DOUBLE": pa.float64(),
 }
+_OBJECT = "json_valid(l) and json_type(l) = 'OBJECT'"
 #: An integer of 19 digits or more, which may not fit BIGINT.
 _LONG_INTEGER = r"[:\[,]\s*-?[0-9]{19}"
 
@@ -139,8 +149,8 @@ def _pointer(key: str) -> str:
     return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
-def type_of(value: Any) -> pa.DataType:  # noqa: PLR0911  (one a type)
-    """Infer the type of one parsed JSON value."""
+def type_of(value: Any, depth: int = 0) -> pa.DataType:  # noqa: PLR0911  (one a type)
+    """Infer the type of one parsed JSON value; what lies too deep is kept as JSON text."""
     if value is None:
         return _NULL
     if isinstance(value, bool):
@@ -149,18 +159,22 @@ def type_of(value: Any) -> pa.DataType:  # noqa: PLR0911  (one a type)
         digits = value.lstrip("-")
         if not digits.isdigit():
             return pa.float64()
+        if len(digits) > _MOST_DIGITS:
+            return pa.float64()  # Python would refuse to read more than 4,300
         if len(digits) <= _LONGEST_INTEGER or -(2**63) <= int(value) < 2**63:
             return pa.int64()
-        return pa.decimal128(38, 0) if len(digits) <= 38 else pa.float64()
+        return pa.decimal128(_MOST_DIGITS, 0)
+    if depth >= _DEEPEST:
+        return pa.string()
     if isinstance(value, Pairs):
         members: dict[str, pa.DataType] = {}
         for key, item in value:
-            members[key] = merge(members.get(key, _NULL), type_of(item))
+            members[key] = merge(members.get(key, _NULL), type_of(item, depth + 1))
         return pa.struct(list(members.items())) if members else pa.string()
     if isinstance(value, list):
         element = _NULL
         for item in value:
-            element = merge(element, type_of(item))
+            element = merge(element, type_of(item, depth + 1))
         return pa.list_(element)
     return pa.string()
 
@@ -190,7 +204,7 @@ def settle(kind: pa.DataType) -> pa.DataType:
         return pa.string()
     if pa.types.is_struct(kind):
         names = [f.name.lower() for f in kind]
-        if len(set(names)) != len(names):
+        if len(set(names)) != len(names) or not all(map(can_be_column, names)):
             return pa.string()
         return pa.struct([(f.name, settle(f.type)) for f in kind])
     if pa.types.is_list(kind):
@@ -218,19 +232,27 @@ def apply_hints(
 def can_be_column(name: str) -> bool:
     """Say whether a key can be the name of a Delta column.
 
-    Delta refuses these characters (no column mapping is used).
+    Delta refuses these characters (no column mapping is used); control characters, NUL above all, would get lost
+    between programs that hand names over as C strings. What the runtime calls its own columns is not free either.
     """
-    return bool(name) and not any(c in " ,;{}()\n\t=" for c in name) and len(name) <= 255
+    return (
+        not is_own(name)
+        and bool(name)
+        and len(name) <= _LONGEST_NAME
+        and not any(c in " ,;{}()=\x7f" or c < " " for c in name)
+    )
 
 
 def possible_columns(columns: Mapping[str, pa.DataType], taken: Iterable[str] = ()) -> dict[str, pa.DataType]:
-    """Leave out keys that cannot be columns, or differ from an earlier one in case only.
+    """Leave out keys that cannot be columns, differ from an earlier one in case only, or are too many.
 
     Their values are rescued.
     """
     seen = {name.lower() for name in taken}
     result: dict[str, pa.DataType] = {}
     for name, kind in columns.items():
+        if len(seen) >= MOST_COLUMNS:
+            break
         if name.lower() not in seen and can_be_column(name):
             seen.add(name.lower())
             result[name] = kind

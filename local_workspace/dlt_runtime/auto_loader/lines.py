@@ -5,7 +5,9 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import os
 import re
+import stat
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 BLOCK = 32 * 1024 * 1024
+#: Longer lines are held to be no record (a bomb, a file of zeros): reading one would take all memory.
+LONGEST_LINE = 256 * 1024 * 1024
+_COMPRESSED = frozenset({".gz", ".bz2"})
 _ENDS = re.compile(rb"\r\n|\r|\n")
 _BOM = b"\xef\xbb\xbf"
 _UNSUPPORTED = {
@@ -33,6 +38,10 @@ class UnreadableFile(Exception):  # noqa: N818
     """The file as a whole cannot be read; nothing of it is taken."""
 
 
+class MayPass(UnreadableFile):
+    """It cannot be read for a reason that may go while the file stays as it is: a right, a disk, a writer."""
+
+
 @dataclass
 class Chunk:
     r"""A part of one file.
@@ -47,50 +56,88 @@ class Chunk:
     broken: list[str] = field(default_factory=list)
 
 
-def open_file(path: Path) -> BinaryIO:
-    """Open a file for reading, decompressed by its ending as Spark does.
+def _blocks(path: Path, size: int) -> Iterator[bytes]:
+    """Give the content of a file in blocks, decompressed by its ending as Spark does.
 
     Raises:
-        UnreadableFile: The compression is not supported, or the file cannot be opened.
+        UnreadableFile: The compression is not supported, or the content is not what the ending says.
+        OSError: It cannot be opened or read.
     """
     ending = path.suffix.lower()
     if ending in _UNSUPPORTED:
         raise UnreadableFile(
             f"compression {_UNSUPPORTED[ending]} is not supported here; use .gz, .bz2 or none"
         )
-    try:
+    with _open(path) as file:
+        if ending in _COMPRESSED and not os.fstat(file.fileno()).st_size:
+            raise UnreadableFile(f"it is empty, which no {ending} file is: its writer did not finish")
         if ending == ".gz":
-            return gzip.open(path, "rb")  # type: ignore[return-value]
-        if ending == ".bz2":
-            return bz2.open(path, "rb")  # type: ignore[return-value]
-        return path.open("rb")
-    except OSError as error:
-        raise UnreadableFile(error.strerror or str(error)) from error
+            with gzip.GzipFile(fileobj=file, mode="rb") as content:
+                while block := content.read(size):
+                    yield block
+        elif ending == ".bz2":
+            yield from _unpacked(file, size)
+        else:
+            while block := file.read(size):
+                yield block
+
+
+def _open(path: Path) -> BinaryIO:
+    # Without O_NONBLOCK a named pipe that has taken the file's place would hold the update up for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnreadableFile("it is not a file any more")
+    return open(descriptor, "rb")  # noqa: PTH123  (a descriptor has no path)
+
+
+def _unpacked(file: BinaryIO, size: int) -> Iterator[bytes]:
+    # Not `bz2.open`, which takes whatever follows a stream and is not one for the end of the file.
+    data = file.read(size)
+    while data:
+        unpacker = bz2.BZ2Decompressor()
+        while not unpacker.eof:
+            if unpacker.needs_input and not data:
+                data = file.read(size)
+                if not data:
+                    raise EOFError("the file ends within its compressed data")
+            block = unpacker.decompress(data, size)
+            data = b""
+            if block:
+                yield block
+        data = unpacker.unused_data or file.read(size)
 
 
 def read_chunks(path: Path, block: int = BLOCK) -> Iterator[Chunk]:
     """Cut a file into chunks of whole lines of about `block` bytes; a longer line makes a longer chunk.
 
     Raises:
-        UnreadableFile: The file ends within its compressed data, or cannot be read.
+        UnreadableFile: The file cannot be read to its end, whatever the reason, or has a line that is too long.
     """
     try:
-        with open_file(path) as file:
-            rest: bytes | bytearray = b""
-            data = file.read(max(block, len(_BOM))).removeprefix(_BOM) or file.read(block)
-            while data:
-                # Without its last byte a block can end between \r and \n.
-                cut = data.rfind(b"\n") + 1
-                if cut:
-                    yield cut_lines(bytes(rest) + data[:cut])
-                    rest = data[cut:]
-                else:
-                    rest = _longer(rest, data)
-                data = file.read(block)
-            if rest:
-                yield cut_lines(bytes(rest))
-    except (EOFError, zlib.error, gzip.BadGzipFile, OSError) as error:
-        raise UnreadableFile(f"{type(error).__name__}: {error}") from error
+        rest: bytes | bytearray = b""
+        for number, read in enumerate(_blocks(path, max(block, len(_BOM)))):
+            data = read.removeprefix(_BOM) if number == 0 else read
+            # Without its last byte a block can end between \r and \n.
+            cut = data.rfind(b"\n") + 1
+            if cut:
+                yield cut_lines(bytes(rest) + data[:cut])
+                rest = data[cut:]
+            else:
+                rest = _longer(rest, data)
+            if len(rest) > LONGEST_LINE:
+                raise UnreadableFile(f"it has a line of more than {LONGEST_LINE:,} bytes")
+        if rest:
+            yield cut_lines(bytes(rest))
+    except (OSError, EOFError, zlib.error) as error:
+        raise _fault(error) from error
+
+
+def _fault(error: Exception) -> UnreadableFile:
+    # The libraries of gzip and bzip2 raise OSError for bad content, but only the system gives it a number.
+    if isinstance(error, OSError) and error.errno is not None:
+        return MayPass(error.strerror or str(error))
+    return UnreadableFile(f"{type(error).__name__}: {error}")
 
 
 def _longer(rest: bytes | bytearray, data: bytes) -> bytearray:
@@ -104,15 +151,19 @@ def read_text(path: Path) -> str:
     """Read a whole file as text.
 
     Raises:
-        UnreadableFile: It cannot be read or is no UTF-8.
+        UnreadableFile: It cannot be read, is too long to be held in memory, or is no UTF-8.
     """
+    content = bytearray()
     try:
-        with open_file(path) as file:
-            return file.read().removeprefix(_BOM).decode("utf-8")
+        for block in _blocks(path, BLOCK):
+            content += block
+            if len(content) > LONGEST_LINE:
+                raise UnreadableFile(f"it has more than {LONGEST_LINE:,} bytes, too many for multiLine")
+        return bytes(content).removeprefix(_BOM).decode("utf-8")
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"not UTF-8 at byte {error.start}") from error
-    except (EOFError, zlib.error, OSError) as error:
-        raise UnreadableFile(f"{type(error).__name__}: {error}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise _fault(error) from error
 
 
 def cut_lines(data: bytes) -> Chunk:

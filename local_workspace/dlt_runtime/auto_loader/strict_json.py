@@ -44,6 +44,8 @@ from local_workspace.dlt_runtime.auto_loader.spark_json import (
 )
 
 CORRUPT_COLUMN = "_corrupt_record"
+_FILE_PATH = "_file_path"
+_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|[+-]?Infinity|[+-]INF)')
 _INTEGER = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
 # Java's BigDecimal takes the digits of any script, and so does Python's Decimal.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?")
@@ -75,10 +77,11 @@ _DECODER = json.JSONDecoder(
 
 @dataclass
 class Record:
-    """One row: values by column, and the rescued members as JSON texts."""
+    """One row: values by column, the rescued members as JSON texts, and those keys that no column has."""
 
     values: dict[str, Any] = field(default_factory=dict)
     rescued: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
 
 
 def parse_members(text: str) -> list[list[tuple[str, str, Any]]]:
@@ -98,7 +101,12 @@ def parse_members(text: str) -> list[list[tuple[str, str, Any]]]:
         except (ValueError, RecursionError):
             raise Unreadable(str(error)) from None
     if "\\u" in text and "\\ud" in text.lower():
-        return [[(_whole_text(key), raw, _without_halves(value)) for key, raw, value in r] for r in records]
+        try:
+            return [
+                [(_whole_text(key), raw, _without_halves(value)) for key, raw, value in r] for r in records
+            ]
+        except RecursionError as error:
+            raise Unreadable(str(error)) from None
     return records
 
 
@@ -224,10 +232,12 @@ def convert_record(
     for key, (raw, value) in last.items():
         if key not in columns:
             record.rescued[key] = _rescuable(raw, value)
+            record.unknown.append(key)
             continue
         try:
             record.values[key] = convert(value, raw, columns[key], key, record.rescued)
-        except _Mismatch:
+        except (_Mismatch, ValueError, ArithmeticError, RecursionError):
+            # Whatever a conversion stumbles over is a value that does not fit: it is kept, and only it.
             record.rescued[key] = _rescuable(raw, value)
     for key, raws in repeated.items():
         everything = raws + ([record.rescued[key]] if key in record.rescued else [])
@@ -237,7 +247,12 @@ def convert_record(
 
 def _rescuable(raw: str, value: Any) -> str:
     """Give what `_rescued_data` shows of a value: the text in the file, unless it might be no JSON there."""
-    return to_json(value) if isinstance(raw, _Loose) else raw
+    if not isinstance(raw, _Loose):
+        return raw
+    try:
+        return to_json(value)
+    except RecursionError:
+        return json.dumps(raw, ensure_ascii=False)
 
 
 def convert(  # noqa: PLR0911, PLR0912  (one a type)
@@ -365,9 +380,25 @@ def to_json(value: Any) -> str:
 def rescued_text(rescued: Mapping[str, str], file_path: str) -> str | None:
     """Give `_rescued_data`: a JSON object of the rescued members and the path of their file.
 
+    It is JSON for every reader: `NaN` and the infinities, which Spark reads and JSON does not know, become strings. A
+    member of the record that is called `_file_path` as ours is gets more underscores.
+
     None if nothing was rescued.
     """
     if not rescued:
         return None
-    members = [f"{json.dumps(key, ensure_ascii=False)}:{raw}" for key, raw in rescued.items()]
-    return "{" + ",".join([*members, f'"_file_path":{json.dumps(file_path, ensure_ascii=False)}']) + "}"
+    named = {_beside(key, rescued) if key == _FILE_PATH else key: raw for key, raw in rescued.items()}
+    members = [f"{json.dumps(key, ensure_ascii=False)}:{_readable(raw)}" for key, raw in named.items()]
+    return "{" + ",".join([*members, f'"{_FILE_PATH}":{json.dumps(file_path, ensure_ascii=False)}']) + "}"
+
+
+def _beside(name: str, taken: Mapping[str, str]) -> str:
+    while name in taken:
+        name = "_" + name
+    return name
+
+
+def _readable(raw: str) -> str:
+    if not any(constant in raw for constant in ("NaN", "Infinity", "INF")):
+        return raw
+    return _STRING_OR_CONSTANT.sub(lambda found: found[0] if found[1] is None else f'"{found[1]}"', raw)

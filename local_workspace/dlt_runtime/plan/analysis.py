@@ -76,6 +76,10 @@ class AnalysisSources:
             got=type(read).__name__,
         )
 
+    def has_column(self, read: object, name: str) -> bool:
+        """Answer no: `cloud_files` refuses such a source."""
+        return False
+
     def path(self, path: str) -> str:
         """Give the place of a file that a query reads directly."""
         return self._context.local_path(path)

@@ -14,12 +14,13 @@ from typing import Any, Protocol
 from google.protobuf.message import Message
 from pyspark.sql.connect.proto import expressions_pb2, relations_pb2
 
-from local_workspace.dlt_runtime.auto_loader.stage import HIDDEN_METADATA
-from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation, frame_names, walk
+from local_workspace.dlt_runtime.auto_loader.rows import HIDDEN_METADATA
+from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation, cloud_files_reads, frame_names, walk
 from local_workspace.sql import known_faults, pipeline_sql
 
 #: Names of temporary views that stand for the sources of SQL text begin with this.
 TEMP_VIEW = "__dlt_view_"
+_HIDDEN = f"`{HIDDEN_METADATA}`"
 _METADATA = re.compile(r"(?i)(?<![\w.`])`?_metadata`?(?=\s*(\.|$|[^\w.`(]))")
 _KEEPS_HIDDEN = frozenset(
     {
@@ -48,6 +49,9 @@ class SourceResolver(Protocol):
     def cloud_files(self, read: relations_pb2.Read) -> Relation:
         """Give the staged rows of an Auto Loader source."""
 
+    def has_column(self, read: relations_pb2.Read, name: str) -> bool:
+        """Say whether the files of an Auto Loader source have a column."""
+
     def path(self, path: str) -> str:
         """Give the place on this machine of a path as pipeline code writes it."""
 
@@ -60,7 +64,9 @@ def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:
     copy = Relation()
     copy.CopyFrom(plan)
     own = frame_names(copy)
-    if _hide_metadata(copy):
+    # As in Spark: a column of the files comes first, and only `DataFrame.metadataColumn` still gives the hidden one.
+    shadowed = any(resolver.has_column(read, "_metadata") for read in cloud_files_reads(copy))
+    if _hide_metadata(copy, by_name=not shadowed):
         _drop_hidden(copy)
     # A list: what takes the place of a source is not to be looked at again.
     for message in list(walk(copy)):
@@ -202,12 +208,13 @@ def _drop_hidden(relation: Relation) -> None:
     relation.CopyFrom(drop_columns(inner, [HIDDEN_METADATA]))
 
 
-def _hide_metadata(relation: Relation) -> bool:
+def _hide_metadata(relation: Relation, *, by_name: bool) -> bool:
     """Make `_metadata` mean the hidden column of the staged files; say whether the relation still has it.
 
     On Databricks `_metadata` is a hidden column: any query above the source may ask for it, and a star does
     not bring it along. Here the hidden column is carried upwards as long as the operators are row-wise, and
     dropped below any other one.
+    `by_name` says whether the plain name means the hidden column.
     """
     kind = relation.WhichOneof("rel_type")
     if kind is None:
@@ -215,11 +222,11 @@ def _hide_metadata(relation: Relation) -> bool:
     node = getattr(relation, kind)
     if kind == "read":
         return bool(node.HasField("data_source") and node.data_source.format.lower() == "cloudfiles")
-    flags = [(child, _hide_metadata(child)) for child in _children(node)]
+    flags = [(child, _hide_metadata(child, by_name=by_name)) for child in _children(node)]
     if kind == "project" and flags and flags[0][1]:
-        return _hide_in_project(node)
+        return _hide_in_project(node, by_name=by_name)
     if kind in _KEEPS_HIDDEN and flags and flags[0][1]:
-        _rename_in_expressions(node)
+        _rename_in_expressions(node, by_name=by_name)
         if kind == "with_columns" and any("_metadata" in [n.lower() for n in a.name] for a in node.aliases):
             _drop_hidden(node.input)
             return False
@@ -230,9 +237,9 @@ def _hide_metadata(relation: Relation) -> bool:
     return False
 
 
-def _hide_in_project(node: Any) -> bool:
+def _hide_in_project(node: Any, *, by_name: bool) -> bool:
     whole = False
-    for expression in node.expressions:
+    for expression in node.expressions if by_name else ():
         kind = expression.WhichOneof("expr_type")
         if (
             kind == "unresolved_attribute"
@@ -246,7 +253,7 @@ def _hide_in_project(node: Any) -> bool:
         elif kind == "alias" and [n.lower() for n in expression.alias.name] == ["_metadata"]:
             whole = True
     star = any(_is_star(e) for e in node.expressions)
-    _rename_in_expressions(node)
+    _rename_in_expressions(node, by_name=by_name)
     if whole:
         # From here on `_metadata` is an ordinary column, so the hidden one ends.
         if star:
@@ -257,7 +264,7 @@ def _hide_in_project(node: Any) -> bool:
             node.expressions.add().unresolved_star.SetInParent()
         return False
     if not star:
-        node.expressions.add().unresolved_attribute.unparsed_identifier = HIDDEN_METADATA
+        node.expressions.add().unresolved_attribute.unparsed_identifier = _HIDDEN
     return True
 
 
@@ -268,26 +275,27 @@ def _is_star(expression: Any) -> bool:
     return bool(kind == "unresolved_star")
 
 
-def _rename_in_expressions(node: Message) -> None:
+def _rename_in_expressions(node: Message, *, by_name: bool) -> None:
     for _descriptor, value in node.ListFields():
         if isinstance(value, (Relation, str, bytes, int, bool, float)):
             continue
         for item in [value] if isinstance(value, Message) else value:
             if isinstance(item, Message) and not isinstance(item, Relation):
-                _rename_metadata(item)
+                _rename_metadata(item, by_name=by_name)
 
 
-def _rename_metadata(expression: Message) -> None:
+def _rename_metadata(expression: Message, *, by_name: bool) -> None:
     for message in walk(expression):
         kind = message.DESCRIPTOR.name
         if kind == "UnresolvedAttribute":
             name: str = message.unparsed_identifier
             head, dot, tail = name.partition(".")
-            if head.strip("`").lower() == "_metadata":
-                message.unparsed_identifier = HIDDEN_METADATA + dot + tail
-        elif kind == "ExpressionString":
+            if head.strip("`").lower() == "_metadata" and (by_name or message.is_metadata_column):
+                message.Clear()
+                message.unparsed_identifier = _HIDDEN + dot + tail
+        elif kind == "ExpressionString" and by_name:
             parts = re.split(r"('(?:[^'\\]|\\.)*')", message.expression)
-            parts[::2] = [_METADATA.sub(HIDDEN_METADATA, part) for part in parts[::2]]
+            parts[::2] = [_METADATA.sub(_HIDDEN, part) for part in parts[::2]]
             message.expression = "".join(parts)
 
 

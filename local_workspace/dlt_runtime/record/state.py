@@ -18,6 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+#: Time of change of a file whose fault may pass without a change: it is tried again in every update.
+FAULT_MAY_PASS = -1
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS updates (
@@ -28,7 +31,7 @@ CREATE TABLE IF NOT EXISTS flows (
 CREATE TABLE IF NOT EXISTS batches (
     flow TEXT NOT NULL, batch INTEGER NOT NULL, update_id TEXT NOT NULL, target TEXT NOT NULL, location TEXT NOT NULL,
     kind TEXT NOT NULL, offsets TEXT NOT NULL, facts TEXT NOT NULL DEFAULT '{}', events TEXT NOT NULL DEFAULT '[]',
-    prepared INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (flow, batch));
+    prepared INTEGER NOT NULL DEFAULT 0, schemas TEXT NOT NULL DEFAULT '{}', PRIMARY KEY (flow, batch));
 CREATE TABLE IF NOT EXISTS files (
     flow TEXT NOT NULL, source TEXT NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     batch INTEGER NOT NULL, rows INTEGER NOT NULL DEFAULT 0, fault TEXT, PRIMARY KEY (flow, source, path));
@@ -51,6 +54,7 @@ class Batch:
         offsets: Source id -> where this batch ends.
         facts: What the flow shall remember when the batch is done (fingerprint, target version and the like).
         events: The events to be written once the batch is done.
+        schemas: Source id -> the schema of an Auto Loader source that holds from this batch on.
     """
 
     flow: str
@@ -63,6 +67,7 @@ class Batch:
     facts: dict[str, Any] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     prepared: bool = False
+    schemas: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,14 @@ class PipelineState:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
+        self._add_later_columns()
         with self._transaction():
             self._db.execute("INSERT OR IGNORE INTO meta VALUES ('pipeline_id', ?)", (str(uuid.uuid4()),))
+
+    def _add_later_columns(self) -> None:
+        """Bring the file of an older version up to date."""
+        if "schemas" not in {row[1] for row in self._db.execute("PRAGMA table_info(batches)")}:
+            self._db.execute("ALTER TABLE batches ADD COLUMN schemas TEXT NOT NULL DEFAULT '{}'")
 
     def close(self) -> None:
         """Close the file."""
@@ -184,14 +195,16 @@ class PipelineState:
                 self._put_files(batch.flow, source, records)
 
     def prepare(self, batch: Batch, files: Mapping[str, Iterable[FileRecord]]) -> None:
-        """Record what the batch will have done (rows of files, facts, events), just before its commit."""
+        """Record what the batch will have done (rows of files, schemas, facts, events), just before its commit."""
         with self._transaction():
             self._db.execute(
-                "UPDATE batches SET prepared = 1, facts = ?, events = ?, offsets = ? WHERE flow = ? AND batch = ?",
+                "UPDATE batches SET prepared = 1, facts = ?, events = ?, offsets = ?, schemas = ?"
+                " WHERE flow = ? AND batch = ?",
                 (
                     json.dumps(batch.facts),
                     json.dumps(batch.events),
                     json.dumps(batch.offsets),
+                    json.dumps(batch.schemas),
                     batch.flow,
                     batch.batch,
                 ),
@@ -221,6 +234,8 @@ class PipelineState:
                 " once_done = max(once_done, excluded.once_done), facts = excluded.facts",
                 (batch.flow, batch.batch, json.dumps(batch.offsets), int(once), json.dumps(batch.facts)),
             )
+            for source, content in batch.schemas.items():
+                self._put_schema(batch.flow, source, content)
             for flow in resets:
                 self._db.execute(
                     "UPDATE flows SET offsets = '{}', once_done = 0, facts = '{}' WHERE flow = ?", (flow,)
@@ -243,12 +258,16 @@ class PipelineState:
     def open_batches(self) -> list[Batch]:
         """List the batches that were planned and neither finished nor abandoned."""
         rows = self._db.execute(
-            "SELECT flow, batch, update_id, target, location, kind, offsets, facts, events, prepared FROM batches"
-            " ORDER BY rowid"
+            "SELECT flow, batch, update_id, target, location, kind, offsets, facts, events, prepared, schemas"
+            " FROM batches ORDER BY rowid"
         )
         return [
-            Batch(f, b, u, t, at, kind, json.loads(o), json.loads(facts), json.loads(e), prepared=bool(p))
-            for f, b, u, t, at, kind, o, facts, e, p in rows
+            Batch(
+                *(f, b, u, t, at, kind, json.loads(o), json.loads(facts), json.loads(e)),
+                prepared=bool(p),
+                schemas=json.loads(s),
+            )
+            for f, b, u, t, at, kind, o, facts, e, p, s in rows
         ]
 
     # --- files and schemas of Auto Loader
@@ -261,10 +280,22 @@ class PipelineState:
         )
         return {row[0]: FileRecord(*row) for row in rows}
 
-    def add_faults(self, flow: str, source: str, records: Iterable[FileRecord]) -> None:
-        """Record files that cannot be read, without a batch."""
+    def set_faults(
+        self,
+        flow: str,
+        source: str,
+        records: Iterable[FileRecord],
+        gone: Iterable[str],
+        events: Iterable[dict[str, Any]],
+    ) -> None:
+        """Record files that cannot even be opened, which no batch takes, and forget those that are gone."""
         with self._transaction():
             self._put_files(flow, source, records)
+            self._db.executemany(
+                "DELETE FROM files WHERE flow = ? AND source = ? AND path = ?",
+                [(flow, source, path) for path in gone],
+            )
+            self._add_events(events)
 
     def faulty_files(self) -> list[tuple[str, FileRecord]]:
         """List `(flow, record)` of every file that could not be read."""
@@ -273,21 +304,20 @@ class PipelineState:
         )
         return [(row[0], FileRecord(*row[1:])) for row in rows]
 
-    def schema(self, flow: str, source: str) -> tuple[int, Any] | None:
-        """Return the newest schema of a source with its version, or None."""
+    def schema(self, flow: str, source: str) -> Any:
+        """Return the newest schema of a source, or None."""
         row = self._db.execute(
-            "SELECT version, content FROM schemas WHERE flow = ? AND source = ? ORDER BY version DESC LIMIT 1",
+            "SELECT content FROM schemas WHERE flow = ? AND source = ? ORDER BY version DESC LIMIT 1",
             (flow, source),
         ).fetchone()
-        return None if row is None else (row[0], json.loads(row[1]))
+        return None if row is None else json.loads(row[0])
 
-    def put_schema(self, flow: str, source: str, version: int, content: Any) -> None:
-        """Keep a version of a source's schema."""
-        with self._transaction():
-            self._db.execute(
-                "INSERT OR REPLACE INTO schemas VALUES (?, ?, ?, ?)",
-                (flow, source, version, json.dumps(content)),
-            )
+    def _put_schema(self, flow: str, source: str, content: Any) -> None:
+        self._db.execute(
+            "INSERT INTO schemas (flow, source, version, content)"
+            " SELECT ?, ?, coalesce(max(version), 0) + 1, ? FROM schemas WHERE flow = ? AND source = ?",
+            (flow, source, json.dumps(content), flow, source),
+        )
 
     # --- events
 

@@ -22,21 +22,27 @@ from local_workspace.delta.commit import Target
 from local_workspace.delta.not_null import NotNullViolated
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.registry import CdcSettings
+from local_workspace.dlt_runtime.own_columns import (
+    DELETED,
+    END,
+    GROUP,
+    HASH,
+    NEW,
+    ORDER,
+    SEQUENCE,
+    START,
+)
 from local_workspace.dlt_runtime.plan import rewrite
 from local_workspace.dlt_runtime.plan.graph import Dataset, PlannedFlow
 from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation
 from local_workspace.dlt_runtime.plan.session import data_frame, relation_of
 from local_workspace.dlt_runtime.record import recovery
 from local_workspace.dlt_runtime.record.state import Batch
-from local_workspace.dlt_runtime.refresh.inputs import Input, look, stage_inputs
+from local_workspace.dlt_runtime.refresh.inputs import Input, look, new_schemas, stage_inputs
 from local_workspace.dlt_runtime.refresh.sources import BatchSources, streaming_sources
 from local_workspace.dlt_runtime.refresh.staging import StagedRows, delta_schema, query_schema, stage_query
 from local_workspace.dlt_runtime.refresh.streaming import check_bookkeeping, describe_target, prepare_table
 from local_workspace.errors import DataFault, PipelineCodeError
-
-SEQUENCE, DELETED, NEW = "__sequence", "__deleted", "__new"
-START, END = "__START_AT", "__END_AT"
-_ORDER, _GROUP, _HASH = "__order", "__group", "__hash"
 
 
 def refresh_cdc(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> None:
@@ -50,7 +56,7 @@ def refresh_cdc(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) 
     sources = streaming_sources(context, planned)
     while True:
         state = context.state.flow(flow_id)
-        inputs = [look(context, flow_id, source, state) for source in sources]
+        inputs = [look(context, dataset, planned, source, state) for source in sources]
         exists = commit.open_table(context.location(dataset)) is not None
         if exists and not any(i.has_rows for i in inputs):
             return
@@ -129,6 +135,7 @@ class _Merge:
                     deleted=deleted,
                 )
             ]
+            self.batch.schemas = new_schemas(self.context, self.batch.flow, inputs, staged_inputs)
             with self.context.writing(self.dataset):
                 self._commit(target, rows, merged, final)
         except BaseException:
@@ -185,8 +192,8 @@ class _Merge:
         latest_first = Window.partitionBy(*group).orderBy(
             f.col(SEQUENCE).desc(), f.col(NEW).asc(), f.to_json(f.struct(*_all(changes))).desc()
         )
-        numbered = everything.withColumn(_ORDER, f.row_number().over(latest_first))
-        result: DataFrame = numbered.where(f.col(_ORDER) == 1).drop(_ORDER)
+        numbered = everything.withColumn(ORDER, f.row_number().over(latest_first))
+        result: DataFrame = numbered.where(f.col(ORDER) == 1).drop(ORDER)
         return result
 
     def _effect(self, state: DataFrame) -> tuple[int, int]:
@@ -226,19 +233,19 @@ class _Merge:
         keys = [f.col(f"`{k}`") for k in settings.keys]
         in_order = Window.partitionBy(*keys).orderBy(SEQUENCE)
         hashed = state.withColumn(
-            _HASH, f.to_json(f.struct(f.col(DELETED), *[f.col(f"`{c}`") for c in tracked]))
+            HASH, f.to_json(f.struct(f.col(DELETED), *[f.col(f"`{c}`") for c in tracked]))
         )
-        previous = hashed.withColumn(_ORDER, f.lag(_HASH).over(in_order))
-        begins = f.when(f.col(_ORDER).isNotNull() & (f.col(_ORDER) == f.col(_HASH)), 0).otherwise(1)
-        flagged = previous.withColumn(_ORDER, begins)
+        previous = hashed.withColumn(ORDER, f.lag(HASH).over(in_order))
+        begins = f.when(f.col(ORDER).isNotNull() & (f.col(ORDER) == f.col(HASH)), 0).otherwise(1)
+        flagged = previous.withColumn(ORDER, begins)
         grouped: Any = flagged.withColumn(
-            _GROUP, f.sum(_ORDER).over(in_order.rowsBetween(Window.unboundedPreceding, 0))
+            GROUP, f.sum(ORDER).over(in_order.rowsBetween(Window.unboundedPreceding, 0))
         )
-        stretch = Window.partitionBy(*keys, _GROUP)
+        stretch = Window.partitionBy(*keys, GROUP)
         last = grouped.withColumn(START, f.min(SEQUENCE).over(stretch)).withColumn(
-            _ORDER, f.row_number().over(stretch.orderBy(f.col(SEQUENCE).desc()))
+            ORDER, f.row_number().over(stretch.orderBy(f.col(SEQUENCE).desc()))
         )
-        rows = last.where(f.col(_ORDER) == 1)
+        rows = last.where(f.col(ORDER) == 1)
         ended = rows.withColumn(END, f.lead(START).over(Window.partitionBy(*keys).orderBy(START)))
         result: DataFrame = ended.where(~f.col(DELETED)).select(
             *[f.col(f"`{c}`") for c in shown], f.col(START), f.col(END)

@@ -14,13 +14,12 @@ from pathlib import Path
 import duckdb
 
 from local_workspace.dlt_runtime.declare.registry import Expectation
+from local_workspace.dlt_runtime.own_columns import DROPPED, MASK
 from local_workspace.dlt_runtime.plan.plans import Relation
 from local_workspace.dlt_runtime.spec import ExpectationCount
 
 #: One BIGINT column holds this many rules; more rules take more columns.
 RULES_PER_MASK = 62
-DROPPED = "__dlt_dropped"
-_MASK = "__dlt_mask_"
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Counts:
 
 def mask_columns(rules: Sequence[Expectation]) -> list[str]:
     """Name the mask columns that a set of rules needs."""
-    return [f"{_MASK}{i}" for i in range((len(rules) + RULES_PER_MASK - 1) // RULES_PER_MASK)]
+    return [f"{MASK}{i}" for i in range((len(rules) + RULES_PER_MASK - 1) // RULES_PER_MASK)]
 
 
 def with_masks(relation: Relation, rules: Sequence[Expectation]) -> Relation:
@@ -118,7 +117,7 @@ def violating_rows(
 ) -> list[str]:
     """Give the first rows that fail one of the named rules, as JSON."""
     tests = [
-        f"({_MASK}{at // RULES_PER_MASK} & {1 << (at % RULES_PER_MASK)}) <> 0"
+        f"({MASK}{at // RULES_PER_MASK} & {1 << (at % RULES_PER_MASK)}) <> 0"
         for at, rule in enumerate(rules)
         if rule.name in failed
     ]

@@ -10,11 +10,14 @@ from local_workspace.delta import delta_source
 from local_workspace.delta.delta_source import Position
 from local_workspace.dlt_runtime.auto_loader import types as loader_types
 from local_workspace.dlt_runtime.auto_loader.listing import InputFile, list_files
+from local_workspace.dlt_runtime.auto_loader.options import AutoLoaderOptions
 from local_workspace.dlt_runtime.auto_loader.stage import Staged, empty_staged, source_schema, stage_files
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.plan import rewrite
-from local_workspace.dlt_runtime.record.state import FileRecord, FlowState
+from local_workspace.dlt_runtime.plan.graph import Dataset, PlannedFlow
+from local_workspace.dlt_runtime.record.state import FAULT_MAY_PASS, FileRecord, FlowState
 from local_workspace.dlt_runtime.refresh.sources import BatchSources, Source, empty_slice
+from local_workspace.dlt_runtime.spec import SourceFile
 from local_workspace.errors import DataFault, PipelineCodeError
 
 #: A batch of less input becomes one file.
@@ -52,13 +55,33 @@ class Input:
 
     def final_records(self, staged: Staged, batch: int) -> list[FileRecord]:
         """Give the ledger's records of the files, with what came of them."""
+        records = []
+        for file in self.files:
+            fault = staged.faults.get(file.uri)
+            changed_at = FAULT_MAY_PASS if fault is not None and fault.may_pass else file.mtime_ns
+            reason = None if fault is None else fault.reason
+            records.append(
+                FileRecord(file.uri, file.size, changed_at, batch, staged.rows.get(file.uri, 0), reason)
+            )
+        return records
+
+    def source_files(self, dataset: Dataset, staged: Staged) -> list[SourceFile]:
+        """Describe the files and what came of them, for the event log."""
         return [
-            FileRecord(f.uri, f.size, f.mtime_ns, batch, staged.rows.get(f.uri, 0), staged.faults.get(f.uri))
-            for f in self.files
+            SourceFile(
+                dataset.shown,
+                file.uri,
+                file.size,
+                staged.rows.get(file.uri, 0),
+                staged.faults[file.uri].reason if file.uri in staged.faults else None,
+            )
+            for file in self.files
         ]
 
 
-def look(context: UpdateContext, flow_id: str, source: Source, state: FlowState) -> Input:
+def look(
+    context: UpdateContext, dataset: Dataset, planned: PlannedFlow, source: Source, state: FlowState
+) -> Input:
     """Find what a source has that a flow has not taken.
 
     Raises:
@@ -66,25 +89,7 @@ def look(context: UpdateContext, flow_id: str, source: Source, state: FlowState)
         PipelineCodeError: A path is not one that a pipeline can read.
     """
     if source.loader is not None:
-        listing = list_files(
-            source.loader.path,
-            source.loader.glob,
-            context.paths.local,
-            context.paths.uri,
-            context.state.files(flow_id, source.id),
-        )
-        for file in listing.overwritten:
-            text = f"{file.uri} has changed since it was taken; its new content is not read (allowOverwrites is false)"
-            if text not in context.warnings:
-                context.warnings.append(text)
-        limit = source.loader.max_files or len(listing.new)
-        rest = listing.new[limit:]
-        return Input(
-            source,
-            files=listing.new[:limit],
-            backlog=len(rest),
-            backlog_bytes=sum(file.size for file in rest),
-        )
+        return _look_for_files(context, dataset, planned, source, source.loader)
     assert source.location is not None  # noqa: S101
     now = delta_source.position(source.location)
     if now is None:
@@ -99,6 +104,54 @@ def look(context: UpdateContext, flow_id: str, source: Source, state: FlowState)
     return Input(source, adds=adds, since=since, until=now)
 
 
+def _look_for_files(
+    context: UpdateContext,
+    dataset: Dataset,
+    planned: PlannedFlow,
+    source: Source,
+    options: AutoLoaderOptions,
+) -> Input:
+    flow_id = context.flow_id(dataset, planned)
+    ledger = context.state.files(flow_id, source.id)
+    listing = list_files(
+        options.path,
+        options.glob,
+        context.paths.local,
+        context.paths.uri,
+        ledger,
+    )
+    new_faults = {
+        uri: reason
+        for uri, reason in listing.unreadable.items()
+        # A file that was taken stays taken, whatever its name stands for now.
+        if uri not in ledger or ledger[uri].fault not in (None, reason)
+    }
+    if new_faults or listing.gone:
+        events = context.events.file_faults(
+            dataset.shown,
+            planned.flow.name,
+            [SourceFile(dataset.shown, uri, 0, 0, reason) for uri, reason in new_faults.items()],
+        )
+        records = [FileRecord(uri, 0, FAULT_MAY_PASS, 0, fault=reason) for uri, reason in new_faults.items()]
+        context.state.set_faults(flow_id, source.id, records, listing.gone, events)
+        context.show(*events)
+    for file in listing.overwritten:
+        text = f"{file.uri} has changed since it was taken; its new content is not read (allowOverwrites is false)"
+        if text not in context.warnings:
+            context.warnings.append(text)
+    # A file that could not be read a moment ago is for the next update, else one that never can be would keep
+    # this one going for ever.
+    new = [file for file in listing.new if (flow_id, file.uri) not in context.set_aside]
+    limit = options.max_files or len(new)
+    rest = new[limit:]
+    return Input(
+        source,
+        files=new[:limit],
+        backlog=len(rest),
+        backlog_bytes=sum(file.size for file in rest),
+    )
+
+
 def stage_inputs(
     context: UpdateContext, flow_id: str, inputs: list[Input], sources: BatchSources, folder: Path
 ) -> dict[str, Staged]:
@@ -107,8 +160,11 @@ def stage_inputs(
     for at, item in enumerate(inputs):
         place = folder / f"source-{at}"
         if item.source.loader is not None:
-            staged[item.source.id] = stage_loader(context, flow_id, item.source, item.files, place)
-            relation = rewrite.parquet_read(place / "rows.parquet")
+            done = stage_loader(context, flow_id, item.source, item.files, place)
+            staged[item.source.id] = done
+            context.set_aside.update((flow_id, uri) for uri in done.faults)
+            sources.file_columns[item.source.id] = list(done.columns)
+            relation = rewrite.parquet_read(done.folder)
         else:
             assert item.source.location is not None and item.until is not None  # noqa: S101, PT018
             if item.since is None:
@@ -125,7 +181,7 @@ def stage_inputs(
 def stage_loader(
     context: UpdateContext, flow_id: str, source: Source, files: list[InputFile], folder: Path
 ) -> Staged:
-    """Stage the new files of an Auto Loader source and keep its schema.
+    """Stage the new files of an Auto Loader source.
 
     Raises:
         PipelineCodeError: There is neither a file nor a hint from which a schema could come.
@@ -133,18 +189,33 @@ def stage_loader(
     options = source.loader
     assert options is not None  # noqa: S101
     kept = context.state.schema(flow_id, source.id)
-    stored = None if kept is None else loader_types.from_store(kept[1])
+    stored = None if kept is None else loader_types.from_store(kept)
     if files:
-        result = stage_files(options, files, stored, folder, source.shown)
+        staged = stage_files(options, files, stored, folder, source.shown)
+        if staged.columns or staged.rows:
+            return staged
+        faults = staged.faults
     else:
-        columns = source_schema(options, [], stored)
-        if not columns:
-            raise PipelineCodeError(
-                f"[CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE] Cannot infer schema when the input path is empty: {source.shown}",
-                next_step="Land a file first, or give cloudFiles.schemaHints",
-            )
-        result = empty_staged(options, columns, folder)
-    content = loader_types.to_store(result.columns)
-    if files and (kept is None or kept[1] != content):
-        context.state.put_schema(flow_id, source.id, (kept[0] if kept else 0) + 1, content)
-    return result
+        faults = {}
+    columns = source_schema(options, [], stored, {})
+    if not columns:
+        raise PipelineCodeError(
+            f"[CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE] Cannot infer schema when the input path is empty: {source.shown}",
+            got="; ".join(f"{uri}: {fault.reason}" for uri, fault in faults.items()) or None,
+            next_step="Land a file first, or give cloudFiles.schemaHints",
+        )
+    return empty_staged(options, columns, folder)
+
+
+def new_schemas(
+    context: UpdateContext, flow_id: str, inputs: list[Input], staged: dict[str, Staged]
+) -> dict[str, list[list[str]]]:
+    """Give the schemas of Auto Loader sources that hold from this batch on, where they are not those stored."""
+    schemas = {}
+    for item in inputs:
+        if item.source.loader is None or not item.files:
+            continue
+        content = loader_types.to_store(staged[item.source.id].columns)
+        if context.state.schema(flow_id, item.source.id) != content:
+            schemas[item.source.id] = content
+    return schemas

@@ -27,6 +27,7 @@ from google.protobuf.message import Message
 from pyspark.sql.connect import functions as f
 from pyspark.sql.connect.proto import expressions_pb2, relations_pb2
 
+from local_workspace.dlt_runtime.own_columns import KEY
 from local_workspace.dlt_runtime.plan import incremental, rewrite
 from local_workspace.dlt_runtime.plan.plans import Relation, walk
 from local_workspace.dlt_runtime.plan.session import PipelineSession, data_frame, relation_of
@@ -43,7 +44,6 @@ _WINDOW_NAMES = """
 _WINDOWS = _AGGREGATES | frozenset(_WINDOW_NAMES.split())
 _WINDOW_PARTS = frozenset({"Window", "WindowFrame", "FrameBoundary", "SortOrder"})
 _ROW_WISE = frozenset({"project", "filter", "with_columns", "with_columns_renamed", "drop", "subquery_alias"})
-_KEY = "__key_"
 
 
 @dataclass(frozen=True)
@@ -246,9 +246,9 @@ def replaced_groups(
 
 
 def _distinct(rows: Any, columns: Sequence[str]) -> Any:
-    return rows.select(*[f.col(f"`{c}`").alias(f"{_KEY}{at}") for at, c in enumerate(columns)]).distinct()
+    return rows.select(*[f.col(f"`{c}`").alias(f"{KEY}{at}") for at, c in enumerate(columns)]).distinct()
 
 
 def _those(rows: Any, keys: Any, columns: Sequence[str], how: str = "left_semi") -> Any:
-    condition = " AND ".join(f"`{c}` <=> `{_KEY}{at}`" for at, c in enumerate(columns))
+    condition = " AND ".join(f"`{c}` <=> `{KEY}{at}`" for at, c in enumerate(columns))
     return rows.join(keys, f.expr(condition), how)

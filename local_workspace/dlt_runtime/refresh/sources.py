@@ -150,6 +150,7 @@ class BatchSources:
             batch.
         replaced: Table -> what is read in its place.
         view_counts: Key of a view -> what its expectations counted in this batch.
+        file_columns: Id of an Auto Loader source -> the columns of its files.
     """
 
     context: UpdateContext
@@ -159,6 +160,7 @@ class BatchSources:
     pinned: dict[str, int] = field(default_factory=dict)
     replaced: dict[str, Relation] = field(default_factory=dict)
     view_counts: dict[str, expectations.Counts] = field(default_factory=dict)
+    file_columns: dict[str, list[str]] = field(default_factory=dict)
     _views: dict[str, Relation] = field(default_factory=dict)
     temp_views: list[str] = field(default_factory=list)
 
@@ -219,8 +221,15 @@ class BatchSources:
 
     def cloud_files(self, read: relations_pb2.Read) -> Relation:
         """Give the staged rows of an Auto Loader source."""
+        return self.relations[self._files_id(read)]
+
+    def has_column(self, read: relations_pb2.Read, name: str) -> bool:
+        """Say whether the files of an Auto Loader source have a column."""
+        return name in {column.lower() for column in self.file_columns.get(self._files_id(read), ())}
+
+    def _files_id(self, read: relations_pb2.Read) -> str:
         options = parse_options(read.data_source, self.flow)
-        return self.relations[f"files:{options.path.rstrip('/')}"]
+        return f"files:{options.path.rstrip('/')}"
 
     def path(self, path: str) -> str:
         """Give the place of a file that a query reads directly."""

@@ -9,7 +9,6 @@ from local_workspace.crash_points import crash_point
 from local_workspace.delta import commit, delta_source
 from local_workspace.delta.commit import Target
 from local_workspace.delta.not_null import NotNullViolated
-from local_workspace.dlt_runtime.auto_loader.listing import InputFile
 from local_workspace.dlt_runtime.auto_loader.stage import Staged
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.plan import rewrite
@@ -19,7 +18,7 @@ from local_workspace.dlt_runtime.record import recovery
 from local_workspace.dlt_runtime.record.events import Event
 from local_workspace.dlt_runtime.record.state import Batch, FlowState
 from local_workspace.dlt_runtime.refresh import expectations
-from local_workspace.dlt_runtime.refresh.inputs import SMALL_BYTES, Input, look, stage_inputs
+from local_workspace.dlt_runtime.refresh.inputs import SMALL_BYTES, Input, look, new_schemas, stage_inputs
 from local_workspace.dlt_runtime.refresh.sources import (
     BatchSources,
     ExpectationViolated,
@@ -32,7 +31,7 @@ from local_workspace.dlt_runtime.refresh.staging import (
     query_schema,
     stage_query,
 )
-from local_workspace.dlt_runtime.spec import ExpectationCount, SourceFile
+from local_workspace.dlt_runtime.spec import ExpectationCount
 from local_workspace.errors import DataFault, PipelineCodeError
 
 
@@ -49,7 +48,7 @@ def refresh_flow(context: UpdateContext, dataset: Dataset, planned: PlannedFlow)
         state = context.state.flow(flow_id)
         if planned.flow.once and state.once_done:
             return
-        inputs = [look(context, flow_id, source, state) for source in sources]
+        inputs = [look(context, dataset, planned, source, state) for source in sources]
         exists = commit.open_table(context.location(dataset)) is not None
         if exists and not planned.flow.once and not any(i.has_rows for i in inputs):
             return
@@ -136,6 +135,7 @@ def _run_batch(
                 for i in inputs
                 if i.source.id in staged_inputs
             }
+            batch.schemas = new_schemas(context, flow_id, inputs, staged_inputs)
             context.state.prepare(batch, final)
             crash_point("batch_prepared")
             if staged.kept:
@@ -264,7 +264,7 @@ def _batch_events(
         done = staged_inputs.get(item.source.id)
         if done is None:
             continue
-        files = _source_files(dataset, item.files, done)
+        files = item.source_files(dataset, done)
         events += make.source_files(shown, flow, batch.batch, [f for f in files if f.fault is None])
         events += make.file_faults(shown, flow, [f for f in files if f.fault is not None])
         if done.added:
@@ -308,13 +308,6 @@ def told_views(
     ]
 
 
-def _source_files(dataset: Dataset, files: list[InputFile], done: Staged) -> list[SourceFile]:
-    return [
-        SourceFile(dataset.shown, f.uri, f.size, done.rows.get(f.uri, 0), done.faults.get(f.uri))
-        for f in files
-    ]
-
-
 def _add_to_result(
     context: UpdateContext,
     dataset: Dataset,
@@ -332,7 +325,7 @@ def _add_to_result(
     for item in inputs:
         if item.source.id in staged:
             context.files += [
-                f for f in _source_files(dataset, item.files, staged[item.source.id]) if f.fault is None
+                f for f in item.source_files(dataset, staged[item.source.id]) if f.fault is None
             ]
 
 

@@ -14,7 +14,6 @@ from local_workspace.crash_points import crash_point
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.registry import Registry
 from local_workspace.dlt_runtime.lock import pipeline_lock
-from local_workspace.dlt_runtime.paths import Paths
 from local_workspace.dlt_runtime.plan.analysis import AnalysisSources
 from local_workspace.dlt_runtime.plan.graph import (
     Dataset,
@@ -366,7 +365,6 @@ class _Update:
         faults = [
             SourceFile(flow.split("/")[-2], record.path, record.size, 0, record.fault)
             for flow, record in self.state.faulty_files()
-            if Paths(self.layout, self.spec.mounts).local(record.path).exists()
         ]
         error = None
         if self.error is not None:
