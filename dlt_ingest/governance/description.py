@@ -14,6 +14,7 @@ from dlt_ingest.quality.order_record import (
     CORRUPT_RECORD,
     RESCUED_DATA,
     TEXT_FIELDS,
+    SHADOWED_FIELDS,
 )
 
 
@@ -71,5 +72,6 @@ COLUMN_TAGS = (
 
 # Auto Loader infers the columns of Bronze, so the pipeline cannot comment them.
 COLUMN_COMMENTS = tuple(
-    ColumnComment("bronze.orders", column.name, column.meaning) for column in BRONZE_COLUMNS
+    ColumnComment("bronze.orders", column.name, column.meaning)
+    for column in (*BRONZE_COLUMNS, SHADOWED_FIELDS)
 )

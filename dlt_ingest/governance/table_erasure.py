@@ -32,7 +32,11 @@ class TableErasure:
         """Bronze, with the columns that schema evolution has added."""
         known = {*statements.FREE_TEXT, "customer_id", "source_file", "batch_id"}
         found = self._columns("table_schema = 'bronze' AND table_name = 'orders' AND data_type = 'STRING'")
-        evolved = [f"`{row['column_name']}`" for row in found if row["column_name"] not in known]
+        evolved = [
+            "`" + row["column_name"].replace("`", "``") + "`"
+            for row in found
+            if row["column_name"] not in known
+        ]
         return self._existing((statements.bronze_deletion(evolved),))
 
     @cached_property

@@ -34,7 +34,7 @@ SCHEMA = """
     order_hour INT COMMENT 'Hour of order_timestamp (UTC), 0 to 23',
     replay_of STRING COMMENT 'quarantine_id of the row that this event corrects; NULL for all others',
     failed_rules ARRAY<STRING> COMMENT 'Always empty here; what the expectations of this table read',
-    batch_id STRING COMMENT 'Batch of the record: the name of its file without the extension',
+    batch_id STRING COMMENT 'Batch of the record: the place of its file below landing, without .json',
     source_file STRING COMMENT 'File that the record came in',
     ingested_at TIMESTAMP COMMENT 'When the record was ingested into Bronze (UTC)'
 """

@@ -34,7 +34,7 @@ SCHEMA = """
     order_timestamp_text STRING COMMENT 'order_timestamp as it came: the text, or the number as it was written',
     source_file STRING COMMENT 'File that the record came in',
     ingested_at TIMESTAMP COMMENT 'When the record was ingested into Bronze (UTC)',
-    batch_id STRING COMMENT 'Batch of the record: the name of its file without the extension',
+    batch_id STRING COMMENT 'Batch of the record: the place of its file below landing, without .json',
     failed_rules ARRAY<STRING> COMMENT 'Names of all rules that the row breaks; never empty',
     update_id STRING COMMENT 'Update that put the row here; NULL where it is not known',
     quarantined_at TIMESTAMP COMMENT 'When the row was quarantined: its time of ingestion (UTC)'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.table import Table
@@ -13,6 +14,9 @@ from dlt_ingest.metrics.reconciliation.outcome import Reconciliation
 from dlt_ingest.sql_client import Queries
 from orders.cli.console import console, step
 from orders.cli.project import Project
+
+if TYPE_CHECKING:
+    from local_workspace.dlt_runtime.landing_state import LandingState
 
 _MARKS = {
     "ok": "[green]ok[/green]",
@@ -88,6 +92,7 @@ def health(project: Project, client: Queries) -> HealthReport:
     from dlt_ingest.metrics.health.report import check_health
 
     settings = project.settings
+    landing = _landing(project) if project.is_local else None
     limits = HealthLimits(
         minimum_quality_rate=settings.QUALITY_RATE_MINIMUM,
         slow_update_factor=settings.SLOW_UPDATE_FACTOR,
@@ -100,7 +105,8 @@ def health(project: Project, client: Queries) -> HealthReport:
         project.postgres_settings(),
         limits,
         environment=project.environment,
-        waiting_files=_waiting_files(project, client) if project.is_local else None,
+        waiting_files=None if landing is None else len(landing.waiting),
+        unreadable_files=None if landing is None else landing.set_aside,
     )
 
 
@@ -126,24 +132,11 @@ def _put(text: str, out: Path | None) -> None:
     aside.replace(out)
 
 
-def _waiting_files(project: Project, client: Queries) -> int:
-    from dlt_ingest.errors import OrdersError
+def _landing(project: Project) -> LandingState:
+    from local_workspace.dlt_runtime.landing_state import landing_state
+    from orders.cli.ingest import pipeline_spec
 
-    try:
-        rows = client.query(
-            "select distinct regexp_extract(source_file, '([^/]+)$', 1) as file_name from bronze.orders"
-        )
-    except OrdersError:
-        rows = []
-    taken = {row["file_name"] for row in rows}
-    folder = project.landing
-    landed = (
-        [p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "_"))]
-        if folder.is_dir()
-        else []
-    )
-    # An empty file has no row in bronze and waits for nobody.
-    return sum(1 for path in landed if path.name not in taken and path.stat().st_size > 0)
+    return landing_state(project.layout, pipeline_spec(project), project.settings.landing_path)
 
 
 def _print_reconciliation(outcome: Reconciliation) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timezone
 from typing import Any
@@ -27,6 +27,7 @@ def check_health(
     *,
     environment: str,
     waiting_files: int | None = None,
+    unreadable_files: Mapping[str, str] | None = None,
 ) -> HealthReport:
     """Ask every check.
 
@@ -36,6 +37,7 @@ def check_health(
         limits: Limits of the environment.
         environment: Name of the environment, for the report.
         waiting_files: Files in landing that no update has taken yet; None where that cannot be seen from here.
+        unreadable_files: Files in landing that no update could read, each with the reason; None as above.
     """
     now = datetime.now(timezone.utc)
     checks: list[Check] = []
@@ -43,6 +45,8 @@ def check_health(
         checks.extend(_asked(ask, query, limits))
     if waiting_files is not None:
         checks.append(_backlog(waiting_files, limits))
+    if unreadable_files is not None:
+        checks.append(_unreadable(unreadable_files))
     if postgres is not None:
         checks.extend(_in_postgres(query, postgres, limits, now))
     return HealthReport(environment, now, tuple(checks))
@@ -130,4 +134,19 @@ def _backlog(waiting_files: int, limits: HealthLimits) -> Check:
         limit=limits.landing_backlog_files,
         unit="files",
         next_step="orders run" if late else "",
+    )
+
+
+def _unreadable(files: Mapping[str, str]) -> Check:
+    shown = "; ".join(f"{name.rsplit('/', 1)[-1]}: {reason}" for name, reason in sorted(files.items())[:3])
+    more = f" (and {len(files) - 3:,} more)" if len(files) > 3 else ""
+    count = f"{len(files):,} file{' was' if len(files) == 1 else 's were'} set aside"
+    return Check(
+        "files_readable",
+        "warn" if files else "ok",
+        f"{count}: {shown}{more}" if files else "Every file in landing could be read",
+        value=len(files),
+        limit=0,
+        unit="files",
+        next_step="mend or remove them; the next update takes what can be read" if files else "",
     )

@@ -62,6 +62,58 @@ def test_every_line_of_every_odd_file_is_in_silver_or_quarantine(pipeline, query
     assert query("SELECT COUNT(*) AS n FROM bronze.orders") == [{"n": len(silver) + len(bad)}]
 
 
+def test_one_file_is_one_batch(pipeline, query):
+    """Guards batch_id against files that are told apart by what stands around their common name."""
+    names = (
+        "x.json",
+        "x.jsonl",
+        "x.ndjson",
+        "x.json.gz",
+        "x",
+        "x.JSON",
+        "x.jsonl.json",
+        "a/x.json",
+        "b/x.json",
+        "a/x",
+    )
+    for name in names:
+        content = line(order_id=name) + b"\n"
+        path = pipeline.landing / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    pipeline.ingest()
+    found = {
+        row["order_id"]: row["batch_id"] for row in query("SELECT order_id, batch_id FROM bronze.orders")
+    }
+    assert set(found) == set(names)
+    assert len(set(found.values())) == len(names)
+    assert (found["x.json"], found["x.jsonl"], found["a/x.json"]) == ("x", "x.jsonl", "a/x")
+
+
+def test_what_json_has_no_number_for_breaks_one_rule(pipeline, query):
+    """Guards "one fault, one rule" for NaN and the infinities, alone and inside other values, and the rescued JSON."""
+    values = ("NaN", "Infinity", "-Infinity", '[NaN, "NaN"]', '{"a": -Infinity}')
+    rows = [
+        line(order_id=f"N-{at}", price=0).replace(b'"price": 0', f'"price": {v}'.encode())
+        for at, v in enumerate(values)
+    ]
+    land_bytes(b"\n".join(rows), "nan.json", pipeline.landing)
+    pipeline.ingest()
+    bad = query(
+        "SELECT CONCAT_WS(',', failed_rules) AS rules, _rescued_data AS rescued FROM silver.orders_quarantine"
+    )
+    assert {row["rules"] for row in bad} == {"fields_have_declared_types"}
+    assert len(bad) == len(values)
+
+    def no_constant(name: str) -> None:
+        raise AssertionError(f"{name} in rescued data")
+
+    kept = [json.loads(row["rescued"], parse_constant=no_constant)["price"] for row in bad]
+    assert {json.dumps(value) for value in kept} == {
+        '"NaN"', '"Infinity"', '"-Infinity"', '["NaN", "NaN"]', '{"a": "-Infinity"}',
+    }  # fmt: skip
+
+
 def test_broken_encoding_is_kept_or_reported_by_name(pipeline, query):
     """Guards against silence: a line that is not UTF-8 is in quarantine, and the good lines beside it arrive."""
     content = line(order_id="A-1") + b"\n" + line(order_id="A-2").replace(b"Kettle", b"K\xffttle") + b"\n"

@@ -44,6 +44,7 @@ def test_check_finds_a_fresh_workspace_healthy(built_workspace):
         "dbt_build",
         "revenue_anomaly",
         "landing_backlog",
+        "files_readable",
         "export_lag",
         "dead_letters",
     }

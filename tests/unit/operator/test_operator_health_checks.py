@@ -298,6 +298,17 @@ def test_backlog(files, verdict):
     assert [c.verdict for c in report.checks if c.name == "landing_backlog"] == [verdict]
 
 
+def test_files_that_could_not_be_read_are_named():
+    """Guards against revenue that is missing in silence: each file with its reason, the first three of many."""
+    files = {f"dbfs:/Volumes/c/bronze/files/{n}.json": "Permission denied" for n in "abcd"}
+    for given, verdict in ((files, "warn"), ({}, "ok")):
+        report = check_health(answering({}), None, LIMITS, environment="local", unreadable_files=given)
+        check = next(c for c in report.checks if c.name == "files_readable")
+        assert (check.verdict, check.value) == (verdict, len(given))
+        assert ("a.json: Permission denied" in check.finding) is bool(given)
+        assert ("1 more" in check.finding) is bool(given)
+
+
 def _assert_commands_exist(next_step: str) -> None:
     """A next step that names a command names one that is there, with options that it has."""
     for part in next_step.replace(";", ",").split(","):

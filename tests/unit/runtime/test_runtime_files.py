@@ -8,6 +8,8 @@ import gzip
 import os
 import random
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +19,7 @@ from local_workspace.dlt_runtime.auto_loader.inference import KeySurvey, apply_h
 from local_workspace.dlt_runtime.auto_loader.lines import UnreadableFile, cut_lines, read_chunks, read_text
 from local_workspace.dlt_runtime.auto_loader.listing import list_files
 from local_workspace.dlt_runtime.auto_loader.types import parse_columns, parse_type, render
-from local_workspace.dlt_runtime.record.state import FileRecord
+from local_workspace.dlt_runtime.record.state import Batch, FileRecord, PipelineState
 from local_workspace.errors import NotSupported, PipelineCodeError
 
 
@@ -165,3 +167,21 @@ def test_hints_and_possible_columns() -> None:
     ):
         with pytest.raises(kind):
             parse_columns(bad, "hints")
+
+
+def test_the_bookkeeping_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Guards a workspace that was made before batches carried schemas: an open batch is read, a new one written."""
+    file = tmp_path / "state.sqlite"
+    with closing(PipelineState(file)) as state:
+        state.plan(Batch("f", 1, "u", "t", "l", "append"), {})
+    with closing(sqlite3.connect(file)) as old:
+        old.execute("ALTER TABLE batches DROP COLUMN schemas")
+        old.commit()
+    with closing(PipelineState(file)) as state:
+        (batch,) = state.open_batches()
+        assert batch.schemas == {}
+        batch.schemas = {"files:/x": [["id", "STRING"]]}
+        state.prepare(batch, {})
+        assert state.schema("f", "files:/x") is None, "a schema must not come before its batch"
+        state.finish(state.open_batches()[0])
+        assert state.schema("f", "files:/x") == [["id", "STRING"]]
