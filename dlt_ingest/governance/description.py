@@ -13,8 +13,8 @@ from dlt_ingest.quality.order_record import (
     BRONZE_COLUMNS,
     CORRUPT_RECORD,
     RESCUED_DATA,
-    TEXT_FIELDS,
     SHADOWED_FIELDS,
+    TEXT_FIELDS,
 )
 
 
@@ -68,6 +68,7 @@ COLUMN_TAGS = (
         for table in _TABLES_OF_RECORDS
         for column in (CORRUPT_RECORD, RESCUED_DATA, *TEXT_FIELDS)
     ),
+    ColumnTag("bronze.orders", SHADOWED_FIELDS.name, "pii", "possible"),
 )
 
 # Auto Loader infers the columns of Bronze, so the pipeline cannot comment them.
