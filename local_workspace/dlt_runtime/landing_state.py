@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local_workspace.dlt_runtime.auto_loader.listing import list_files
+from local_workspace.dlt_runtime.paths import Paths
 from local_workspace.dlt_runtime.record.state import FileRecord
 from local_workspace.dlt_runtime.spec import PipelineSpec
 from local_workspace.layout import WorkspaceLayout
@@ -39,7 +40,8 @@ def landing_state(layout: WorkspaceLayout, spec: PipelineSpec, path: str) -> Lan
         PipelineCodeError: The path is not one that a pipeline can read.
     """
     ledger = _ledger(layout.pipelines / spec.folder_name / "state.sqlite", f"files:{path.rstrip('/')}")
-    listing = list_files(path, None, layout.local_path, layout.volume_uri, ledger)
+    paths = Paths(layout, spec.mounts)
+    listing = list_files(path, None, paths.local, paths.uri, ledger)
     faults = {uri: record.fault for uri, record in ledger.items() if record.fault is not None}
     for uri in listing.gone:
         del faults[uri]
