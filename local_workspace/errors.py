@@ -100,6 +100,10 @@ class PipelineCodeError(LocalWorkspaceError):
     """The author of the pipeline code must act: the code does not define a pipeline that can run."""
 
 
+class InvalidName(InputError):  # noqa: N818  (says what happened)
+    """A catalog, schema, table or volume cannot have this name."""
+
+
 class NotSupported(LocalWorkspaceError):  # noqa: N818  (reads as what it says: "NotSupported: ...")
     """The stand-in does not do what Databricks does; it says so rather than doing something else.
 
@@ -129,6 +133,7 @@ class WorkspaceBusy(LocalWorkspaceError):  # noqa: N818  (a condition that passe
 _KINDS: tuple[type[LocalWorkspaceError], ...] = (
     ConfigurationError,
     InputError,
+    InvalidName,
     NotFound,
     PipelineCodeError,
     NotSupported,

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlparse
 
 from local_workspace import data_place
-from local_workspace.errors import ConfigurationError, InputError
+from local_workspace.errors import ConfigurationError, InputError, InvalidName
 from local_workspace.plain_names import plain_name
 from local_workspace.private_files import make_private
 
@@ -25,10 +25,10 @@ def check_name(name: str, what: str) -> str:
     is a separator on some systems.
 
     Raises:
-        InputError: The name is empty, too long or has a character that is not allowed.
+        InvalidName: The name is empty, too long or has a character that is not allowed.
     """
     if not name or len(name) > 255 or _FORBIDDEN_IN_NAMES.search(name):
-        raise InputError(
+        raise InvalidName(
             f"This is no valid {what} name",
             got=repr(name),
             allowed="1 to 255 characters without full stop, space, slash, backslash or control character",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Catalog
 from local_workspace.daemon import client, requests
 from local_workspace.daemon.locks import FileLock
+from local_workspace.daemon.loss import LossWatch
 from local_workspace.daemon.state import DaemonState
 from local_workspace.daemon.supervisor import prepare_catalog
 from local_workspace.endpoints import PostgresEndpoint, WarehouseEndpoint
@@ -162,6 +163,10 @@ class Workspace(PipelineHost):
     def persistent(self) -> bool:
         """Whether the workspace stays when the last user lets go."""
         return requests.is_persistent(self.layout)
+
+    def watched(self, end: Callable[[], None]) -> LossWatch:
+        """Return a block that ends its work by `end` when the daemon goes, and then raises EngineError."""
+        return LossWatch(self.layout, end)
 
     def environment(self) -> dict[str, str]:
         """Return the variables with which other programs reach this workspace, secrets included."""

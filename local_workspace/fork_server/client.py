@@ -66,6 +66,11 @@ class Command:
         with contextlib.suppress(OSError):
             self._connection.sendall(b"i")
 
+    def end(self) -> None:
+        """Have it interrupted, then killed; :meth:`wait` returns at once."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
 
 class ForkServer:
     """The fork server of one workspace for one program.

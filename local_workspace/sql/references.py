@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from local_workspace.sql.file_paths import is_path, refuse_files
 from local_workspace.sql.sql_error import SqlError, table_not_found
 from local_workspace.sql.tokens import Token, quote_identifier, tokenize
 
@@ -80,9 +81,6 @@ _ENDS_FROM = frozenset(
     ]
 )
 
-# `delta`.`/a/path` reads files, not a table.
-_PATH_FORMATS = frozenset({"delta", "parquet", "json", "csv", "text"})
-
 
 @dataclass(frozen=True)
 class Source:
@@ -98,6 +96,8 @@ class Source:
 
 
 Resolver = Callable[[tuple[str, ...]], "Source | None"]
+# Format and path of `delta`.`/a/path` -> the path for the engine; raises if nobody may read it.
+FileResolver = Callable[[str, str], str]
 
 
 class _Scope:
@@ -110,7 +110,12 @@ class _Scope:
 
 
 def replace_references(
-    sql: str, resolve: Resolver, *, statement_names_table: bool = False, missing_ok: bool = False
+    sql: str,
+    resolve: Resolver,
+    *,
+    files: FileResolver = refuse_files,
+    statement_names_table: bool = False,
+    missing_ok: bool = False,
 ) -> str:
     """Replaces every table and view name of a query.
 
@@ -118,6 +123,7 @@ def replace_references(
         sql: A query, or a statement of which the first words name its target (INSERT INTO, MERGE INTO, DELETE FROM, UPDATE).
         resolve: Gives what stands in for a name (its parts as written, one to three), or None when there is no such
             table or view.
+        files: Gives the path for files that a query reads as ``format.`path```; by default there are none.
         statement_names_table: Read ``UPDATE x`` and ``INTO x`` as table positions, too.
         missing_ok: Leave names of two or three parts that are no table, too.
 
@@ -160,6 +166,7 @@ def replace_references(
                 chain=chain,
                 scopes=scopes,
                 resolve=resolve,
+                files=files,
                 statement_names_table=statement_names_table,
                 missing_ok=missing_ok,
             )
@@ -219,6 +226,7 @@ def _edit(
     chain: list[Token],
     scopes: list[_Scope],
     resolve: Resolver,
+    files: FileResolver,
     statement_names_table: bool,
     missing_ok: bool,
 ) -> tuple[int, int, str] | None:
@@ -227,9 +235,10 @@ def _edit(
         if len(parts) == 1 and any(parts[0].lower() in scope.ctes for scope in scopes):
             return None
         source = resolve(parts) if len(parts) <= 3 else None
-        if source is None and (
-            len(parts) == 3 or (len(parts) == 2 and parts[0].lower() not in _PATH_FORMATS)
-        ):
+        if source is None and not missing_ok and is_path(parts):
+            path = files(parts[0], parts[1])
+            return chain[0].start, chain[1].end, f"{parts[0].lower()}.{quote_identifier(path)}"
+        if source is None and len(parts) in (2, 3):
             # The engine would name the last part only.
             raise table_not_found(".".join(quote_identifier(part) for part in parts))
         if source is None:

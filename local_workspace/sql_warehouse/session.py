@@ -7,14 +7,16 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pyspark.errors import PySparkException
 
 from local_workspace.catalog import Table, TableName
-from local_workspace.errors import LocalWorkspaceError, NotFound, NotSupported, WorkspaceBusy
+from local_workspace.errors import InvalidName, LocalWorkspaceError, NotFound, NotSupported, WorkspaceBusy
 from local_workspace.sql import spark_types
 from local_workspace.sql.dialect import SqlSyntaxError, peek
+from local_workspace.sql.file_paths import is_path, no_permission, readable_path, refuse_other_forms
 from local_workspace.sql.inference import Columns, Typing
 from local_workspace.sql.parameters import Parameter, bind
 from local_workspace.sql.references import MAX_VIEW_DEPTH, Source, check_depth, replace_references
@@ -137,8 +139,10 @@ class Session:
         """The three-level name that one to three parts mean here.
 
         Raises:
-            SqlError: There are more than three parts.
+            SqlError: There are more than three parts, or one that cannot be (part of) a name.
         """
+        if is_path(parts):
+            raise no_permission(*parts)
         if not 1 <= len(parts) <= 3:
             raise SqlError(
                 "REQUIRES_SINGLE_PART_NAMESPACE", f"{'.'.join(parts)} is not the name of a table.", "42K05"
@@ -203,6 +207,7 @@ class Session:
     def _rewrite(
         self, sql: str, catalog: str, schema: str, depth: int, statement_names_table: bool = False
     ) -> str:
+        refuse_other_forms(tokenize(sql), sql)
         if _CURRENT.search(sql):
             sql = self._replace_context_functions(sql, catalog, schema)
         try:
@@ -214,6 +219,7 @@ class Session:
         return replace_references(
             sql,
             lambda parts: self._resolve(parts, catalog, schema, depth),
+            files=partial(readable_path, self.warehouse.layout),
             statement_names_table=statement_names_table,
         )
 
@@ -375,7 +381,7 @@ class StatementRun:
         log.write(self._session, self._sql, time.monotonic() - started, result=result)
         return result
 
-    def _as_sql_error(self, error: Exception) -> SqlError:
+    def _as_sql_error(self, error: Exception) -> SqlError:  # noqa: PLR0911  (one for each kind)
         if isinstance(error, SqlError):
             return error
         if isinstance(error, WorkspaceBusy):
@@ -383,6 +389,9 @@ class StatementRun:
         if isinstance(error, NotFound):
             # It was there when the statement began: clients take these classes for an answer, not for a fault.
             return SqlError(_MISSING.get(error.kind, "TABLE_OR_VIEW_NOT_FOUND"), str(error))
+        if isinstance(error, InvalidName):
+            text = f"{error.got} is not a valid name for tables/schemas. Valid are {error.allowed}."
+            return SqlError("INVALID_SCHEMA_OR_RELATION_NAME", text, "42602")
         if isinstance(error, LocalWorkspaceError):
             return SqlError(_workspace_class(error), str(error), "XX000")
         if isinstance(error, PySparkException):

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -94,12 +95,13 @@ def call_dbt(arguments: Sequence[str]) -> int:
         server.start()
         environment = {**os.environ, **project.environment_of(workspace)}
         command = start_dbt(server, arguments, environment=environment, root=project.root)
-        while True:
-            try:
-                return command.wait()
-            except KeyboardInterrupt:
-                # dbt then cancels its statements, closes its sessions and says what it had done.
-                command.interrupt()
+        with workspace.watched(command.end):
+            while True:
+                try:
+                    return command.wait()
+                except KeyboardInterrupt:
+                    # dbt then cancels its statements, closes its sessions and says what it had done.
+                    command.interrupt()
 
 
 class RunningDbt(Protocol):
@@ -110,6 +112,9 @@ class RunningDbt(Protocol):
 
     def interrupt(self) -> None:
         """Let it know of a Ctrl-C in this terminal."""
+
+    def end(self) -> None:
+        """End it, whatever it does."""
 
 
 class _PlainDbt:
@@ -123,6 +128,10 @@ class _PlainDbt:
 
     def interrupt(self) -> None:
         """Do nothing: Ctrl-C has reached the process itself."""
+
+    def end(self) -> None:
+        """Kill it: what it would do now cannot be done."""
+        self._process.kill()
 
 
 def dbt_server(workspace: Workspace) -> ForkServer:
@@ -189,7 +198,7 @@ def dbt_executable() -> str:
 
 
 def run_quietly(
-    server: ForkServer, arguments: Sequence[str], *, environment: Mapping[str, str], root: Path, log: Path
+    workspace: Workspace, arguments: Sequence[str], *, environment: Mapping[str, str], root: Path, log: Path
 ) -> DbtRun:
     """Run dbt with a line of progress instead of its full output, which goes to `log`.
 
@@ -204,10 +213,11 @@ def run_quietly(
         os.fdopen(readable, encoding="utf-8", errors="replace") as lines,
         log.open("w", encoding="utf-8") as file,
         progress_console.status(f"dbt {arguments[0]}") as status,
+        ExitStack() as stack,
     ):
         try:
             command = start_dbt(
-                server,
+                dbt_server(workspace),
                 ["--no-use-colors", *arguments],
                 environment={**os.environ, **environment},
                 root=root,
@@ -215,6 +225,7 @@ def run_quietly(
             )
         finally:
             os.close(writable)
+        stack.enter_context(workspace.watched(command.end))
         for line in lines:
             file.write(line)
             text = line[10:].rstrip() if re.match(r"\d\d:\d\d:\d\d  ", line) else line.rstrip()

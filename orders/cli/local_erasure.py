@@ -27,7 +27,7 @@ from dlt_ingest.governance.table_erasure import TableErasure
 from dlt_ingest.governance.traces import mask, traces
 from dlt_ingest.sql_client import SqlClient
 from orders.cli.console import step
-from orders.cli.dbt import dbt_server, run_quietly
+from orders.cli.dbt import run_quietly
 from orders.cli.ingest import pipeline_spec
 from orders.cli.project import Project, run_id
 
@@ -162,7 +162,7 @@ class LocalErasure:
             return
         log = self.workspace.layout.logs / f"dbt-{run_id()}.log"
         outcome = run_quietly(
-            dbt_server(self.workspace),
+            self.workspace,
             statements.DBT_ARGUMENTS,
             environment={},
             root=self.project.root,

@@ -49,8 +49,7 @@ def run() -> None:
         with clock.time("start"), step("Starting engine, SQL warehouse and Postgres"):
             workspace = stack.enter_context(project.workspace())
             # It imports dbt while the update runs.
-            server = dbt_server(workspace)
-            server.start()
+            dbt_server(workspace).start()
         with clock.time("ingest"), step("DLT update"):
             result = update(project, workspace)
         print_update(result)
@@ -59,7 +58,7 @@ def run() -> None:
         for command in local_dbt_commands(project, identity):
             with clock.time(f"dbt {command[0]}"):
                 outcome = run_quietly(
-                    server,
+                    workspace,
                     command,
                     environment={"ORDERS_RUN_ID": identity},
                     root=project.root,
