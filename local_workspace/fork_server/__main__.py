@@ -149,9 +149,11 @@ def _call(entry: str) -> int:
 
 
 def _listen(connection: socket.socket) -> None:
-    """Pass on Ctrl-C; and end the program when its client is gone."""
+    """Pass on Ctrl-C; and end the program when its client says so or is gone."""
     with contextlib.suppress(OSError):
-        while connection.recv(1):
+        while order := connection.recv(1):
+            if order == b"k":
+                os.killpg(os.getpid(), signal.SIGKILL)
             os.kill(os.getpid(), signal.SIGINT)
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(_END_SECONDS)

@@ -67,8 +67,9 @@ class Command:
             self._connection.sendall(b"i")
 
     def end(self) -> None:
-        """Have it interrupted, then killed; :meth:`wait` returns at once."""
+        """Have it killed; :meth:`wait` returns at once."""
         with contextlib.suppress(OSError):
+            self._connection.sendall(b"k")
             self._connection.shutdown(socket.SHUT_RDWR)
 
 
