@@ -262,6 +262,10 @@ def create_streaming_table(  # noqa: PLR0917  (Databricks' signature)
     registry.add_output(output)
 
 
+create_table, create_view = table, view
+create_target_table = create_streaming_live_table = create_streaming_table
+
+
 def append_flow(
     *,
     target: str,
@@ -311,6 +315,10 @@ SERVED: dict[str, str] = {
     "temporary_view": "the same, by its name in pyspark.pipelines",
     "materialized_view": "materialized view",
     "create_streaming_table": "streaming table without a query of its own",
+    "create_table": "an older name of table",
+    "create_view": "an older name of view",
+    "create_target_table": "an older name of create_streaming_table",
+    "create_streaming_live_table": "an older name of create_streaming_table",
     "append_flow": "one of several flows into a streaming table; once=True runs a single time",
     "apply_changes": "AUTO CDC, SCD type 1 and 2, with deletes and late changes",
     "create_auto_cdc_flow": "the same, by its newer name",
@@ -331,10 +339,6 @@ REFUSED: dict[str, str] = {
     "apply_changes_from_snapshot": "Use dlt.apply_changes on a change feed, or a dbt snapshot",
     "create_auto_cdc_from_snapshot_flow": "Use dlt.apply_changes on a change feed, or a dbt snapshot",
     "on_event_hook": "Read the event log table after the update",
-    "create_table": "Use @dlt.table",
-    "create_view": "Use @dlt.view",
-    "create_target_table": "Use dlt.create_streaming_table",
-    "create_streaming_live_table": "Use dlt.create_streaming_table",
     "incremental_table": "Use @dlt.table with a streaming query",
     "replace_where_flow": "Use a materialized view",
 }

@@ -106,11 +106,21 @@ class Flow:
 
 @dataclass
 class Registry:
-    """Collects what the pipeline files declare, in the order of declaration."""
+    """Collects what the pipeline files declare, in the order of declaration.
+
+    Attributes:
+        notes: What the code asks for that has no effect here, each once.
+    """
 
     outputs: list[Output] = field(default_factory=list)
     flows: list[Flow] = field(default_factory=list)
     root: Path | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Keep a note, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def add_output(self, output: Output) -> None:
         """Register a dataset.
@@ -172,6 +182,11 @@ def registration_into(registry: Registry) -> Iterator[Registry]:
         yield registry
     finally:
         _ACTIVE.reset(token)
+
+
+def loading_registry() -> Registry | None:
+    """Return the registry of the pipeline file that is being loaded, None inside a dataset function."""
+    return _ACTIVE.get()
 
 
 def active_registry(what: str) -> Registry:

@@ -16,7 +16,7 @@ from local_workspace.catalog import TableName
 from local_workspace.dlt_runtime.declare.names import Names
 from local_workspace.dlt_runtime.declare.registry import DatasetKind, Flow, Output, Registry
 from local_workspace.dlt_runtime.plan import plans
-from local_workspace.dlt_runtime.plan.loader import line_of
+from local_workspace.dlt_runtime.plan.loader import folder_of, line_of, working_folder
 from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation
 from local_workspace.dlt_runtime.plan.session import PipelineSession, relation_of
 from local_workspace.errors import LocalWorkspaceError, NotSupported, PipelineCodeError
@@ -197,7 +197,8 @@ def plan_flow(planned: PlannedFlow, session: PipelineSession) -> None:
         return
     assert flow.function is not None  # noqa: S101
     try:
-        frame = flow.function()
+        with working_folder(folder_of(flow.function)):
+            frame = flow.function()
     except NotBuiltYet as missing:
         planned.waits_for = missing.dataset
         planned.reads = (NamedRead(missing.dataset, streaming=False),)

@@ -8,17 +8,21 @@ code is loaded and its functions are called. What was there before is put back.
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pyspark
 
-from local_workspace.dlt_runtime.declare import api
+from local_workspace.dlt_runtime.declare import api, sql_source
 from local_workspace.dlt_runtime.declare.registry import Registry, registration_into
+from local_workspace.dlt_runtime.plan import source_files
+from local_workspace.dlt_runtime.plan.notebook_globals import notebook_globals, runtime_modules
 from local_workspace.dlt_runtime.plan.session import PipelineSession, Resolver, guarded
 from local_workspace.errors import LocalWorkspaceError, NotSupported, PipelineCodeError
 
@@ -74,16 +78,17 @@ def dlt_module() -> Iterator[None]:
 def _import_root(root: Path) -> Iterator[None]:
     # Modules of the pipeline are forgotten afterwards: the next update of this process must see their files
     # as they are then.
-    before = set(sys.modules)
+    before, path = set(sys.modules), list(sys.path)
     sys.path.insert(0, str(root))
     try:
         yield
     finally:
-        with contextlib.suppress(ValueError):
-            sys.path.remove(str(root))
+        # What the code has added counts, too, relative to the folder that was current then.
+        places = [root, *(Path(p).resolve() for p in sys.path if p not in path)]
+        sys.path[:] = path
         for name in set(sys.modules) - before:
             file = getattr(sys.modules[name], "__file__", None)
-            if file and _belongs_to(root, Path(file).resolve()):
+            if file and any(_belongs_to(place, Path(file).resolve()) for place in places):
                 del sys.modules[name]
 
 
@@ -94,67 +99,134 @@ def _belongs_to(root: Path, file: Path) -> bool:
     return root in file.parents and workspace not in file.parents and not installed
 
 
-class _Refused:
-    """A global that notebooks of Databricks have and this runtime does not."""
-
-    def __init__(self, name: str, way_out: str) -> None:
-        self._name, self._way_out = name, way_out
-
-    def __getattr__(self, attribute: str) -> Any:
-        raise NotSupported(f"{self._name}.{attribute}", self._way_out)
-
-
-_DBUTILS = _Refused(
-    "dbutils", "Pass values in the pipeline's configuration and read them with spark.conf.get"
-)
-
-
 @contextlib.contextmanager
 def pipeline_environment(session: PipelineSession, root: Path, resolve: Resolver) -> Iterator[None]:
     """Set up what pipeline code needs around it: `dlt`, the import path and a guarded session."""
-    with dlt_module(), _import_root(root), guarded(session, resolve):
+    names = notebook_globals(session, session.pipeline_paths, session.pipeline_configuration)
+    with dlt_module(), runtime_modules(names), _import_root(root), guarded(session, resolve):
         yield
 
 
 def load_files(files: list[Path], registry: Registry, session: PipelineSession) -> None:
     """Run pipeline files so that they register their datasets. Call it inside :func:`pipeline_environment`.
 
-    Each file runs as a module of its own with `spark` as a global, as a source file of a Databricks pipeline
-    does.
+    Each file runs as a module of its own with `spark` and `dbutils` as globals, in its own folder, as a source file of
+    a Databricks pipeline does.
 
     Raises:
         PipelineCodeError: A file cannot be read, compiled or run; the file and line are named.
     """
     with registration_into(registry):
         for file in files:
-            _run(file, registry, session)
+            with working_folder(file.parent):
+                if file.suffix == ".sql":
+                    _declare(file, registry, session)
+                else:
+                    _run(file, registry, session)
+
+
+@contextlib.contextmanager
+def working_folder(folder: Path) -> Iterator[None]:
+    """Make a source file's folder the current one, and a place for imports, while its code runs."""
+    before, place = Path.cwd(), str(folder)
+    known = place in sys.path
+    os.chdir(folder)
+    if not known:
+        # Behind the root of the pipeline, which wins on Databricks, too.
+        sys.path.insert(1, place)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def folder_of(function: Callable[..., Any]) -> Path:
+    """Give the folder of the source file that a dataset function stands in; of SQL text, the current one."""
+    file = Path(re.sub(r", cell \d+$", "", function.__code__.co_filename))
+    runtime = Path(__file__).resolve().parents[1]
+    return file.parent if file.is_file() and runtime not in file.parents else Path.cwd()
+
+
+def _declare(file: Path, registry: Registry, session: PipelineSession) -> None:
+    shown = registry.shown(file)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PipelineCodeError(f"{shown} cannot be read", got=str(error)) from error
+    registry.notes += sql_source.declare(text, shown, registry, session.pipeline_configuration)
 
 
 def _run(file: Path, registry: Registry, session: PipelineSession) -> None:
-    shown = registry.shown(file)
-    if file.suffix != ".py":
-        raise NotSupported("A pipeline file that is not Python", "Declare its datasets in Python", got=shown)
     name = f"_pipeline_{abs(hash(str(file)))}_{file.stem}"
     module = ModuleType(name)
-    module.__dict__.update({"__file__": str(file), "spark": session, "dbutils": _DBUTILS})
+    module.__dict__["__file__"] = str(file)
+    module.__dict__.update(notebook_globals(session, session.pipeline_paths, session.pipeline_configuration))
     sys.modules[name] = module  # dataclasses and pickled functions look their module up
     try:
-        code = compile(file.read_text(encoding="utf-8"), str(file), "exec")
-        exec(code, module.__dict__)  # noqa: S102  (running the user's pipeline code is what this is for)
-    except LocalWorkspaceError:
-        raise
-    except SyntaxError as error:
-        raise PipelineCodeError(f"{shown}:{error.lineno} is not valid Python", got=error.msg) from error
-    except OSError as error:
-        raise PipelineCodeError(f"{shown} cannot be read", got=error.strerror) from error
-    except Exception as error:
-        raise PipelineCodeError(
-            f"{shown}:{line_of(error, file)} failed while it was loaded",
-            got=f"{type(error).__name__}: {error}",
-            consequence="No dataset was refreshed",
-        ) from error
+        _run_cells(file, module, registry, session)
     finally:
         sys.modules.pop(name, None)
+
+
+def _run_cells(file: Path, module: ModuleType, registry: Registry, session: PipelineSession) -> None:
+    shown = registry.shown(file)
+    for cell in source_files.cells_of(file, shown):
+        if cell.kind == "python":
+            _run_python(cell, file, shown, module)
+        elif cell.kind == "sql":
+            registry.notes += sql_source.declare(
+                cell.text, cell.place, registry, session.pipeline_configuration, line=cell.line
+            )
+        elif cell.kind == "pip":
+            source_files.check_installed(cell.text, file.parent, f"{cell.place}:{cell.line}")
+        else:
+            other = _notebook(file.parent / cell.text, f"{cell.place}:{cell.line}")
+            with working_folder(other.parent):
+                _run_cells(other, module, registry, session)
+
+
+def _notebook(path: Path, where: str) -> Path:
+    found = [path, *(path.with_name(path.name + suffix) for suffix in (".py", ".ipynb"))]
+    for file in found:
+        if file.is_file():
+            return file.resolve()
+    raise PipelineCodeError(
+        f"%run at {where} names a notebook that does not exist",
+        got=str(path),
+        allowed=".py or .ipynb beside the file",
+    )
+
+
+def _run_python(cell: source_files.Cell, file: Path, shown: str, module: ModuleType) -> None:
+    # Messages name the file, and the cell of a Jupyter notebook.
+    name = str(file) + cell.place.removeprefix(shown)
+    try:
+        code = compile("\n" * (cell.line - 1) + cell.text, name, "exec")
+        exec(code, module.__dict__)  # noqa: S102  (running the user's pipeline code is what this is for)
+    except LocalWorkspaceError as error:
+        line = line_of(error, name)
+        if line and f"{cell.place}:" not in str(error):
+            error.args = (f"{error} (at {cell.place}:{line})",)
+        raise
+    except SyntaxError as error:
+        raise PipelineCodeError(f"{cell.place}:{error.lineno} is not valid Python", got=error.msg) from error
+    except Exception as error:
+        raise PipelineCodeError(
+            f"{cell.place}:{line_of(error, name)} failed while it was loaded",
+            got=f"{type(error).__name__}: {error}",
+            consequence="No dataset was refreshed",
+            next_step=_advice(error),
+        ) from error
+
+
+def _advice(error: Exception) -> str | None:
+    if isinstance(error, NameError) and error.name in {"dlt", "dp"}:
+        return "Import it: import dlt, or: from pyspark import pipelines as dp"
+    if isinstance(error, ModuleNotFoundError):
+        return (
+            f"Install {error.name}, or put its folder beside the source file or at the root of the pipeline"
+        )
+    return None
 
 
 def line_of(error: BaseException, file: Path | str) -> int:

@@ -17,6 +17,7 @@ from sqlglot import exp
 
 from local_workspace.errors import NotSupported
 from local_workspace.sql import pipeline_sql
+from local_workspace.sql.tokens import tokenize
 
 Relation = relations_pb2.Relation
 
@@ -119,6 +120,21 @@ def is_volatile(plan: Relation, where: str) -> bool:
             return True
         text = text_of(message)
         if text is not None and pipeline_sql.is_volatile(text, where):
+            return True
+    return False
+
+
+def calls(plan: Relation, functions: set[str]) -> bool:
+    """Say whether a plan calls one of the functions that pipeline code has registered: their code has no version."""
+    if not functions:
+        return False
+    for message in walk(plan):
+        if message.DESCRIPTOR.name == "UnresolvedFunction" and message.function_name.lower() in functions:
+            return True
+        text = text_of(message)
+        if text is not None and any(
+            token.value.lower() in functions for token in tokenize(text) if token.is_name
+        ):
             return True
     return False
 

@@ -27,13 +27,16 @@ from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.connect.sql_formatter import SQLStringFormatter
 from pyspark.sql.connect.streaming.readwriter import DataStreamWriter
 from pyspark.sql.connect.udf import UDFRegistration
+from pyspark.sql.session import SparkSession as ClassicSession
 
+from local_workspace.dlt_runtime.declare.registry import loading_registry
+from local_workspace.dlt_runtime.paths import Paths
 from local_workspace.dlt_runtime.plan.plans import Relation
-from local_workspace.errors import PipelineCodeError
+from local_workspace.errors import NotSupported, PipelineCodeError
+from local_workspace.sql.tokens import tokenize
 
 #: Class and method: what pipeline code must not call while it declares datasets.
 BLOCKED_METHODS: tuple[tuple[type, str], ...] = (
-    (RuntimeConf, "set"),
     (RuntimeConf, "unset"),
     (SparkCatalog, "setCurrentCatalog"),
     (SparkCatalog, "setCurrentDatabase"),
@@ -43,7 +46,6 @@ BLOCKED_METHODS: tuple[tuple[type, str], ...] = (
     (DataFrame, "createOrReplaceTempView"),
     (DataFrame, "createGlobalTempView"),
     (DataFrame, "createOrReplaceGlobalTempView"),
-    (UDFRegistration, "register"),
     (UDFRegistration, "registerJavaFunction"),
     (UDFRegistration, "registerJavaUDAF"),
     (DataFrameWriter, "save"),
@@ -87,9 +89,32 @@ def relation_of(frame: DataFrame, spark: SparkSession) -> Relation:
 class PipelineConf(RuntimeConf):
     """`spark.conf` of pipeline code: the pipeline's configuration before the engine's."""
 
-    def __init__(self, client: Any, configuration: Mapping[str, str]) -> None:
+    def __init__(self, client: Any, configuration: dict[str, str]) -> None:
         super().__init__(client)
         self._configuration = configuration
+
+    def set(self, key: str, value: Any) -> None:
+        """Set a value of the pipeline's configuration, at the top level of a source file only.
+
+        Raises:
+            PipelineCodeError: It is called inside a dataset function.
+            NotSupported: The setting would change what queries give, and cannot here.
+        """
+        registry = loading_registry()
+        if registry is None:
+            _blocked("RuntimeConf.set")()
+        assert registry is not None  # noqa: S101
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if key.lower() == "spark.sql.session.timezone" and text.upper() not in {"UTC", "ETC/UTC", "GMT", "Z"}:
+            raise NotSupported(
+                f"spark.sql.session.timeZone {text}",
+                "Leave the session in UTC and convert where it matters: from_utc_timestamp(column, zone)",
+            )
+        if key.lower().startswith("spark."):
+            registry.note(
+                f"{registry.caller()}: spark.conf.set({key!r}, {text!r}) has no effect here: the engine is not Spark"
+            )
+        self._configuration[key] = text
 
     def get(self, key: str, *default: Any, **kwargs: Any) -> Any:
         """Return the pipeline's value of a key, or the engine's."""
@@ -98,21 +123,41 @@ class PipelineConf(RuntimeConf):
         return super().get(key, *default, **kwargs)
 
 
+class PipelineUdfs(UDFRegistration):
+    """`spark.udf` of pipeline code: functions for SQL text, registered at the top level of a source file only."""
+
+    def register(self, name: str, f: Any, returnType: Any = None) -> Any:  # noqa: N803  (Spark's signature)
+        """Register a Python function under a name."""
+        if loading_registry() is None:
+            _blocked("UDFRegistration.register")()
+        session: PipelineSession = self.sparkSession  # type: ignore[assignment]
+        session.pipeline_functions.add(name.lower())
+        with unguarded(session):
+            return super().register(name, f, returnType)
+
+
 class PipelineSession(SparkSession):
     """A Spark Connect session with the `spark.sql` and `spark.conf` of a pipeline.
 
     Made by :func:`adopt_session`.
     """
 
-    _pipeline_configuration: Mapping[str, str]
+    pipeline_configuration: dict[str, str]
+    pipeline_paths: Paths
+    pipeline_functions: set[str]
     _pipeline_guarded: bool
 
     @property
     def conf(self) -> RuntimeConf:
         """The configuration as pipeline code sees it."""
         if self._pipeline_guarded:
-            return PipelineConf(self.client, self._pipeline_configuration)
+            return PipelineConf(self.client, self.pipeline_configuration)
         return RuntimeConf(self.client)
+
+    @property
+    def udf(self) -> UDFRegistration:
+        """The registration of functions as pipeline code sees it."""
+        return PipelineUdfs(self) if self._pipeline_guarded else UDFRegistration(self)
 
     def sql(self, sqlQuery: str, args: Any = None, **kwargs: Any) -> Any:  # noqa: N803  (signature of SparkSession)
         """Return the query without running it.
@@ -128,10 +173,19 @@ class PipelineSession(SparkSession):
             formatter = SQLStringFormatter(self)
             sqlQuery = formatter.format(sqlQuery, **kwargs)  # noqa: N806
             views = [SubqueryAlias(frame._plan, name) for frame, name in formatter._temp_views]
-        first = sqlQuery.lstrip("( \n\t").split(None, 1)[0].lower() if sqlQuery.strip() else ""
-        if first not in {"select", "with", "values", "from", "table"} and not sqlQuery.lstrip().startswith(
-            "--"
-        ):
+        words = [token.upper for token in tokenize(sqlQuery)[:2] if token.text != "("]
+        first = words[0].lower() if words else ""
+        if first == "set" and loading_registry() is not None:
+            key, _, value = sqlQuery.strip().rstrip(";")[3:].partition("=")
+            self.conf.set(key.strip(), value.strip().strip("'\""))
+            return self.range(0)
+        if first == "use":
+            raise NotSupported(
+                "USE in spark.sql",
+                "Write catalog and schema before the name (catalog.schema.table), or give --catalog and --schema",
+                got=repr(sqlQuery[:80]),
+            )
+        if first not in {"select", "with", "values", "from", "table"}:
             raise PipelineCodeError(
                 "spark.sql in a dataset function takes a query",
                 got=repr(sqlQuery[:80]),
@@ -141,14 +195,16 @@ class PipelineSession(SparkSession):
         return DataFrame(SQL(sqlQuery, positional, named, views), self)
 
 
-def adopt_session(spark: SparkSession, configuration: Mapping[str, str]) -> PipelineSession:
+def adopt_session(spark: SparkSession, configuration: Mapping[str, str], paths: Paths) -> PipelineSession:
     """Turn a session into a pipeline's.
 
     It stays the same object, so DataFrames made of it before stay valid.
     """
     spark.__class__ = PipelineSession
     session: PipelineSession = spark  # type: ignore[assignment]
-    session._pipeline_configuration = dict(configuration)
+    session.pipeline_configuration = dict(configuration)
+    session.pipeline_paths = paths
+    session.pipeline_functions = set()
     session._pipeline_guarded = False
     return session
 
@@ -168,7 +224,12 @@ def guarded(session: PipelineSession, resolve: Resolver) -> Iterator[None]:
         name: getattr(client, name) for name in ("_analyze", "to_table", "to_table_as_iterator", "to_pandas")
     }
     active = getattr(SparkSession._active_session, "session", None)
+    # Code that makes its own session gets the pipeline's, as on Databricks.
+    kinds: tuple[Any, ...] = (ClassicSession.Builder, SparkSession.Builder)
+    builders = [(builder, builder.getOrCreate) for builder in kinds]
     try:
+        for builder, _ in builders:
+            builder.getOrCreate = lambda _self: session
         for owner, name in kept:
             setattr(owner, name, _blocked(f"{owner.__name__}.{name}"))
         for name, original in wrapped.items():
@@ -179,6 +240,8 @@ def guarded(session: PipelineSession, resolve: Resolver) -> Iterator[None]:
         yield
     finally:
         session._pipeline_guarded = False
+        for builder, original in builders:
+            builder.getOrCreate = original
         SparkSession._active_session.session = active
         for name in (*wrapped, "execute_command"):
             client.__dict__.pop(name, None)

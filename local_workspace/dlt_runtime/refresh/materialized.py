@@ -115,7 +115,9 @@ class _Refresh:
             return "TARGET_CHANGED_BY_OTHERS"
         if self.known["fingerprint"] != self.fingerprint:
             return "QUERY_CHANGED"
-        if any(plans.is_volatile(plan, self.flow) for plan in (self.plan, *(plan for plan, _ in self.views))):
+        all_plans = (self.plan, *(plan for plan, _ in self.views))
+        own = self.context.session.pipeline_functions
+        if any(plans.is_volatile(plan, self.flow) or plans.calls(plan, own) for plan in all_plans):
             return "NON_DETERMINISTIC_EXPRESSION"
         return "SOURCES_CHANGED" if self._sources_changed() else None
 

@@ -191,7 +191,7 @@ class _Update:
             self.layout,
             self.catalog,
             self.state,
-            adopt_session(session, configuration),  # type: ignore[arg-type]
+            adopt_session(session, configuration, Paths(self.layout, self.spec.mounts)),  # type: ignore[arg-type]
             self.make,
             self.run_id,
             self.on_event,
@@ -209,6 +209,7 @@ class _Update:
                 )
             context.graph = graph
             analysis.forget()
+            context.warnings += registry.notes
             self._check_catalogs(graph)
             self._describe(context, graph)
             if dry_run:

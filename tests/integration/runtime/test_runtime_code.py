@@ -273,7 +273,7 @@ BAD_CODE: list[tuple[str, str, str]] = [
     ("path", '@dlt.table(path="/x")\ndef a(): ...', "path"),
     ("stream of files", '@dlt.table\ndef t(): return spark.readStream.format("json").load("/Volumes/main/bronze/files/landing")', "readStream.format('json')"),
     ("catalog", '@dlt.table(name="other.silver.t")\ndef t(): return spark.range(1)', "catalog other, which the workspace does not have"),
-    ("dbutils", "x = dbutils.widgets.get('x')", "dbutils.widgets is not supported"),
+    ("dbutils", "x = dbutils.widgets.get('x')", "Widget x has no value"),
     ("view name", '@dlt.view(name="silver.v")\ndef v(): ...', "qualified name"),
 ]  # fmt: skip
 
