@@ -14,6 +14,7 @@ from local_workspace.crash_points import crash_point
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.registry import Registry
 from local_workspace.dlt_runtime.lock import pipeline_lock
+from local_workspace.dlt_runtime.paths import Paths
 from local_workspace.dlt_runtime.plan.analysis import AnalysisSources
 from local_workspace.dlt_runtime.plan.graph import (
     Dataset,
