@@ -16,6 +16,7 @@ from orders.cli.console import console, step
 from orders.cli.project import Project
 
 if TYPE_CHECKING:
+    from dlt_ingest.metrics.reconciliation.landing_files import Landing
     from local_workspace.dlt_runtime.landing_state import LandingState
 
 _MARKS = {
@@ -68,6 +69,7 @@ def check(output_format: str, out: Path | None, strict: bool, environment: str |
 @click.option("--env", "environment", default=None, help="Environment instead of ORDERS_ENV.")
 def reconcile(output_format: str, environment: str | None) -> None:
     """Compare rows and revenue of neighbouring layers, from the landing files to Postgres, to the cent."""
+    from dlt_ingest.configurations.pipeline import reading_of
     from dlt_ingest.metrics.reconciliation.layers import reconcile as compare_layers
     from dlt_ingest.metrics.reconciliation.metrics_database import metrics_answers
 
@@ -77,7 +79,8 @@ def reconcile(output_format: str, environment: str | None) -> None:
         outcome = compare_layers(
             client.query,
             None if postgres is None else metrics_answers(postgres),
-            project.landing if project.is_local else None,
+            _landed_files(project) if project.is_local else None,
+            reading_of(project.environment),
         )
     if output_format == "json":
         click.echo(json.dumps(outcome.as_dict()))
@@ -137,6 +140,16 @@ def _landing(project: Project) -> LandingState:
     from orders.cli.ingest import pipeline_spec
 
     return landing_state(project.layout, pipeline_spec(project), project.settings.landing_path)
+
+
+def _landed_files(project: Project) -> Landing:
+    """Give what reads landing as the pipeline does: of the two halves only the command line knows both."""
+    from local_workspace.dlt_runtime.landed_records import landed_files
+    from local_workspace.dlt_runtime.paths import Paths
+    from orders.cli.ingest import pipeline_spec
+
+    paths = Paths(project.layout, pipeline_spec(project).mounts)
+    return lambda: landed_files(paths, project.settings.landing_path)
 
 
 def _print_reconciliation(outcome: Reconciliation) -> None:

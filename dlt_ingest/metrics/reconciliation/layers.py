@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from decimal import Decimal, localcontext
-from pathlib import Path
 from typing import Any
 
-from dlt_ingest.metrics.reconciliation.landing_files import landing_figures
+from dlt_ingest.metrics.reconciliation.landing_files import BEYOND_ANY_VALUE, Landing, landing_figures
 from dlt_ingest.metrics.reconciliation.outcome import (
     Comparison,
     Layer,
@@ -18,6 +18,7 @@ from dlt_ingest.metrics.reconciliation.outcome import (
     compare,
     layer_of,
 )
+from dlt_ingest.quality.reading import STANDARD, Reading
 from dlt_ingest.sql_client import QueryFailedError
 
 Query = Callable[[str], list[dict[str, Any]]]
@@ -25,7 +26,10 @@ Query = Callable[[str], list[dict[str, Any]]]
 DIGITS = 76
 
 # Value of a record whatever its status; NULL where price or items could not be read, which counts as nothing.
-_RECORD_VALUE = "sum(cast(price * items_ordered as decimal(38, 6)))"
+_RECORD_VALUE = (
+    f"sum(case when abs(cast(price as double) * cast(items_ordered as double)) < {BEYOND_ANY_VALUE:.0e} "
+    "then cast(price * items_ordered as decimal(38, 6)) end)"
+)
 _DISTINCT_EVENTS = """
 select day, count(*) as records, sum(amount) as amount
 from (
@@ -103,14 +107,17 @@ group by metric_date
 """
 
 
-def reconcile(query: Query, metrics: Query | None, landing: Path | None) -> Reconciliation:
+def reconcile(
+    query: Query, metrics: Query | None, landing: Landing | None, reading: Reading = STANDARD
+) -> Reconciliation:
     """Hold every layer against its neighbour.
 
     Args:
         query: Runs one SQL statement on the warehouse.
         metrics: Runs one on the metrics database; None leaves Postgres out.
-        landing: The landing folder on this machine; None leaves the files out, as on Databricks, where Auto Loader's own
-            record of files is the witness.
+        landing: Gives the files of landing as Auto Loader reads them; None leaves them out, as on Databricks, where Auto
+            Loader's own record of files is the witness.
+        reading: The shop's names of the fields.
 
     Raises:
         QueryFailedError: If a table is not there yet.
@@ -118,7 +125,7 @@ def reconcile(query: Query, metrics: Query | None, landing: Path | None) -> Reco
     with localcontext() as context:
         context.prec = DIGITS
         steps = _Steps(query)
-        steps.files(landing)
+        steps.files(landing, reading)
         steps.silver()
         steps.marts()
         steps.postgres(metrics)
@@ -133,15 +140,19 @@ class _Steps:
         self.layers: list[Layer] = []
         self.comparisons: list[Comparison] = []
         self.notes: list[str] = []
+        self._folder = ""
         self._bronze: dict[str, Pair] = {}
         self._daily: dict[str, Pair] = {}
 
-    def files(self, landing: Path | None) -> None:
-        self._bronze = self._by_file("bronze.orders", _RECORD_VALUE)
+    def files(self, landing: Landing | None, reading: Reading) -> None:
+        bronze = self._by_key("bronze.orders", "source_file", "count(*)", _RECORD_VALUE)
+        files = {} if landing is None else landing_figures(landing, reading)
+        self._folder = _common_folder([*bronze, *files])
+        files = {name.removeprefix(self._folder): figures for name, figures in files.items()}
+        self._bronze = {name.removeprefix(self._folder): pair for name, pair in bronze.items()}
         if landing is None:
             self.notes.append("landing is not on this machine; its files were not read")
         else:
-            files = landing_figures(landing)
             landed = {name: (f.records, f.value.normalize()) for name, f in files.items()}
             self._add("landing", landed, "records", "record value")
             # A file that has come since is no difference, one that an update has passed over is; one that was archived
@@ -240,8 +251,8 @@ class _Steps:
         return started_at
 
     def _by_file(self, table: str, amount: str) -> dict[str, Pair]:
-        name = "regexp_extract(source_file, '([^/]+)$', 1)"
-        return self._by_key(table, name, "count(*)", amount)
+        found = self._by_key(table, "source_file", "count(*)", amount)
+        return {name.removeprefix(self._folder): pair for name, pair in found.items()}
 
     def _by_key(self, table: str, key: str, records: str, amount: str) -> dict[str, Pair]:
         rows = self._query(
@@ -254,6 +265,12 @@ class _Steps:
 
     def _compare(self, law: str, left: Mapping[str, Pair], right: Mapping[str, Pair]) -> None:
         self.comparisons.append(compare(law, left, right))
+
+
+def _common_folder(names: Sequence[str]) -> str:
+    """Give the folder that all files lie in; it says nothing, and is left out of what is shown."""
+    folders = {name.rpartition("/")[0] for name in names}
+    return posixpath.commonpath(folders) + "/" if folders and "" not in folders else ""
 
 
 def _pairs(rows: list[dict[str, Any]], key: str) -> dict[str, Pair]:

@@ -6,7 +6,6 @@ import json
 import socket
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -18,6 +17,9 @@ from dlt_ingest.metrics.postgres.errors import ExportSettingsError, ServerUnavai
 from dlt_ingest.metrics.postgres.settings import PostgresSettings
 from dlt_ingest.metrics.reconciliation.layers import reconcile
 from dlt_ingest.metrics.reconciliation.metrics_database import metrics_answers
+from local_workspace.dlt_runtime.landed_records import landed_files
+from local_workspace.dlt_runtime.paths import Paths
+from local_workspace.layout import WorkspaceLayout
 
 # Revenue of the CDNOW history, known from outside of this project.
 CDNOW_REVENUE = Decimal("244091.94")
@@ -124,9 +126,9 @@ def test_reconcile_names_a_changed_row(built_workspace, gold):
             statement = statement.replace("sum(order_value)", f"sum({changed})")
         return gold.query(statement)
 
-    landing = built_workspace.home / "Volumes" / "ecommerce_local" / "bronze" / "files" / "orders" / "landing"
-    assert Path(landing).is_dir()
-    outcome = reconcile(spoiled, None, landing)
+    paths = Paths(WorkspaceLayout(built_workspace.home))
+    folder = "/Volumes/ecommerce_local/bronze/files/orders/landing"
+    outcome = reconcile(spoiled, None, lambda: landed_files(paths, folder))
     broken = [c for c in outcome.comparisons if not c.holds]
     assert [c.law for c in broken] == ["bronze = silver + quarantine, records and value of each file"]
     assert broken[0].first_difference.startswith(f"{order['batch_id']}.json")

@@ -17,10 +17,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from dlt_ingest.metrics.reconciliation.landing_files import landing_figures
+from dlt_ingest.metrics.reconciliation.landing_files import Landing, landing_figures
 from dlt_ingest.metrics.reconciliation.layers import reconcile
 from dlt_ingest.metrics.reconciliation.outcome import Reconciliation
+from dlt_ingest.quality.reading import Reading
 from dlt_ingest.sql_client import QueryFailedError
+from local_workspace.dlt_runtime.landed_records import landed_files
+from local_workspace.dlt_runtime.paths import Paths
+from local_workspace.layout import WorkspaceLayout
 
 STATUSES = Path(__file__).resolve().parents[3] / "seeds" / "order_statuses.csv"
 LAWS = {
@@ -51,6 +55,7 @@ ORDERS = [
     ("o3", "c1", "CD", 2, "0.00"),
     ("o4", "c3", "CD", 4, "0.00"),
 ]
+FOLDER = "/Volumes/x/landing"
 LOOKED_AT = datetime(2025, 6, 1, tzinfo=timezone.utc)
 
 
@@ -58,6 +63,12 @@ def line(order: str, price: str, items: int) -> str:
     return json.dumps({"order_id": order, "price": 0, "items_ordered": items}).replace(
         '"price": 0', f'"price": {price}'
     )
+
+
+def files_of(folder: Path) -> Landing:
+    """The files of a folder, as Auto Loader reads them."""
+    paths = Paths(WorkspaceLayout(folder / ".home"), {FOLDER: folder})
+    return lambda: landed_files(paths, FOLDER)
 
 
 @pytest.fixture
@@ -175,7 +186,7 @@ def broken(outcome: Reconciliation) -> dict[str, str]:
 
 def test_layers_that_agree(warehouse, landing):
     """Guards against a false alarm: duplicates, unreadable lines, quiet days and sub-cent prices are no difference."""
-    outcome = reconcile(asked(warehouse), asked(warehouse), landing)
+    outcome = reconcile(asked(warehouse), asked(warehouse), files_of(landing))
     assert broken(outcome) == {}
     assert [c.law.split(",")[0].split(" = ")[0] for c in outcome.comparisons] == [
         law.split(",")[0].split(" = ")[0] for law in LAWS.values()
@@ -203,12 +214,12 @@ def test_lines_and_partial_returns_are_computed_apart_from_the_marts(warehouse, 
             "insert into silver.orders values (?, 'o5', ?, '2025-05-06', ?, ?, 'dbfs:/a.json', null, ?)",
             [event, status, value, f"2025-05-07 {hour:02}:00:00", item],
         )
-    spoiled = broken(reconcile(asked(warehouse), asked(warehouse), landing))
+    spoiled = broken(reconcile(asked(warehouse), asked(warehouse), files_of(landing)))
     assert spoiled["orders"] == "2025-05-06: 1, 22.00 against nothing"
     warehouse.execute(
         "insert into gold.fct_orders values ('o5', 'c3', 'CD', '2025-05-06', '2025-05-01', 22.00)"
     )
-    assert "orders" not in broken(reconcile(asked(warehouse), asked(warehouse), landing))
+    assert "orders" not in broken(reconcile(asked(warehouse), asked(warehouse), files_of(landing)))
 
 
 # What is done to the warehouse, the laws that then break, and the first difference of the first of them.
@@ -286,7 +297,7 @@ def test_the_first_difference_is_named(warehouse, landing, case):
     """Guards each law: a planted difference breaks the laws around its layer, no other, and is named."""
     statement, laws, first = SPOILED[case]
     warehouse.execute(statement)
-    outcome = reconcile(asked(warehouse), asked(warehouse), landing)
+    outcome = reconcile(asked(warehouse), asked(warehouse), files_of(landing))
     found = broken(outcome)
     assert set(found) == laws
     assert next(iter(found.values())) == first
@@ -296,7 +307,7 @@ def test_the_first_difference_is_named(warehouse, landing, case):
 def test_a_changed_file_is_named(warehouse, landing):
     """Guards the independent witness: a file that no longer is what Bronze took."""
     (landing / "a.json").write_text(line("o1", "10.00", 2) + "\n")
-    outcome = reconcile(asked(warehouse), None, landing)
+    outcome = reconcile(asked(warehouse), None, files_of(landing))
     assert broken(outcome) == {"files": "a.json: 1, 20.00 against 2, 25.50"}
 
 
@@ -307,17 +318,19 @@ def test_waiting_files_are_noted_and_forgotten_ones_found(warehouse, landing):
     after, before = LOOKED_AT + timedelta(minutes=1), LOOKED_AT - timedelta(minutes=1)
     for name, at in (("d.json", after), ("empty.json", before)):
         os.utime(landing / name, (at.timestamp(), at.timestamp()))
-    waiting = reconcile(asked(warehouse), None, landing)
+    waiting = reconcile(asked(warehouse), None, files_of(landing))
     assert waiting.equal
     assert waiting.notes[0] == "1 files wait for the next update, the first is d.json"
     os.utime(landing / "d.json", (before.timestamp(), before.timestamp()))
-    assert broken(reconcile(asked(warehouse), None, landing)) == {"files": "d.json: 1, 1.00 against nothing"}
+    assert broken(reconcile(asked(warehouse), None, files_of(landing))) == {
+        "files": "d.json: 1, 1.00 against nothing"
+    }
 
 
 def test_archived_files_are_no_difference(warehouse, landing):
     """Guards a landing folder that is cleaned up: what is gone cannot be read, and is said so."""
     (landing / "a.json").unlink()
-    outcome = reconcile(asked(warehouse), None, landing)
+    outcome = reconcile(asked(warehouse), None, files_of(landing))
     assert outcome.equal
     assert outcome.notes[0] == "1 ingested files are no longer in landing, the first is a.json"
 
@@ -335,10 +348,12 @@ def test_without_files_and_postgres(warehouse):
 def test_sums_are_exact_beyond_28_digits(warehouse, landing):
     """Guards against Python's default precision, which would round a sum that DECIMAL(38) holds."""
     price = Decimal("12345678901234567890123456.111111")
-    warehouse.execute("insert into bronze.orders values (?, 1, 'x/big.json')", [price])
-    warehouse.execute("insert into silver.orders_quarantine values (?, 1, 'x/big.json')", [price])
+    warehouse.execute("insert into bronze.orders values (?, 1, 'dbfs:/Volumes/x/landing/big.json')", [price])
+    warehouse.execute(
+        "insert into silver.orders_quarantine values (?, 1, 'dbfs:/Volumes/x/landing/big.json')", [price]
+    )
     (landing / "big.json").write_text(line("o9", str(price), 1))
-    outcome = reconcile(asked(warehouse), None, landing)
+    outcome = reconcile(asked(warehouse), None, files_of(landing))
     assert broken(outcome) == {}
     assert (
         str({layer.name: layer.value for layer in outcome.layers}["landing"])
@@ -365,6 +380,69 @@ def test_odd_records_count_and_are_worth_nothing(tmp_path):
     lines += ['{"price": 2, "items_ordered": -3}', "[" * 100_000]
     (tmp_path / "odd.json").write_text("\n".join(lines))
     (tmp_path / "torn.json.gz").write_bytes(gzip.compress(b"{}\n" * 1000)[:-20])
-    figures = landing_figures(tmp_path)
-    assert list(figures) == ["odd.json"]
-    assert (figures["odd.json"].records, figures["odd.json"].value) == (len(lines), Decimal(-1))
+    figures = landing_figures(files_of(tmp_path))
+    (found,) = figures.values()
+    assert list(figures) == [f"dbfs:{FOLDER}/odd.json"]
+    assert (found.records, found.value) == (len(lines), Decimal(-1))
+
+
+#: Content of a file, the records that Auto Loader makes of it, and their value.
+READ_ALIKE = {
+    "an array on one line": (f"[{line('a', '1.50', 2)},{line('b', '1', 1)}]\n[]\n".encode(), 2, "4"),
+    "lines that end in CR": (
+        line("a", "1.50", 2).encode() + b"\r" + line("b", "1", 1).encode() + b"\r",
+        2,
+        "4",
+    ),
+    "UTF-16": (("\ufeff" + line("a", "1.50", 2) + "\n").encode("utf-16-le"), 2, "0"),
+    "a quantity beyond BIGINT": (line("a", "1.25", 10**24).encode(), 1, "0"),
+    "noise of a float": (b'{"price": 19.990000000000002, "items_ordered": 2}', 1, "39.98"),
+    "single quotes": (b"{'price': '19.99', 'items_ordered': 2}", 1, "39.98"),
+    "a price with a comma": (b'{"price": "12,50", "items_ordered": 2}', 1, "0"),
+    "digits of another script": ('{"price": "\u0661\u0662", "items_ordered": 2}'.encode(), 1, "0"),
+    "items as text": (b'{"price": 1, "items_ordered": "2"}', 1, "0"),
+    "a key that comes twice": (b'{"price": 9, "price": 1, "items_ordered": 2}', 1, "2"),
+    "an exponent": (b'{"price": 1.5e1, "items_ordered": 2}', 1, "30"),
+    "more than DECIMAL(38,6) holds": (
+        b'{"price": 9999999999999999999999999999, "items_ordered": 9999999}',
+        1,
+        "0",
+    ),
+    "half of a surrogate pair": (b'{"order_id": "\\ud800", "price": 1, "items_ordered": 2}', 1, "2"),
+    "a comma behind a record": (b'{"price": 1, "items_ordered": 2},', 1, "2"),
+}
+
+
+@pytest.mark.parametrize("case", READ_ALIKE)
+def test_landing_is_counted_by_the_reading_of_auto_loader(tmp_path, case):
+    """Guards against a false alarm: what is a record, and what a value, is one rule with Bronze's."""
+    content, records, value = READ_ALIKE[case]
+    (tmp_path / "a.json").write_bytes(content)
+    (found,) = landing_figures(files_of(tmp_path)).values()
+    assert (found.records, found.value) == (records, Decimal(value))
+
+
+def test_files_of_one_name_in_two_folders_are_two(warehouse, landing):
+    """Guards the key of the comparison: the whole place below landing, not the last part of the name."""
+    (landing / "sub").mkdir()
+    (landing / "sub" / "a.json").write_text(line("o9", "1.00", 1))
+    for table in ("bronze.orders", "silver.orders_quarantine"):
+        warehouse.execute(f"insert into {table} values (1, 1, 'dbfs:/Volumes/x/landing/sub/a.json')")
+    assert broken(reconcile(asked(warehouse), None, files_of(landing))) == {}
+    warehouse.execute("delete from bronze.orders where source_file like '%sub%'")
+    os.utime(landing / "sub" / "a.json", (0, 0))
+    first = broken(reconcile(asked(warehouse), None, files_of(landing)))["files"]
+    assert first == "sub/a.json: 1, 1.00 against nothing"
+
+
+def test_the_shops_names_of_fields_count(tmp_path):
+    """Guards landing against other names than ours, ours first, and letter case where it makes no difference."""
+    (tmp_path / "a.json").write_text(
+        '{"unit_price": 2, "qty": 3}\n{"price": 5, "unit_price": 2, "items_ordered": "x", "qty": 1}'
+    )
+    reading = Reading(field_names={"unit_price": "price", "qty": "items_ordered"})
+    (found,) = landing_figures(files_of(tmp_path), reading).values()
+    assert (found.records, found.value) == (2, Decimal(11))
+    (tmp_path / "a.json").write_text('{"PRICE": 2, "Items_Ordered": 3}')
+    (found,) = landing_figures(files_of(tmp_path), Reading(field_names={"Price": "price"})).values()
+    assert found.value == Decimal(6)
