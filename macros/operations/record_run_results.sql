@@ -11,9 +11,10 @@
 {% macro record_run_results(results) -%}
     {%- if execute and flags.WHICH in run_results_commands() and not flags.EMPTY -%}
         {%- set row_counts = _built_row_counts(results) -%}
+        {%- set explained = explain_column_rules(results) -%}
         {%- set rows = [] -%}
         {%- for result in results if result.node.resource_type in ('model', 'seed', 'snapshot', 'test', 'unit_test') -%}
-            {%- do rows.append(_run_result_row(result, row_counts)) -%}
+            {%- do rows.append(_run_result_row(result, row_counts, explained.get(result.node.unique_id))) -%}
         {%- endfor -%}
         {%- for batch in rows | batch(200) -%}
             {%- do run_query(_insert_run_results(batch)) -%}
@@ -46,7 +47,7 @@
 {%- endmacro %}
 
 
-{% macro _run_result_row(result, row_counts) -%}
+{% macro _run_result_row(result, row_counts, explained) -%}
     {%- set node = result.node -%}
     {%- set execution = (result.timing or []) | selectattr('name', 'equalto', 'execute') | list | first -%}
     {{ return({
@@ -58,7 +59,7 @@
         'relation_name': _relation_two_level(node),
         'materialization': node.config.materialized | default(none, true),
         'status': result.status | string,
-        'message': _scrubbed(result.message),
+        'message': _scrubbed([explained, result.message] | select | join('. ')),
         'failures': result.failures,
         'row_count': row_counts.get(node.unique_id),
         'execution_seconds': result.execution_time | round(3),

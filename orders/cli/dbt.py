@@ -234,7 +234,7 @@ def run_quietly(
             closing = closing or text.startswith(
                 ("Finished running", "Encountered an error", "Runtime Error")
             )
-            if closing and text:
+            if (closing and text) or text.startswith("column_rules_"):  # which rule broke, in which column
                 failures.append(text)
             if match := _TOTALS.search(text):
                 totals = match[1]

@@ -134,26 +134,30 @@ def every_key_is_tested(manifest: Manifest) -> Iterator[str]:
     """Below the marts a table may have no key: Silver keeps an event once per delivery, and staging shows Silver."""
     unique: set[str] = set()
     for test in of_type(manifest, "test"):
-        kind = (test.get("test_metadata") or {}).get("name", "")
-        if kind.startswith("unique") and test.get("attached_node"):
+        metadata = test.get("test_metadata") or {}
+        rules = metadata.get("kwargs", {}) if metadata.get("name") == "column_rules" else {}
+        names_key = rules.get("keys") or any(
+            "unique" in column for column in rules.get("columns", {}).values()
+        )
+        if (metadata.get("name", "").startswith("unique") or names_key) and test.get("attached_node"):
             unique.add(test["attached_node"])
     for node in of_type(manifest, "model", "snapshot", "seed"):
         if layer(node) not in ("staging", "intermediate") and node["unique_id"] not in unique:
             yield f"{where(node)} has no unique test; test its key, which is its grain"
 
 
-def ranges_of_a_model_are_one_test(manifest: Manifest) -> Iterator[str]:
-    names: dict[str, list[str]] = defaultdict(list)
+def rules_of_a_model_are_one_test(manifest: Manifest) -> Iterator[str]:
+    names: dict[tuple[str, str], list[str]] = defaultdict(list)
     for test in of_type(manifest, "test"):
         kind = (test.get("test_metadata") or {}).get("name", "")
-        if kind == "accepted_ranges" and test.get("attached_node"):
-            names[test["attached_node"]].append(test["name"])
-    for model, found in names.items():
+        if kind in ("accepted_ranges", "column_rules") and test.get("attached_node"):
+            names[test["attached_node"], kind].append(test["name"])
+    for (model, kind), found in names.items():
         node = manifest["nodes"][model]
-        if found != [f"accepted_ranges_{node['name']}"]:
+        if found != [f"{kind}_{node['name']}"]:
             yield (
-                f"{where(node)} has {', '.join(found)}; keep one accepted_ranges_{node['name']}: each test is a scan, and "
-                "its name says where to look"
+                f"{where(node)} has {', '.join(found)}; keep one {kind}_{node['name']}: each test is a node and a "
+                "statement, and its name says where to look"
             )
 
 
@@ -265,7 +269,7 @@ RULES: list[Rule] = [
     everything_is_described,
     column_texts_are_doc_blocks,
     every_key_is_tested,
-    ranges_of_a_model_are_one_test,
+    rules_of_a_model_are_one_test,
     marts_open_with_their_grain,
     marts_have_contract_group_and_access,
     loaded_sources_have_freshness,
@@ -326,9 +330,9 @@ def _break_key_test(m: Manifest) -> None:
     m["nodes"] = {key: node for key, node in m["nodes"].items() if node.get("attached_node") != model}
 
 
-def _break_ranges(m: Manifest) -> None:
-    ranges = _of(m, "nodes", resource_type="test", name="accepted_ranges_")
-    m["nodes"]["test.orders.second"] = {**ranges, "unique_id": "test.orders.second"}
+def _break_rules(m: Manifest) -> None:
+    rules = _of(m, "nodes", resource_type="test", name="column_rules_")
+    m["nodes"]["test.orders.second"] = {**rules, "unique_id": "test.orders.second"}
 
 
 def _break_grain(m: Manifest) -> None:
@@ -375,7 +379,7 @@ BREAKS: list[tuple[Rule, Callable[[Manifest], None]]] = [
     (everything_is_described, _break_description),
     (column_texts_are_doc_blocks, _break_doc_blocks),
     (every_key_is_tested, _break_key_test),
-    (ranges_of_a_model_are_one_test, _break_ranges),
+    (rules_of_a_model_are_one_test, _break_rules),
     (marts_open_with_their_grain, _break_grain),
     (marts_have_contract_group_and_access, _break_contract),
     (loaded_sources_have_freshness, _break_freshness),

@@ -20,7 +20,8 @@ def macro_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoldWo
 def test_macros_give_what_the_seeds_expect(macro_workspace: GoldWorkspace) -> None:
     """Guards rounding and division by zero, and a merge of rows that change, stay, arrive or move to another partition.
 
-    And that a test of ranges finds what is below or above one, names it, and lets pass the bounds themselves and NULL.
+    And that a test of ranges finds what is below or above one, names it, and lets pass the bounds themselves and NULL; and
+    that column_rules finds what breaks each of its rules, with column, value, number of rows and a key, and nothing else.
     """
     macro_workspace.dbt("build")
     # Nothing else depends on the delivery.
@@ -43,3 +44,15 @@ def test_a_range_that_could_never_fail_is_refused(macro_workspace: GoldWorkspace
     assert not success
     assert "amount has" in output
     assert "Allowed are min_value and max_value" in output
+
+
+@pytest.mark.parametrize(
+    "rules",
+    ["{}", "{min_value: 0, max: 1}", "0", "{not_null: false}", "{unique: yes please}", "{min_value: }"],
+)
+def test_a_rule_that_could_never_fail_is_refused(macro_workspace: GoldWorkspace, rules: str) -> None:
+    """Guards against a rule that is misspelt, switched off or empty: the test would pass whatever the column holds."""
+    success, output = macro_workspace.try_dbt("compile", "--vars", f"{{rules: {{amount: {rules}}}}}")
+    assert not success
+    assert "amount has" in output
+    assert "Allowed are not_null: true" in output

@@ -262,6 +262,23 @@ def test_a_failed_test_is_recorded_and_doubles_nothing(second_build: Any) -> Non
     assert runs == [("test", "failed", 1)]
 
 
+def test_column_rules_say_what_broke(second_build: Any) -> None:
+    """Guards the words of a test of many rules: rule, column, value and rows are printed; what is recorded has no value."""
+    name = "column_rules_order_statuses"
+    second_build.dbt("seed", "--select", "order_statuses")
+    second_build.sql.execute(
+        "update gold.order_statuses set lifecycle_rank = 77, counts_as_gross = null where status in ('pending', 'returned')"
+    )
+    outcome = second_build.dbt("test", "--select", name)
+    told = [text for level, text in outcome.messages if text.startswith(f"{name}: ")]
+    assert told == [
+        f"{name}: not_null: counts_as_gross in 2 rows, for example that of key pending",
+        f"{name}: unique: lifecycle_rank = 77 in 2 rows",
+    ]
+    (row,) = _recorded(second_build, _latest(second_build))
+    assert row["message"].startswith("not_null of counts_as_gross; unique of lifecycle_rank. Got 2 results")
+
+
 def test_messages_carry_no_secret(operations: Any) -> None:
     """Guards the message column: an error text that quotes a token, a password or a URI with one is scrubbed."""
     token = operations.environment["DBT_ACCESS_TOKEN"]
