@@ -27,6 +27,9 @@ clean: ## stop the local workspace and delete it, with everything that was built
 test: $(STAMP) ## every test: unit, integration, contract, faults
 	@$(BIN)/python -m pytest --numprocesses 2
 
+test-unit: $(STAMP) ## the tests that need no engine: tests/unit
+	@$(BIN)/python -m pytest tests/unit --numprocesses 2
+
 lint: $(STAMP) ## ruff, sqlfluff, types, configuration and bundle
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -57,4 +60,4 @@ $(STAMP): requirements.lock pyproject.toml
 help: ## this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run dashboard docs clean test lint fmt bench venv help
+.PHONY: run dashboard docs clean test test-unit lint fmt bench venv help

@@ -219,7 +219,8 @@ def run_quietly(
             command = start_dbt(
                 dbt_server(workspace),
                 ["--no-use-colors", *arguments],
-                environment={**os.environ, **environment},
+                # dbt's debug log is a tenth of its time, and `log` has all that it prints.
+                environment={"DBT_LOG_LEVEL_FILE": "none", **os.environ, **environment},
                 root=root,
                 output=writable,
             )
