@@ -33,6 +33,11 @@ class OrdersVolume:
         return f"{self.root}/landing"
 
     @property
+    def originals(self) -> str:
+        """Folder of the files, by their names, that were turned into batches on their way into landing; never ingested."""
+        return f"{self.root}/originals"
+
+    @property
     def checkpoints(self) -> str:
         """Folder for checkpoints of streams outside the pipeline."""
         return f"{self.root}/checkpoints"

@@ -75,6 +75,16 @@ def land(paths: Iterable[Path], landing: Path) -> list[LandedFile]:
     return landed
 
 
+def keep_original(path: Path, originals: Path) -> LandedFile:
+    """Copy a file that was turned into batches into the folder of originals, under its own name.
+
+    Raises:
+        InputError: If the name is taken there by another content.
+    """
+    with path.open("rb") as source:
+        return _place(source.read, path.name, originals)
+
+
 def land_bytes(content: bytes, file_name: str, landing: Path) -> LandedFile:
     """Write one file into landing, appearing whole.
 
@@ -195,7 +205,7 @@ def _files(path: Path) -> list[Path]:
 
 def _name_taken(file_name: str, landing: Path) -> InputError:
     return InputError(
-        "A file of this name with another content is in landing",
+        f"A file of this name with another content is in {landing.name}",
         got=file_name,
         consequence=f"It was not landed: {landing} keeps the one that is there, which may be ingested already",
         next_step="Land it under another name",

@@ -27,12 +27,14 @@ class CustomerId:
 
     Attributes:
         value: The id as it stands in `customer_id`, without spaces around it.
+        other_names: What the shop's files call the field `customer_id` as well (the setting FIELD_NAMES).
 
     Raises:
         InputError: It is empty or has characters that no id of this project has.
     """
 
     value: str
+    other_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _ALLOWED.fullmatch(self.value):
@@ -88,8 +90,17 @@ class CustomerId:
             record = json.loads(line.decode("utf-8-sig"), parse_int=str, parse_float=str)
         except (ValueError, RecursionError):
             return self.stands_in(line)
-        named = _text(record.get("customer_id")) if isinstance(record, dict) else ""
+        named = self._named_in(record) if isinstance(record, dict) else ""
         return named == self.value if named else self.stands_in(line)
+
+    def _named_in(self, record: dict[str, Any]) -> str:
+        """The customer that a record names, as Bronze finds it: under our name of the field, or the shop's."""
+        if (own := _text(record.get("customer_id"))) or not self.other_names:
+            return own
+        wanted = {name.lower() for name in self.other_names}
+        return next(
+            (text for key, value in record.items() if key.lower() in wanted and (text := _text(value))), ""
+        )
 
 
 def _text(value: Any) -> str:

@@ -32,8 +32,11 @@ def erase(customer_id: str, dry_run: bool, yes: bool, steps: tuple[str, ...]) ->
 
     It cannot be undone. Killed halfway, the same command finishes it. Exit code 1 when a trace is left.
     """
-    customer = CustomerId(customer_id.strip())
     project = Project.find()
+    names = project.settings.FIELD_NAMES
+    customer = CustomerId(
+        customer_id.strip(), tuple(n for n, field in names.items() if field == "customer_id")
+    )
     if not project.is_local:
         _erase_deployed(project, customer, steps, dry_run=dry_run, yes=yes)
         return

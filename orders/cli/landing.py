@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from orders.cli.console import console
+from orders.cli.console import console, print_rows
 from orders.cli.project import Project
+
+if TYPE_CHECKING:
+    from orders.landing.field_map import FieldMap
 
 
 @click.command()
@@ -66,11 +71,83 @@ def sample(name: str) -> None:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-def land(paths: tuple[Path, ...]) -> None:
-    """Copy your own JSON files into landing, each appearing whole; the same file twice lands once."""
-    from dlt_ingest.generators.landing import land as land_files
+@click.option(
+    "--split", is_flag=True, help="Land arrays, and objects over several lines, as one record a line."
+)
+@click.option(
+    "--map",
+    "map_file",
+    type=click.Path(path_type=Path),
+    help="For delimited text (CSV): which column is which field (docs/your-files.md).",
+)
+@click.option("--profile", "only_profile", is_flag=True, help="Only say what would happen; nothing lands.")
+def land(paths: tuple[Path, ...], split: bool, map_file: Path | None, only_profile: bool) -> None:
+    """Copy your own files into landing, each appearing whole; the same file twice lands once."""
+    from orders.landing.conversion import land_sources, read_sources
+    from orders.landing.field_map import read_map
 
-    for landed in land_files(paths, Project.find().landing):
+    field_map = read_map(map_file) if map_file else None
+    project = Project.find()
+    if only_profile:
+        _print_profile(project, paths, field_map)
+        return
+    sources = read_sources(paths, field_map, split=split)
+    originals = project.layout.local_path(project.settings.volume.originals)
+    for source in sources:
+        if source.delimited is not None and source.delimited.guessed:
+            console.print(
+                f"{source.path.name}: read as {source.delimited.encoding}, a guess; `encoding` in the map says otherwise"
+            )
+    for landed in land_sources(sources, field_map, project.landing, originals):
         console.print(
             f"{landed.file_name}: {'landed' if landed.written else 'was there already, same content'}"
         )
+    kept = [source.path.name for source in sources if source.is_converted]
+    if kept:
+        console.print(f"Kept as it came in {originals}: {', '.join(kept)}", soft_wrap=True)
+
+
+def _print_profile(project: Project, paths: tuple[Path, ...], field_map: FieldMap | None) -> None:
+    from orders.cli.ingest import pipeline_spec
+    from orders.landing.conversion import files_of, source_of
+    from orders.landing.profile import profile
+    from orders.landing.suggestion import map_to_begin_with
+
+    def say(text: str = "") -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    sources = [source_of(path, field_map) for path in files_of(paths)]
+    for source in sources:
+        say(f"{source.path}: {source.kind.value}")
+        written = source.delimited
+        if written is not None:
+            say(f"  {written.encoding}, separated by {written.delimiter!r}: {', '.join(written.header)}")
+        if written is not None and field_map is None:
+            say("A mapping is needed. A map to begin with; save it, correct it, and give it with --map:\n")
+            click.echo(map_to_begin_with(written.header))
+    ready = [source for source in sources if source.delimited is None or field_map is not None]
+    if not ready:
+        return
+    found = profile(ready, field_map, pipeline_spec(project), project.settings.landing_path)
+    say()
+    print_rows(
+        [{"field": f.name, "records": f.values, "what it is": f.meaning} for f in found.fields], "table"
+    )
+    if found.missing:
+        say(f"\nNo record has {', '.join(found.missing)}.")
+    if found.suggestions:
+        names = {theirs: ours for ours, theirs in found.suggestions.items()}
+        say("A mapping is needed. Perhaps this, in dlt_ingest/configurations/local.json:")
+        say(f'  "FIELD_NAMES": {json.dumps(names, ensure_ascii=False)}')
+    if found.broken:
+        say()
+        rows = [
+            {"rule": b.rule, "records": b.records, "for example": ", ".join(b.examples)} for b in found.broken
+        ]
+        print_rows(rows, "table")
+    for fault in found.faults:
+        say(f"Unreadable: {fault}")
+    say(
+        f"\n{found.records:,} records: {found.accepted:,} would be in silver.orders, "
+        f"{found.records - found.accepted:,} in quarantine. Nothing has landed."
+    )

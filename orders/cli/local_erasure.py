@@ -30,6 +30,7 @@ from orders.cli.console import step
 from orders.cli.dbt import run_quietly
 from orders.cli.ingest import pipeline_spec
 from orders.cli.project import Project, run_id
+from orders.landing.originals import erase_from_originals, originals_rows
 
 if TYPE_CHECKING:
     from local_workspace.workspace import Workspace
@@ -55,6 +56,10 @@ class LocalErasure:
     def _generator(self) -> Path:
         return self.project.landing.parent / "generator"
 
+    @property
+    def _originals(self) -> Path:
+        return self.workspace.layout.local_path(self.project.settings.volume.originals)
+
     @cached_property
     def _tables(self) -> TableErasure:
         return TableErasure(self.client, self.project.settings.catalog, self.customer)
@@ -66,6 +71,7 @@ class LocalErasure:
         lines = landing_lines(self.project.landing, self.customer)
         places = {
             "landing": sum(lines.values()),
+            "originals": originals_rows(self._originals, self.customer),
             "generator": generator_entries(self._generator, self.customer),
         }
         places |= self._tables.count()
@@ -122,6 +128,7 @@ class LocalErasure:
         with self._no_update(), ledger.locked():
             ledger.settle()
             erase_from_landing(landing, self.customer, announce)
+            erase_from_originals(self._originals, self.customer)
             erase_from_generator(self._generator, landing, self.customer)
             self._tables.delete(self._tables.bronze)
 

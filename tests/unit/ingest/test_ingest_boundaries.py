@@ -118,10 +118,12 @@ def test_local_workspace_knows_nothing_of_orders():
 
 
 def test_check_of_the_bundle_needs_no_local_workspace():
-    """Guards the pre-commit hook: only the command line joins both halves, the check reads the project's files alone."""
+    """Guards the pre-commit hook: command line and landing join both halves, the check reads the project's files alone."""
     found = breaches(
-        python_files("orders", without=("cli",)),
-        lambda module: within(module, "local_workspace") or within(module, "orders.cli"),
+        python_files("orders", without=("cli", "landing")),
+        lambda module: any(
+            within(module, name) for name in ("local_workspace", "orders.cli", "orders.landing")
+        ),
     )
     assert found == []
 
