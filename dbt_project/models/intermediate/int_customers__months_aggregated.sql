@@ -71,6 +71,10 @@ numbered as (
 
     select
         *,
+        case when revenue_orders > 0 then sum(case when revenue_orders > 0 then 1 else 0 end) over (
+            partition by customer_id, order_month order by date_ordered
+            rows between unbounded preceding and current row
+        ) end as purchase_number,
         row_number() over (partition by customer_id, order_month order by date_ordered) as day_number,
         min(case when revenue_orders > 0 then date_ordered end) over (partition by customer_id, order_month)
             as first_purchase_date
@@ -99,6 +103,7 @@ aggregated as (
         min(date_ordered) as first_order_date,
         max(date_ordered) as last_order_date,
         min(first_purchase_date) as first_purchase_date,
+        max(case when purchase_number = 2 then date_ordered end) as second_purchase_date,
         max(case when revenue_orders > 0 then date_ordered end) as last_purchase_date,
         max(last_ingested_at) as last_ingested_at
     from numbered
@@ -132,6 +137,7 @@ int_customers__months_aggregated as (
         aggregated.first_order_date,
         aggregated.last_order_date,
         aggregated.first_purchase_date,
+        aggregated.second_purchase_date,
         aggregated.last_purchase_date,
         aggregated.last_ingested_at
     {%- if is_incremental() %}

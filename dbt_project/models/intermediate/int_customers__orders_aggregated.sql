@@ -57,6 +57,18 @@ summed as (
 
 ),
 
+later_purchases as (
+
+    select
+        months.customer_id,
+        min(months.first_purchase_date) as second_purchase_date
+    from months
+    inner join summed on months.customer_id = summed.customer_id
+    where months.first_purchase_date > summed.first_purchase_date
+    group by months.customer_id
+
+),
+
 int_customers__orders_aggregated as (
 
     select
@@ -78,6 +90,8 @@ int_customers__orders_aggregated as (
         summed.first_order_date,
         summed.last_order_date,
         summed.first_purchase_date,
+        -- In the month of the first purchase, or the first one of a later month.
+        coalesce(first_purchases.second_purchase_date, later_purchases.second_purchase_date) as second_purchase_date,
         summed.last_purchase_date,
         summed.last_ingested_at
     from summed
@@ -89,6 +103,7 @@ int_customers__orders_aggregated as (
         on
             summed.customer_id = first_purchases.customer_id
             and summed.first_purchase_date = first_purchases.first_purchase_date
+    left join later_purchases on summed.customer_id = later_purchases.customer_id
     {%- if is_incremental() %}
 
     union all
@@ -111,6 +126,7 @@ int_customers__orders_aggregated as (
         kept.first_order_date,
         kept.last_order_date,
         kept.first_purchase_date,
+        kept.second_purchase_date,
         kept.last_purchase_date,
         kept.last_ingested_at
     from {{ this }} as kept

@@ -50,10 +50,28 @@ dim_customers as (
         cast(greatest(customers.purchase_days - 1, 0) as int) as repeat_frequency,
         cast(datediff(customers.last_purchase_date, customers.first_purchase_date) as int) as repeat_recency_days,
         cast(datediff(customers.as_of_date, customers.first_purchase_date) as int) as age_days,
+        cast(datediff(customers.second_purchase_date, customers.first_purchase_date) as int) as days_to_second_purchase,
+        cast(datediff(customers.as_of_date, customers.last_purchase_date) as int) as days_since_last_purchase,
+        {{ money_per('datediff(customers.last_purchase_date, customers.first_purchase_date)', 'greatest(customers.purchase_days - 1, 0)') }}
+            as days_between_purchases,
+        -- Days since the last purchase against the customer's own average, in whole numbers: nothing is rounded.
+        case
+            when customers.purchase_days < 2 then 'unknown'
+            when
+                datediff(customers.as_of_date, customers.last_purchase_date) * (customers.purchase_days - 1)
+                <= datediff(customers.last_purchase_date, customers.first_purchase_date)
+                then 'low'
+            when
+                datediff(customers.as_of_date, customers.last_purchase_date) * (customers.purchase_days - 1)
+                <= 2 * datediff(customers.last_purchase_date, customers.first_purchase_date)
+                then 'medium'
+            else 'high'
+        end as churn_risk,
         {{ money_per('customers.repeat_revenue', 'greatest(customers.purchase_days - 1, 0)') }} as repeat_monetary_value,
         customers.first_order_date,
         customers.last_order_date,
         customers.first_purchase_date,
+        customers.second_purchase_date,
         customers.last_purchase_date,
         cast(date_trunc('month', customers.first_order_date) as date) as cohort_month,
         customers.as_of_date,
