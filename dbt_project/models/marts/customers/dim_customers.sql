@@ -52,8 +52,10 @@ dim_customers as (
         cast(datediff(customers.as_of_date, customers.first_purchase_date) as int) as age_days,
         cast(datediff(customers.second_purchase_date, customers.first_purchase_date) as int) as days_to_second_purchase,
         cast(datediff(customers.as_of_date, customers.last_purchase_date) as int) as days_since_last_purchase,
-        {{ money_per('datediff(customers.last_purchase_date, customers.first_purchase_date)', 'greatest(customers.purchase_days - 1, 0)') }}
-            as days_between_purchases,
+        {{ money_per(
+            'datediff(customers.last_purchase_date, customers.first_purchase_date)',
+            'greatest(customers.purchase_days - 1, 0)',
+        ) }} as days_between_purchases,
         -- Days since the last purchase against the customer's own average, in whole numbers: nothing is rounded.
         case
             when customers.purchase_days < 2 then 'unknown'

@@ -73,7 +73,7 @@ dim_products as (
         cast(gross_revenue as decimal(18, 2)) as gross_revenue,
         cast(refunded_revenue as decimal(18, 2)) as refunded_revenue,
         cast(net_revenue as decimal(18, 2)) as net_revenue,
-        {{ ratio('net_revenue', 'all_revenue') }} as revenue_share,
+        {{ ratio('net_revenue', 'all_revenue') }} as all_time_revenue_share,
         {{ ratio('refunded_orders', 'revenue_orders + refunded_orders') }} as refunded_order_rate,
         {{ ratio('cancelled_orders', 'orders') }} as cancellation_rate,
         {{ money_per('net_revenue', 'items_sold') }} as average_price,

@@ -1,5 +1,5 @@
--- Grain: one row per day of fct_daily_revenue: its net revenue beside averages of the days up to it, and beside the same weekday
--- a year before. A table over days, rebuilt each time.
+-- Grain: one row per day of fct_daily_revenue: its net revenue beside averages of the days up to it, and beside the same
+-- weekday a year before. A table over days, rebuilt each time.
 with daily as (
 
     select

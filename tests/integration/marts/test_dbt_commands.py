@@ -1,0 +1,78 @@
+"""The ways in which dbt lets a person build a part: none of them may make a later build leave rows out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from gold_workspace import PROJECT, GoldWorkspace, OrderEvent, in_order, utc
+
+ONE = ("--quiet", "--select", "fct_daily_revenue")
+ALL = ("--quiet", "--select", "+fct_daily_revenue")
+
+
+def order(number: int, day: int, status: str = "fulfilled") -> OrderEvent:
+    return OrderEvent(
+        f"o{number}", f"c{number}", status, date(2026, 3, day), utc(f"2026-03-{day:02}T09:00:00")
+    )
+
+
+def days(workspace: GoldWorkspace, schema: str = "gold") -> list[tuple[tuple[str, Any], ...]]:
+    return in_order(workspace.rows("fct_daily_revenue", schema))
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoldWorkspace]:
+    """Two files, each seen by a build of its own."""
+    with GoldWorkspace(tmp_path_factory.mktemp("dbt_commands") / "workspace") as gold:
+        gold.dbt("seed", "--quiet", "--select", "path:seeds")
+        gold.land([order(1, 1), order(2, 3)], "dbfs:/a.json", utc("2026-04-01T00:00:00"))
+        gold.dbt("run", *ALL)
+        gold.land([order(3, 2), order(4, 5, "pending")], "dbfs:/b.json", utc("2026-04-02T00:00:00"))
+        gold.dbt("run", *ALL)
+        yield gold
+
+
+@pytest.mark.parametrize("part", [("--empty",), ("--sample", "1 day"), ("--empty", "--full-refresh")])
+def test_a_build_of_a_part_is_followed_by_a_full_one(workspace: GoldWorkspace, part: tuple[str, ...]) -> None:
+    """Guards against days of 0.00 after `dbt run --empty`: progress was recorded without the rows that it stands for."""
+    before = days(workspace)
+    assert len(before) == 5
+    workspace.dbt("run", *part, *ONE)
+    workspace.dbt("run", *ONE)
+    assert days(workspace) == before
+
+
+def test_an_empty_build_ends_no_period_of_the_snapshot(workspace: GoldWorkspace) -> None:
+    """Guards the history of customers: of no rows dbt must not conclude that all customers are gone."""
+    workspace.dbt("build", "--quiet", "--select", "+customers_snapshot", "--exclude-resource-type", "test")
+    before = in_order(workspace.rows("customers_snapshot"))
+    assert len(before) == 4
+    workspace.dbt(
+        "build", "--quiet", "--empty", "--select", "customers_snapshot", "--exclude-resource-type", "test"
+    )
+    assert in_order(workspace.rows("customers_snapshot")) == before
+
+
+def test_a_deferred_build_leaves_the_other_environment_alone(
+    workspace: GoldWorkspace, tmp_path: Path
+) -> None:
+    """Guards production: a developer's `--defer` reads its tables and must not write its bookkeeping."""
+    profiles = yaml.safe_load((PROJECT / "profiles" / "profiles.yml").read_text(encoding="utf-8"))
+    outputs = profiles["orders"]["outputs"]
+    outputs["mine"] = {**outputs["local"], "schema": "gold_mine"}
+    (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profiles), encoding="utf-8")
+    workspace.dbt("parse", "--quiet", "--write-json", "--target-path", str(tmp_path / "state"))
+    bookkeeping = in_order(workspace.rows("int_marts__progressed"))
+    for _ in range(2):
+        workspace.dbt(
+            *("run", "--profiles-dir", str(tmp_path), "--target", "mine"),
+            *("--defer", "--state", str(tmp_path / "state")),
+            *ONE,
+        )
+        assert days(workspace, "gold_mine") == days(workspace)
+    assert in_order(workspace.rows("int_marts__progressed")) == bookkeeping
