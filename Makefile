@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ORDERS := $(BIN)/orders
+ROUNDS ?= 10
+SEED ?= 1
 
 ##@ Use
 run: $(STAMP) ## one batch of orders, the DLT update, the dbt marts, the export; ends with a summary
@@ -46,6 +48,14 @@ fmt: $(STAMP) ## format Python and SQL
 bench: $(STAMP) ## the benchmarks beside their peers, as one table of ratios
 	@$(BIN)/python -m bench
 
+torture: $(STAMP) ## kill processes at random, compare every row; ROUNDS=n SEED=s (not part of test)
+	@$(BIN)/python -m torture --rounds $(ROUNDS) --seed $(SEED)
+
+audit: ## known vulnerabilities of every pin; asks the network
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@.venv-audit/bin/python .ci/audit.py requirements.lock
+
 ##@ Set up
 venv: $(STAMP) ## the environment in .venv, from the exact versions of requirements.lock
 
@@ -60,4 +70,4 @@ $(STAMP): requirements.lock pyproject.toml
 help: ## this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run dashboard docs clean test test-unit lint fmt bench venv help
+.PHONY: run dashboard docs clean test test-unit lint fmt bench torture audit venv help

@@ -31,6 +31,8 @@ from local_workspace.postgres.process import Postmaster, memory_bytes, stop, sto
 from local_workspace.private_files import append_private, make_private, write_private
 
 START_SECONDS = 60.0
+# Of a server that recovers from a crash; its log is small here.
+RECOVERY_SECONDS = 60.0
 # One user on one machine; the rest stays as Postgres has it, fsync included.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -336,7 +338,32 @@ def external_endpoint(
 
 
 def ensure_database(endpoint: PostgresEndpoint) -> None:
-    """Make the endpoint's database if it is not there."""
+    """Make the endpoint's database if it is not there; a server that starts, recovers or goes down is waited for.
+
+    Raises:
+        WorkspaceBusy: It took too long; the text names the state.
+    """
+    deadline = time.monotonic() + RECOVERY_SECONDS
+    while True:
+        try:
+            _ensure_database(endpoint)
+        except psycopg2.OperationalError as error:
+            state = _passing_state(error)
+            if state is None:
+                raise
+            if time.monotonic() > deadline:
+                raise WorkspaceBusy(
+                    f"The workspace's Postgres has not taken connections for {RECOVERY_SECONDS:.0f} s",
+                    got=state,
+                    consequence="Nothing was written to it",
+                    next_step="Run the command again in a moment; logs/postgres.log in the workspace says what it does",
+                ) from error
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _ensure_database(endpoint: PostgresEndpoint) -> None:
     connection = psycopg2.connect(
         host=endpoint.host,
         port=endpoint.port,
@@ -354,6 +381,28 @@ def ensure_database(endpoint: PostgresEndpoint) -> None:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(endpoint.database)))
     finally:
         connection.close()
+
+
+def _passing_state(error: psycopg2.OperationalError) -> str | None:
+    """Name the state of a server that will take connections by itself; None for any other error.
+
+    The texts are those of PostgreSQL's `postmaster.c` (canAcceptConnections, ProcessStartupPacket) and of libpq; a
+    connection that was not made has no SQLSTATE.
+    """
+    text = str(error)
+    for words in (
+        "the database system is starting up",
+        "the database system is in recovery mode",
+        "the database system is not yet accepting connections",
+        "the database system is shutting down",
+        "server closed the connection unexpectedly",
+        "terminating connection",
+        "Connection refused",
+        "Connection reset",
+    ):
+        if words in text:
+            return words
+    return None
 
 
 def _clear_unfinished(data: Path) -> None:

@@ -20,7 +20,10 @@ FILES = sorted((PROJECT / "dashboards").glob("*.lvdash.json"))
 DASHBOARDS = {path.name.split(".")[0]: Dashboard.read(path) for path in FILES}
 # A laptop is billed for nothing.
 EMPTY_HERE = {"costs"}
-needs_chromium = pytest.mark.skipif(BINARY is None, reason="no Chromium or Chrome on this machine")
+needs_chromium = pytest.mark.skipif(
+    BINARY is None,
+    reason="no Chromium or Chrome on this machine; apt-get install chromium, or brew install --cask chromium",
+)
 
 
 @pytest.mark.parametrize(

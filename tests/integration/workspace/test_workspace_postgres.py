@@ -256,3 +256,27 @@ def test_postgres_killed_alone_recovers(layout: WorkspaceLayout) -> None:
     server.stop()
     with server:
         assert query(server.endpoint(), "SELECT n FROM t") == [(1,)]
+
+
+def test_crash_recovery_is_waited_for(layout: WorkspaceLayout) -> None:
+    """Guards a command that meets a server whose backend was killed: it recovers, and for a moment refuses everybody."""
+    with PostgresServer(layout) as server:
+        endpoint = server.endpoint()
+        query(endpoint, "CREATE TABLE t AS SELECT generate_series(1, 200000) AS n")
+        for _ in range(5):
+            held = psycopg2.connect(endpoint.uri())
+            backend = held.info.backend_pid
+            os.kill(backend, signal.SIGKILL)
+            ensure_database(endpoint)
+            held.close()
+        assert query(endpoint, "SELECT count(*) FROM t") == [(200000,)]
+
+
+def test_a_server_that_stays_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards the end of the wait: the state and the next step, not a fault of the program."""
+    monkeypatch.setattr("local_workspace.postgres.server.RECOVERY_SECONDS", 0.5)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        endpoint = PostgresEndpoint("127.0.0.1", taken.getsockname()[1], "metrics", "metrics", "x")
+        with pytest.raises(WorkspaceBusy, match=r"Connection refused.*again in a moment"):
+            ensure_database(endpoint)
