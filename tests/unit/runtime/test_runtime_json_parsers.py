@@ -202,6 +202,33 @@ def test_the_fast_parser_agrees_with_the_exact_one_on_every_line_it_takes() -> N
         assert all(same.values()), (line, row, expected)
 
 
+def test_lines_of_the_usual_keys_are_judged_as_all_others() -> None:
+    """Guards the short way for lines that have the keys of most: with hostile values, and beside lines of other keys."""
+    rng = random.Random(20260102)  # noqa: S311
+    plain = {
+        "ts": '"2024-01-02T03:04:05Z"', "s": '"plain"', "m": "12.34", "b": "2", "d": "1.5", "f": "true", "day": '"2024-01-02"',
+    }  # fmt: skip
+
+    def usual() -> str:
+        spoiled = {rng.choice(list(plain)): _hostile_value(rng) for _ in range(rng.randint(0, 2))}
+        return "{" + ",".join(f'"{k}":{v}' for k, v in (plain | spoiled).items()) + "}"
+
+    lines = [usual() if rng.random() < 0.8 else _hostile_line(rng) for _ in range(20_000)]
+    parser = BulkParser(COLUMNS)
+    for part in (lines[:12_000], lines[12_000:], lines[:3]):
+        table, places, others = parser.parse(pa.array(part, pa.large_string()))
+        assert sorted([*places.to_pylist(), *others.to_pylist()]) == list(range(len(part)))
+        assert others.to_pylist() == sorted(others.to_pylist())
+        assert len(table) > len(part) // 3
+        for row, place in zip(table.to_pylist(), places.to_pylist(), strict=True):
+            record = one(part[place])
+            assert record.rescued == {}, part[place]
+            for name, value in row.items():
+                expected = record.values.get(name)
+                assert value == expected or (value != value and expected != expected), part[place]  # noqa: PLR0124
+    parser.close()
+
+
 def test_the_fast_parser_takes_plain_lines() -> None:
     """Guards the speed-up the other way: a plain order line must not go the slow way."""
     line = '{"s":1.50,"i":1,"b":2,"d":1.5,"m":12.34,"f":true,"day":"2024-01-02","ts":"2024-01-02T03:04:05Z"}'
