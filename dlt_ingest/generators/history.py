@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 from dlt_ingest.generators.shop import ITEMS, demand, item_weights
@@ -36,7 +38,24 @@ _HOUR = timedelta(hours=1)
 _SHORTEST_STEP = timedelta(seconds=60)
 
 
-@dataclass(order=True)
+# A customer is looked at again and again, and seeding a generator is the dearest thing here.
+@lru_cache(maxsize=2**20)
+def _rate(seed: int, customer: int) -> float:
+    own = random.Random(seed * 1_000_003 + customer)  # noqa: S311  # made-up data, no secret
+    return min(max(own.gammavariate(_RATE_SHAPE, 1 / _RATE_SHAPE), 0.05), _RATE_CAP)
+
+
+@lru_cache(maxsize=12)
+def _cumulative_weights(month: int) -> list[float]:
+    return list(accumulate(item_weights(month)))
+
+
+@lru_cache(maxsize=len(ITEMS))
+def _discounted(price: Decimal) -> Decimal:
+    return (price * Decimal("0.90")).quantize(Decimal("0.01"))
+
+
+@dataclass(slots=True)
 class DueEvent:
     """An event of a known order that has not happened yet.
 
@@ -50,7 +69,13 @@ class DueEvent:
     moment: datetime
     number: int
     step: int
-    record: Record = field(compare=False)
+    record: Record
+
+    def __lt__(self, other: DueEvent) -> bool:
+        """Say which of two events comes first, for the heap."""
+        if self.moment != other.moment:
+            return self.moment < other.moment
+        return (self.number, self.step) < (other.number, other.step)
 
 
 @dataclass
@@ -114,10 +139,10 @@ class History:
 
     def _order(self, rng: random.Random, moment: datetime) -> DueEvent:
         self.orders += 1
-        item = rng.choices(ITEMS, item_weights(moment.month))[0]
+        item = rng.choices(ITEMS, cum_weights=_cumulative_weights(moment.month))[0]
         price = item.price
         if rng.random() < _DISCOUNTED:
-            price = (price * Decimal("0.90")).quantize(Decimal("0.01"))
+            price = _discounted(price)
         record = {
             "order_id": f"O-{self.orders:08d}",
             "order_item": item.name,
@@ -140,17 +165,13 @@ class History:
             # Rejection: each customer in proportion to their own rate, without a table of all rates.
             while True:
                 place = rng.randrange(len(self.active))
-                if rng.random() * _RATE_CAP <= self._rate(self.active[place]):
+                if rng.random() * _RATE_CAP <= _rate(self.seed, self.active[place]):
                     break
         number = self.active[place]
         if rng.random() < _LEAVES_AFTER_PURCHASE:
             self.active[place] = self.active[-1]
             self.active.pop()
         return number
-
-    def _rate(self, customer: int) -> float:
-        own = random.Random(self.seed * 1_000_003 + customer)  # noqa: S311  # made-up data, no secret
-        return min(max(own.gammavariate(_RATE_SHAPE, 1 / _RATE_SHAPE), 0.05), _RATE_CAP)
 
     @staticmethod
     def _life(rng: random.Random, moment: datetime) -> list[tuple[str, datetime]]:

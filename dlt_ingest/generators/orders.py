@@ -233,7 +233,8 @@ def next_batch(
 
     planted = min(int(due["faults"]), len(fresh))
     spoiled = sorted(rng.sample(range(len(fresh)), planted))
-    good = [event for place, event in enumerate(fresh) if place not in set(spoiled)]
+    bad = set(spoiled)
+    good = [event for place, event in enumerate(fresh) if place not in bad]
     again = rng.sample(range(len(good)), min(held["duplicates"], len(good)))
     waiting += [_held_back("duplicate", number + rng.randint(1, 2), good[place]) for place in sorted(again)]
 
