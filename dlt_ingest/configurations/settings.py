@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from dlt_ingest.configurations.pipeline import ENVIRONMENT, LANDING_PATH, RUN_ID
+from dlt_ingest.configurations.pipeline import ENVIRONMENT, LANDING_PATH, RUN_ID, reading_from
 from dlt_ingest.configurations.volume import OrdersVolume
 from dlt_ingest.quality.order_record import ORDER_FIELD_NAMES
 from dlt_ingest.quality.order_statuses import STATUS_RANKS
+from dlt_ingest.quality.reading import Reading
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 CONFIGURATION_FOLDER = Path(__file__).parent
@@ -167,6 +168,11 @@ class Settings(BaseModel):
     def volume(self) -> OrdersVolume:
         """The folders of the orders volume."""
         return OrdersVolume(self.CATALOG_NAME, self.SCHEMA_NAME, self.VOLUME_NAME)
+
+    @property
+    def reading(self) -> Reading:
+        """How the records of this shop are read."""
+        return reading_from(self.model_dump(include={"FIELD_NAMES", "STATUS_NAMES", "TIME_ZONE"}))
 
     @property
     def landing_path(self) -> str:

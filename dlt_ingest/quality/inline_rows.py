@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from dlt_ingest.quality.order_record import BRONZE_COLUMNS
+from dlt_ingest.quality.reading import STANDARD, Reading
 from dlt_ingest.quality.rules import failed_rules_sql
 from dlt_ingest.quality.sql_literals import sql_text
 
@@ -49,12 +50,15 @@ def inline_rows_sql(rows: Sequence[tuple[str, Mapping[str, Value]]]) -> str:
     return f"SELECT row_name, {casts} FROM VALUES\n{values}\nAS t(row_name, {', '.join(names)})"
 
 
-def judge(query: Query, rows: Iterable[tuple[str, Mapping[str, Value]]]) -> list[tuple[str, ...]]:
+def judge(
+    query: Query, rows: Iterable[tuple[str, Mapping[str, Value]]], reading: Reading = STANDARD
+) -> list[tuple[str, ...]]:
     """Let the engine evaluate all rules on rows of Bronze.
 
     Args:
         query: Runs one statement on the warehouse or on a Spark session.
         rows: Pairs of a name and the row's values by column of Bronze.
+        reading: How the records of this shop are read.
 
     Returns:
         For each row, in the order given, the names of the rules that it breaks.
@@ -66,7 +70,7 @@ def judge(query: Query, rows: Iterable[tuple[str, Mapping[str, Value]]]) -> list
         # The position is the key: names may repeat. The list travels as text, since drivers differ on ARRAY.
         numbered = [(str(number), row) for number, (_, row) in enumerate(chunk)]
         statement = (
-            f"SELECT row_name, CONCAT_WS(',', {failed_rules_sql()}) AS failed_rules "
+            f"SELECT row_name, CONCAT_WS(',', {failed_rules_sql(reading)}) AS failed_rules "
             f"FROM ({inline_rows_sql(numbered)}) AS judged"
         )
         found = {int(row["row_name"]): row["failed_rules"] for row in query(statement)}

@@ -27,6 +27,7 @@ from dlt_ingest.generators.landing import land_bytes
 from dlt_ingest.generators.records import encode_lines, encode_record
 from dlt_ingest.quality.inline_rows import Query, judge
 from dlt_ingest.quality.order_record import ORDER_FIELD_NAMES
+from dlt_ingest.quality.reading import STANDARD, Reading
 from dlt_ingest.quality.sql_literals import sql_text
 from dlt_ingest.quarantine.corrections import Correction, parse_changes
 from dlt_ingest.quarantine.rows import QuarantinedRow, Selection, origins_in_silver, read_rows
@@ -53,13 +54,16 @@ class ReplayOutcome:
     waiting_in_landing: tuple[str, ...]
 
 
-def replay_corrections(query: Query, landing: Path, corrections: Sequence[Correction]) -> ReplayOutcome:
+def replay_corrections(
+    query: Query, landing: Path, corrections: Sequence[Correction], reading: Reading = STANDARD
+) -> ReplayOutcome:
     """Send back rows that a person has corrected one by one.
 
     Args:
         query: Runs one statement on the warehouse.
         landing: The landing folder.
         corrections: The corrected rows; `read_corrections` reads them from a file.
+        reading: How the records of this shop are read.
 
     Raises:
         InputError: If a row is not in quarantine, is given twice, or still breaks a rule. Nothing has landed then.
@@ -83,11 +87,11 @@ def replay_corrections(query: Query, landing: Path, corrections: Sequence[Correc
         other = by_origin.setdefault(rows[quarantine_id].origin, quarantine_id)
         if other != quarantine_id:
             raise _twice(other, quarantine_id)
-    return _send(query, landing, [(rows[i], correction.record) for i, correction in by_id.items()])
+    return _send(query, landing, [(rows[i], correction.record) for i, correction in by_id.items()], reading)
 
 
 def replay_selection(
-    query: Query, landing: Path, selection: Selection, changes: Mapping[str, str]
+    query: Query, landing: Path, selection: Selection, changes: Mapping[str, str], reading: Reading = STANDARD
 ) -> ReplayOutcome:
     """Send back rows with the same change made to all of them.
 
@@ -96,6 +100,7 @@ def replay_selection(
         landing: The landing folder.
         selection: Which rows; `open_only` makes no difference. Of a row and its failed correction the later is taken.
         changes: New values by field, as text.
+        reading: How the records of this shop are read.
 
     Raises:
         InputError: If a field or value is not acceptable, no row is selected, an id fits several rows, or a row would still
@@ -122,18 +127,18 @@ def replay_selection(
     latest: dict[str, QuarantinedRow] = {}
     for row in rows:  # the latest come first
         latest.setdefault(row.origin, row)
-    return _send(query, landing, [(row, {**row.record, **values}) for row in latest.values()])
+    return _send(query, landing, [(row, {**row.record, **values}) for row in latest.values()], reading)
 
 
 def _send(
-    query: Query, landing: Path, rows: Sequence[tuple[QuarantinedRow, Mapping[str, Any]]]
+    query: Query, landing: Path, rows: Sequence[tuple[QuarantinedRow, Mapping[str, Any]]], reading: Reading
 ) -> ReplayOutcome:
     # One replay looks at landing and writes into it before the next one looks.
     with exclusive(landing, wait=True):
         in_silver = _in_silver(query, [row.origin for row, _ in rows])
         waiting = _waiting(query, landing, [row.origin for row, _ in rows])
         ready = [(row, record) for row, record in rows if row.origin not in in_silver | waiting]
-        _refuse_broken(query, ready)
+        _refuse_broken(query, ready, reading)
         sent = sorted(ready, key=lambda pair: pair[0].origin)
         file_name = None
         if sent:
@@ -151,9 +156,12 @@ def _send(
     )
 
 
-def _refuse_broken(query: Query, rows: Sequence[tuple[QuarantinedRow, Mapping[str, Any]]]) -> None:
+def _refuse_broken(
+    query: Query, rows: Sequence[tuple[QuarantinedRow, Mapping[str, Any]]], reading: Reading
+) -> None:
     now = datetime.now(timezone.utc).replace(tzinfo=None)
-    verdicts = judge(query, [(row.quarantine_id, {**record, "ingested_at": now}) for row, record in rows])
+    judged = [(row.quarantine_id, {**record, "ingested_at": now}) for row, record in rows]
+    verdicts = judge(query, judged, reading)
     broken = [(row.quarantine_id, failed) for (row, _), failed in zip(rows, verdicts, strict=True) if failed]
     if broken:
         shown = "; ".join(

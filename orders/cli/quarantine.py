@@ -114,11 +114,15 @@ def replay(changes: tuple[str, ...], rule: str | None, ids: tuple[str, ...], fil
     project = Project.find()
     with project.queries() as client:
         if file is not None:
-            outcome = replay_corrections(client.query, project.landing, read_corrections(file))
+            outcome = replay_corrections(
+                client.query, project.landing, read_corrections(file), project.settings.reading
+            )
         else:
             selection = Selection(rule=rule, ids=ids, open_only=True)
             values = {name: value for name, _, value in pairs}
-            outcome = replay_selection(client.query, project.landing, selection, values)
+            outcome = replay_selection(
+                client.query, project.landing, selection, values, project.settings.reading
+            )
     if outcome.already_in_silver:
         console.print(
             f"{len(outcome.already_in_silver):,} rows passed over: a correction of each is in Silver already"

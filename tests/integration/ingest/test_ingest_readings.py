@@ -8,6 +8,8 @@ import pytest
 
 from dlt_ingest.configurations import pipeline as pipeline_settings
 from dlt_ingest.generators.landing import land_bytes
+from dlt_ingest.quarantine.replay import replay_selection
+from dlt_ingest.quarantine.rows import Selection
 
 GOOD = {
     "order_id": "O-1", "order_item": "Mug", "price": 12.5, "items_ordered": 2, "status": "approved",
@@ -130,6 +132,14 @@ def test_fields_statuses_and_days_are_those_of_the_shop(pipeline, query, shop):
         ("T-6", "LOST", "status_known"),
     ]
     assert json.loads(broken[1]["rescued"]) == {"Order No.": "T-4"}
+    # A correction is judged by the same reading: COMPLETED is a status here, and the morning a morning.
+    reading = pipeline_settings.reading_of("local")
+    sent = replay_selection(
+        query, pipeline.landing, Selection(rule="fields_have_declared_types"), {"items_ordered": "2"}, reading
+    )
+    assert len(sent.sent) == 2
+    pipeline.ingest()
+    assert {row["order_id"] for row in query("SELECT order_id FROM silver.orders")} >= {"T-3", "T-5"}
     columns = set(query("SELECT * FROM bronze.orders LIMIT 1")[0])
     assert "coupon" in columns
     assert not columns & {"Order No.", "qty", "Price"}
