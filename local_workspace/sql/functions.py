@@ -44,6 +44,8 @@ SAMPLES = {
     "v": "parse_json('{\"a\": 1}')",
 }
 
+# Their order may differ, which nobody may rely on; as a group's value they count as the same.
+_BY_GROUP = frozenset({"collect_list", "collect_set", "max_by", "min_by"})
 # A letter, a literal in quotes, or SQL in braces.
 _ARGUMENT = re.compile(r"'[^']*'|\{[^}]*\}|.")
 _CALL = re.compile(r"(\w+)\(((?:'[^']*'|\{[^}]*\}|[^')])*)\)")
@@ -120,6 +122,13 @@ _ORDERED_NAMES = """
 ORDER_DEPENDENT = frozenset(_ORDERED_NAMES.split())
 
 
+# As the plans of Spark Connect name them; they are functions of their row.
+_OPERATOR_NAMES = """
+    + - * / % div == = <=> != <> < > <= >= ! and or not & | ^ ~ << >> >>> || when case in between cast try_cast create_map
+    isnull isnotnull like ilike rlike mod
+"""
+
+
 @functools.lru_cache(maxsize=1)
 def table() -> dict[str, Function]:
     """Every function by its name in lower case."""
@@ -130,7 +139,7 @@ def table() -> dict[str, Function]:
         kind, result, calls = (part.strip() for part in line.split("|", 2))
         for name, letters in _CALL.findall(calls):
             forms.setdefault(name, (Kind(kind), result, []))[2].append(letters)
-    functions = {}
+    functions = {name: Function(name, Kind.ROW, "operator") for name in _OPERATOR_NAMES.split()}
     for name, (function_kind, result, signatures) in forms.items():
         answer = (
             Answer.REFUSED if name in REFUSED else Answer.REWRITTEN if name in REWRITTEN else Answer.RIGHT
@@ -156,6 +165,28 @@ def is_aggregate(name: str) -> bool:
     """Whether a function of this name makes one value of many rows."""
     found = function(name)
     return found is not None and found.kind is Kind.AGGREGATE
+
+
+def is_window(name: str) -> bool:
+    """Whether a function of this name needs OVER."""
+    found = function(name)
+    return found is not None and found.kind is Kind.WINDOW
+
+
+def is_incremental(name: str) -> bool:
+    """Whether a function of this name gives the same for a row whatever other rows there are, and whenever it is asked."""
+    found = function(name)
+    return found is not None and found.incremental
+
+
+def is_of_its_group(name: str) -> bool:
+    """Whether an aggregate's value follows from the rows of its group alone, in whatever order they come."""
+    found = function(name)
+    return (
+        found is not None
+        and found.kind is Kind.AGGREGATE
+        and (found.deterministic or name.lower() in _BY_GROUP)
+    )
 
 
 def is_volatile(name: str) -> bool:

@@ -20,29 +20,17 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from local_workspace.errors import NotSupported
+from local_workspace.sql import functions
 from local_workspace.sql.tokens import Token, tokenize
 
 # More rows than any table has.
 ALL_ROWS = 9223372036854775807
 
-#: Function -> what to write instead.
-WRONG_FUNCTIONS = {
-    "bround": "It rounds half up here, not half to even. Use round(), or decimals of more digits",
+#: Of those that the engine computes wrongly, the ones that SQL text says otherwise; a plan has no text.
+_WRONG_IN_PLANS = {
+    "bround": "It rounds half up here, not half to even. Use round(), F.expr('bround(..)'), or decimals of more digits",
     "weekday": "It gives -1 for a Sunday here. Use (dayofweek(d) + 5) % 7",
-    "percentile_approx": "It interpolates here, where Databricks gives a value of the data. Use percentile()",
-    "approx_percentile": "It interpolates here, where Databricks gives a value of the data. Use percentile()",
 }
-# "Built-in functions" of the Databricks SQL language reference, section "Aggregate functions".
-_AGGREGATE_NAMES = """
-    any any_value approx_count_distinct approx_percentile approx_top_k array_agg avg bit_and bit_or bit_xor
-    bitmap_construct_agg bitmap_or_agg bool_and bool_or collect_list collect_set corr count count_if count_min_sketch
-    covar_pop covar_samp every first first_value grouping grouping_id histogram_numeric hll_sketch_agg hll_union_agg
-    kurtosis last last_value listagg max max_by mean median min min_by mode percentile percentile_approx percentile_cont
-    percentile_disc regr_avgx regr_avgy regr_count regr_intercept regr_r2 regr_slope regr_sxx regr_sxy regr_syy
-    schema_of_json_agg schema_of_variant_agg skewness some std stddev stddev_pop stddev_samp string_agg sum try_avg
-    try_sum var_pop var_samp variance
-"""
-_AGGREGATES = frozenset(_AGGREGATE_NAMES.split())
 # Words of an expression that are no column.
 _NO_COLUMN_WORDS = """
     AND ARRAY AS BIGINT BINARY BOOLEAN BYTE CASE CURRENT_DATE CURRENT_TIMESTAMP CURRENT_USER DATE DAY DECIMAL DISTINCT
@@ -172,7 +160,7 @@ def aggregates(expression: str) -> bool:
 
 def is_aggregate(function: str) -> bool:
     """Whether a function of this name makes one value of many rows."""
-    return function.lower() in _AGGREGATES
+    return functions.is_aggregate(function)
 
 
 def _read(tokens: Sequence[Token]) -> _Parentheses:
@@ -228,7 +216,7 @@ def _aggregates(items: Sequence[Token | _Parentheses]) -> bool:
         if not isinstance(item, _Parentheses) or item.is_query:
             continue
         after = _words_after(items, at)
-        if item.before.lower() in _AGGREGATES and "OVER" not in after:
+        if functions.is_aggregate(item.before) and "OVER" not in after:
             return True
         if _aggregates(item.tokens):
             return True
@@ -277,7 +265,7 @@ def _has_no_column(items: Sequence[Token | _Parentheses]) -> bool:
         if isinstance(item, _Parentheses):
             if (
                 not item.is_query
-                and (item.before.lower() in _AGGREGATES or not _has_no_column(item.tokens))
+                and (functions.is_aggregate(item.before) or not _has_no_column(item.tokens))
                 and item.tokens
             ):
                 return False
@@ -309,13 +297,17 @@ def _refuse_functions(tokens: Sequence[Token]) -> None:
                 )
 
 
-def refuse_function(name: str) -> None:
+def refuse_function(name: str, *, in_plan: bool = False) -> None:
     """Refuse a function that the engine computes wrongly.
+
+    Args:
+        name: The function.
+        in_plan: It stands in a plan, where it cannot be put otherwise.
 
     Raises:
         NotSupported: It is one of these.
     """
-    way_out = WRONG_FUNCTIONS.get(name.lower())
+    way_out = functions.REFUSED.get(name.lower()) or (_WRONG_IN_PLANS.get(name.lower()) if in_plan else None)
     if way_out is not None:
         raise NotSupported(f"{name.lower()}()", way_out)
 

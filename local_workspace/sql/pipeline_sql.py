@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from local_workspace.errors import PipelineCodeError
+from local_workspace.sql import functions
+from local_workspace.sql.dialect import Node, SqlSyntaxError, peek
+from local_workspace.sql.inference import call_of
 
 _MAY_READ_TABLES = re.compile(r"\b(select|from|table)\b", re.IGNORECASE)
 
@@ -36,19 +37,19 @@ class TableReference:
     streaming: bool
 
 
-def parse(text: str, where: str) -> exp.Expr:
+def parse(text: str, where: str) -> Node:
     """Parse one statement or expression in Databricks' dialect.
 
     Raises:
         PipelineCodeError: The text cannot be parsed.
     """
     try:
-        tree = sqlglot.parse_one(text, read="databricks")
-    except (SqlglotError, RecursionError) as error:
+        return peek(text)
+    except SqlSyntaxError as error:
+        place = f"line {error.line}, column {error.column}"
         raise PipelineCodeError(
-            f"The SQL text in {where} cannot be parsed", got=f"{text!r}: {str(error).splitlines()[0]}"
+            f"The SQL text in {where} cannot be parsed", got=f"{text!r}: {error.message} ({place})"
         ) from error
-    return tree
 
 
 def table_references(text: str, where: str) -> list[TableReference]:
@@ -95,45 +96,29 @@ _TIME_AND_CHANCE = (
     exp.CurrentDate,
     exp.CurrentTime,
     exp.CurrentUser,
-    exp.Rand,
-    exp.Randn,
-    exp.Uuid,
-)
-#: Functions whose result differs between two calls on the same rows, by Spark's names.
-VOLATILE_FUNCTIONS = frozenset(
-    {
-        "now",
-        "current_timestamp",
-        "current_date",
-        "current_time",
-        "localtimestamp",
-        "unix_timestamp",
-        "curdate",
-        "rand",
-        "randn",
-        "random",
-        "uuid",
-        "shuffle",
-        "monotonically_increasing_id",
-        "spark_partition_id",
-        "current_user",
-        "session_user",
-        "user",
-        "input_file_name",
-        "randstr",
-        "uniform",
-    }
+    exp.SessionUser,
 )
 
 
 def is_volatile(text: str, where: str) -> bool:
     """Say whether a SQL text depends on time, chance or the user."""
-    if not any(name in text.lower() for name in VOLATILE_FUNCTIONS):
-        return False
-    tree = parse(text, where)
     return any(
-        isinstance(node, _TIME_AND_CHANCE)
-        or (isinstance(node, exp.Anonymous) and str(node.this).lower() in VOLATILE_FUNCTIONS)
-        or (isinstance(node, exp.Func) and node.sql_name().lower() in VOLATILE_FUNCTIONS)
-        for node in tree.walk()
+        isinstance(node, _TIME_AND_CHANCE) or functions.is_volatile(call_of(node)[0])
+        for node in parse(text, where).walk()
     )
+
+
+def needs_other_rows(text: str, where: str) -> str | None:
+    """Name the first thing in an expression that needs other rows than its own, or None.
+
+    Args:
+        text: An expression.
+        where: For messages.
+    """
+    for node in parse(text, where).walk():
+        if isinstance(node, exp.Window):
+            return "A window function"
+        name = call_of(node)[0]
+        if name and functions.is_aggregate(name) and not isinstance(node.parent, exp.Window):
+            return f"Aggregation by {name}()"
+    return None

@@ -8,6 +8,7 @@ which is always right.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from google.protobuf.message import Message
@@ -17,7 +18,8 @@ from sqlglot import exp
 from local_workspace.dlt_runtime.declare.registry import Expectation
 from local_workspace.dlt_runtime.plan.plans import Relation, walk
 from local_workspace.errors import PipelineCodeError
-from local_workspace.sql import pipeline_sql
+from local_workspace.sql import functions, pipeline_sql
+from local_workspace.sql.inference import call_of
 
 _RELATIONS = frozenset(
     {
@@ -49,206 +51,11 @@ _EXPRESSIONS = frozenset(
         "ExpressionCommon",
     }
 )
-_FUNCTIONS = frozenset(
-    [
-        "+",
-        "-",
-        "*",
-        "/",
-        "%",
-        "==",
-        "=",
-        "<=>",
-        "!=",
-        "<>",
-        "<",
-        ">",
-        "<=",
-        ">=",
-        "!",
-        "and",
-        "or",
-        "not",
-        "&",
-        "|",
-        "^",
-        "~",
-        "negative",
-        "positive",
-        "abs",
-        "sign",
-        "signum",
-        "mod",
-        "pmod",
-        "div",
-        "isnull",
-        "isnotnull",
-        "isnan",
-        "coalesce",
-        "nvl",
-        "nvl2",
-        "ifnull",
-        "nullif",
-        "when",
-        "case",
-        "if",
-        "in",
-        "between",
-        "nanvl",
-        "greatest",
-        "least",
-        "concat",
-        "concat_ws",
-        "contains",
-        "startswith",
-        "endswith",
-        "like",
-        "ilike",
-        "rlike",
-        "regexp_like",
-        "regexp_extract",
-        "regexp_replace",
-        "replace",
-        "translate",
-        "substring",
-        "substr",
-        "left",
-        "right",
-        "upper",
-        "ucase",
-        "lower",
-        "lcase",
-        "initcap",
-        "trim",
-        "ltrim",
-        "rtrim",
-        "lpad",
-        "rpad",
-        "repeat",
-        "reverse",
-        "length",
-        "char_length",
-        "character_length",
-        "len",
-        "split",
-        "split_part",
-        "instr",
-        "locate",
-        "position",
-        "ascii",
-        "chr",
-        "char",
-        "format_number",
-        "round",
-        "floor",
-        "ceil",
-        "ceiling",
-        "sqrt",
-        "cbrt",
-        "pow",
-        "power",
-        "exp",
-        "ln",
-        "log",
-        "log10",
-        "log2",
-        "year",
-        "month",
-        "day",
-        "dayofmonth",
-        "dayofweek",
-        "dayofyear",
-        "hour",
-        "minute",
-        "second",
-        "quarter",
-        "weekofyear",
-        "weekday",
-        "date_trunc",
-        "trunc",
-        "to_date",
-        "to_timestamp",
-        "date_format",
-        "date_add",
-        "date_sub",
-        "dateadd",
-        "datediff",
-        "date_diff",
-        "add_months",
-        "months_between",
-        "last_day",
-        "next_day",
-        "make_date",
-        "unix_micros",
-        "unix_millis",
-        "unix_seconds",
-        "timestamp_micros",
-        "timestamp_millis",
-        "timestamp_seconds",
-        "struct",
-        "named_struct",
-        "array",
-        "map",
-        "create_map",
-        "map_from_entries",
-        "map_keys",
-        "map_values",
-        "size",
-        "cardinality",
-        "array_contains",
-        "array_distinct",
-        "array_except",
-        "array_intersect",
-        "array_join",
-        "array_max",
-        "array_min",
-        "array_position",
-        "array_remove",
-        "array_size",
-        "array_sort",
-        "array_union",
-        "arrays_overlap",
-        "element_at",
-        "get",
-        "flatten",
-        "slice",
-        "sort_array",
-        "transform",
-        "filter",
-        "exists",
-        "forall",
-        "any_match",
-        "get_json_object",
-        "from_json",
-        "to_json",
-        "sha",
-        "sha1",
-        "sha2",
-        "md5",
-        "crc32",
-        "hash",
-        "xxhash64",
-        "hex",
-        "unhex",
-        "base64",
-        "unbase64",
-        "cast",
-        "try_cast",
-    ]
-)
-_SQL_NODES: tuple[Any, ...] = (
-    exp.Cast,
-    exp.TryCast,
-    exp.Case,
-    exp.If,
-    exp.Connector,
-    exp.Coalesce,
-)
+_OF_THE_MOMENT = (exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.CurrentUser, exp.SessionUser)
 _SQL_REFUSED: tuple[Any, ...] = (
     exp.Query,
     exp.Subquery,
     exp.Window,
-    exp.AggFunc,
     exp.Exists,
     exp.Star,
     exp.Lateral,
@@ -286,13 +93,20 @@ def _why_not_relation(relation: Relation, kind: str) -> str | None:
     return None
 
 
-def why_not_expression(message: Message, where: str, *, also: frozenset[str] = frozenset()) -> str | None:
+def no_function(_name: str) -> bool:
+    """Allow none."""
+    return False
+
+
+def why_not_expression(
+    message: Message, where: str, *, also: Callable[[str], bool] = no_function
+) -> str | None:
     """Do for one part of an expression what :func:`why_not` does for a plan.
 
     Args:
         message: The part.
         where: For messages.
-        also: Functions that are allowed here beside those of one row.
+        also: Says of functions whether they are allowed here beside those of one row.
     """
     kind = message.DESCRIPTOR.name
     if "Expression.Literal" in message.DESCRIPTOR.full_name:
@@ -301,9 +115,9 @@ def why_not_expression(message: Message, where: str, *, also: frozenset[str] = f
         return f"EXPRESSION_NOT_INCREMENTALIZABLE: {kind}"
     if kind == "UnresolvedFunction":
         name: str = message.function_name.lower()
-        if name in also and not message.is_user_defined_function:
+        if also(name) and not message.is_user_defined_function:
             return None
-        if name not in _FUNCTIONS or message.is_distinct or message.is_user_defined_function:
+        if not functions.is_incremental(name) or message.is_distinct or message.is_user_defined_function:
             return f"EXPRESSION_NOT_INCREMENTALIZABLE: {name}()"
     if kind == "ExpressionString":
         return _why_not_text(message.expression, where)
@@ -320,10 +134,9 @@ def _why_not_text(text: str, where: str) -> str | None:
     for node in tree.walk():
         if isinstance(node, _SQL_REFUSED):
             return f"EXPRESSION_NOT_INCREMENTALIZABLE: {type(node).__name__} in {text[:60]}"
-        if isinstance(node, exp.Func) and not isinstance(node, _SQL_NODES):
-            name = str(node.this).lower() if isinstance(node, exp.Anonymous) else node.sql_name().lower()
-            if name not in _FUNCTIONS:
-                return f"EXPRESSION_NOT_INCREMENTALIZABLE: {name}()"
+        name = call_of(node)[0]
+        if isinstance(node, _OF_THE_MOMENT) or (name and not functions.is_incremental(name)):
+            return f"EXPRESSION_NOT_INCREMENTALIZABLE: {name or type(node).__name__}()"
     return None
 
 

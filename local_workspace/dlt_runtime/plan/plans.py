@@ -16,7 +16,7 @@ from pyspark.sql.connect.proto import relations_pb2
 from sqlglot import exp
 
 from local_workspace.errors import NotSupported
-from local_workspace.sql import pipeline_sql
+from local_workspace.sql import functions, pipeline_sql
 from local_workspace.sql.tokens import tokenize
 
 Relation = relations_pb2.Relation
@@ -112,7 +112,7 @@ def is_volatile(plan: Relation, where: str) -> bool:
     """
     for message in walk(plan):
         kind = message.DESCRIPTOR.name
-        if kind == "UnresolvedFunction" and message.function_name.lower() in pipeline_sql.VOLATILE_FUNCTIONS:
+        if kind == "UnresolvedFunction" and functions.is_volatile(message.function_name):
             return True
         if isinstance(message, relations_pb2.Read) and message.HasField("data_source"):
             return True  # files have no version that could be compared
@@ -192,38 +192,6 @@ _ROW_WISE = frozenset(
         "replace",
         "map_partitions",
         "parse",
-    }
-)
-_AGGREGATES = frozenset(
-    {
-        "sum",
-        "count",
-        "avg",
-        "mean",
-        "min",
-        "max",
-        "first",
-        "last",
-        "collect_list",
-        "collect_set",
-        "approx_count_distinct",
-        "stddev",
-        "variance",
-        "any_value",
-        "max_by",
-        "min_by",
-        "percentile",
-        "percentile_approx",
-        "median",
-        "mode",
-        "bool_and",
-        "bool_or",
-        "every",
-        "some",
-        "count_if",
-        "array_agg",
-        "listagg",
-        "string_agg",
     }
 )
 _STATE = (
@@ -308,8 +276,12 @@ def _check_expressions(node: Message, refuse: Callable[[str], NotSupported]) -> 
             kind = message.DESCRIPTOR.name
             if kind == "Window":
                 raise refuse("A window function")
-            if kind == "UnresolvedFunction" and message.function_name.lower() in _AGGREGATES:
+            if kind == "UnresolvedFunction" and functions.is_aggregate(message.function_name):
                 raise refuse(f"Aggregation by {message.function_name}()")
+            if kind == "ExpressionString" and message.expression.strip() != "*":
+                problem = pipeline_sql.needs_other_rows(message.expression, "an expression")
+                if problem is not None:
+                    raise refuse(problem)
 
 
 def _expression_messages(value: Any) -> Iterator[Message]:
@@ -346,9 +318,9 @@ def _sql_streams(text: str, flow: str, refuse: Callable[[str], NotSupported], *,
     if not stream_given and not any(r.streaming for r in pipeline_sql.table_references(text, f"flow {flow}")):
         return False
     tree = pipeline_sql.parse(text, f"flow {flow}")
+    problem = pipeline_sql.needs_other_rows(text, f"flow {flow}")
     for kind, name in (
         (exp.Group, "GROUP BY"),
-        (exp.AggFunc, "Aggregation"),
         (exp.Distinct, "DISTINCT"),
         (exp.Window, "A window function"),
         (exp.Order, "ORDER BY"),
@@ -358,4 +330,6 @@ def _sql_streams(text: str, flow: str, refuse: Callable[[str], NotSupported], *,
     ):
         if tree.find(kind) is not None:
             raise refuse(name)
+    if problem is not None:
+        raise refuse(problem)
     return True

@@ -77,7 +77,7 @@ def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:
         elif isinstance(message, expressions_pb2.Expression.ExpressionString):
             message.expression = known_faults.avoid(_replace_text(message.expression, resolver, where, own))
         elif isinstance(message, expressions_pb2.Expression.UnresolvedFunction):
-            known_faults.refuse_function(message.function_name)
+            known_faults.refuse_function(message.function_name, in_plan=True)
     _limit_aggregations(copy)
     balance_unions(copy)
     return copy

@@ -17,7 +17,7 @@ all other rows of the view stay. A group that no longer gives any row vanishes. 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -32,16 +32,9 @@ from local_workspace.dlt_runtime.plan import incremental, rewrite
 from local_workspace.dlt_runtime.plan.plans import Relation, walk
 from local_workspace.dlt_runtime.plan.session import PipelineSession, data_frame, relation_of
 from local_workspace.dlt_runtime.refresh.staging import stage_query
+from local_workspace.sql import functions
 
-_AGGREGATE_NAMES = """
-    avg bool_and bool_or collect_list collect_set count count_if every max max_by mean median min min_by percentile some
-    stddev stddev_pop stddev_samp sum var_pop var_samp variance
-"""
-_AGGREGATES = frozenset(_AGGREGATE_NAMES.split())
-_WINDOW_NAMES = """
-    cume_dist dense_rank first_value lag last_value lead nth_value ntile percent_rank rank row_number
-"""
-_WINDOWS = _AGGREGATES | frozenset(_WINDOW_NAMES.split())
+_OF_THE_FRAME = frozenset({"first_value", "last_value"})
 _WINDOW_PARTS = frozenset({"Window", "WindowFrame", "FrameBoundary", "SortOrder"})
 _ROW_WISE = frozenset({"project", "filter", "with_columns", "with_columns_renamed", "drop", "subquery_alias"})
 
@@ -111,22 +104,27 @@ def _chain(plan: Relation) -> Iterator[Relation]:
 
 def _why_not(relation: Relation, where: str) -> str | None:
     kind = relation.WhichOneof("rel_type")
-    also: frozenset[str] = frozenset()
+    also: Callable[[str], bool] = incremental.no_function
     if kind == "aggregate":
         if relation.aggregate.group_type != relations_pb2.Aggregate.GROUP_TYPE_GROUPBY:
             return "PLAN_NOT_INCREMENTALIZABLE: grouping sets"
-        also = _AGGREGATES
+        also = functions.is_of_its_group
     elif _windows(relation):
-        also = _WINDOWS
+        also = _in_a_window
     for message in _own_messages(relation):
         if not message.DESCRIPTOR.full_name.startswith("spark.connect.Expression"):
             continue
-        if also is _WINDOWS and message.DESCRIPTOR.name in _WINDOW_PARTS:
+        if also is _in_a_window and message.DESCRIPTOR.name in _WINDOW_PARTS:
             continue
         problem = incremental.why_not_expression(message, where, also=also)
         if problem is not None:
             return problem
     return None
+
+
+def _in_a_window(name: str) -> bool:
+    # The engine may order rows with equal keys in either way, here as on Databricks.
+    return functions.is_window(name) or functions.is_of_its_group(name) or name in _OF_THE_FRAME
 
 
 def _own_messages(relation: Relation) -> Iterator[Message]:
