@@ -28,6 +28,23 @@ _SQLSTATES = {
     "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES": "23001",
     "DELTA_NOT_NULL_CONSTRAINT_VIOLATED": "23502",
     "UNRESOLVED_ROUTINE": "42883",
+    "INVALID_ARRAY_INDEX": "22003",
+    "INVALID_ARRAY_INDEX_IN_ELEMENT_AT": "22003",
+    "INVALID_INDEX_OF_ZERO": "22003",
+    "REMAINDER_BY_ZERO": "22012",
+    "WRONG_NUM_ARGS.WITHOUT_SUGGESTION": "42605",
+    "SCALAR_SUBQUERY_TOO_MANY_ROWS": "21000",
+    "DUPLICATED_MAP_KEY": "23505",
+    "DATETIME_FIELD_OUT_OF_BOUNDS": "22023",
+    "CANNOT_PARSE_TIMESTAMP": "22007",
+    "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH": "42000",
+    "NUM_COLUMNS_MISMATCH": "42826",
+    "AMBIGUOUS_REFERENCE": "42704",
+    "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES": "42K09",
+    "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE": "42K09",
+    "INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE": "42K0E",
+    "INVALID_TYPED_LITERAL": "42604",
+    "NESTED_AGGREGATE_FUNCTION": "42607",
     "OPERATION_CANCELED": "HY008",
     "INSUFFICIENT_PERMISSIONS": "42501",
     "INTERNAL_ERROR": "XX000",
@@ -41,16 +58,31 @@ class SqlError(Exception):
         error_class: For example ``TABLE_OR_VIEW_NOT_FOUND``.
         message: What happened, in one or two sentences.
         sqlstate: Five characters; by default the one of the class.
+        place: Line, from 1, and position in it, from 0, where that is known.
     """
 
-    def __init__(self, error_class: str, message: str, sqlstate: str | None = None) -> None:
+    def __init__(
+        self,
+        error_class: str,
+        message: str,
+        sqlstate: str | None = None,
+        *,
+        place: tuple[int, int] | None = None,
+    ) -> None:
         self.error_class = error_class
         self.message = message
+        self.place = place
         self.sqlstate = sqlstate or _SQLSTATES.get(error_class, "XX000")
         super().__init__(error_class, message, self.sqlstate)
 
     def __str__(self) -> str:
-        return f"[{self.error_class}] {self.message} SQLSTATE: {self.sqlstate}"
+        text = f"[{self.error_class}] {self.message} SQLSTATE: {self.sqlstate}"
+        if self.place is None:
+            return text
+        line, position = self.place
+        if self.error_class == "PARSE_SYNTAX_ERROR":
+            return f"{text} (line {line}, pos {position})"
+        return f"{text}; line {line} pos {position}"
 
 
 def parse_error(found: str, sql: str, expected: str | None = None) -> SqlError:
@@ -126,8 +158,116 @@ _RULES: list[_Rule] = [
         lambda m: SqlError("UNRESOLVED_ROUTINE", f"Cannot resolve routine {m[1]} on the local engine."),
     ),
     (
-        re.compile(r"\[(ARITHMETIC_OVERFLOW)\] ([^\n]*)"),
+        # The engine has some of Spark's classes itself.
+        re.compile(
+            r"\[(ARITHMETIC_OVERFLOW|INVALID_ARRAY_INDEX|CAST_INVALID_INPUT|DUPLICATED_MAP_KEY)\]"
+            r" ([^\n]*?)(?: SQLSTATE.*)?$",
+            re.M,
+        ),
         lambda m: SqlError(m[1], m[2]),
+    ),
+    (
+        re.compile(r"element_at: the index is out of bounds"),
+        lambda _: SqlError(
+            "INVALID_ARRAY_INDEX_IN_ELEMENT_AT",
+            "The index is out of bounds. Use try_element_at to tolerate accessing element at invalid index "
+            "and return NULL instead.",
+        ),
+    ),
+    (
+        re.compile(r"[Tt]he index 0 is invalid[^\n]*"),
+        lambda _: SqlError(
+            "INVALID_INDEX_OF_ZERO",
+            "The index 0 is invalid. An index shall be either < 0 or > 0 (the first element has index 1).",
+        ),
+    ),
+    (
+        re.compile(r"Remainder by zero"),
+        lambda _: SqlError("REMAINDER_BY_ZERO", "Remainder by zero. Use try_mod to get NULL instead."),
+    ),
+    (
+        re.compile(r"(?:one|two|three) values? expected: [^\n]*|requires an even number of arguments[^\n]*"),
+        lambda m: SqlError(
+            "WRONG_NUM_ARGS.WITHOUT_SUGGESTION", f"A function got a wrong number of arguments: {m[0][:200]}."
+        ),
+    ),
+    (
+        re.compile(r"Scalar subquery returned more than one row|more than one row returned by a subquery"),
+        lambda _: SqlError(
+            "SCALAR_SUBQUERY_TOO_MANY_ROWS", "More than one row returned by a subquery used as an expression."
+        ),
+    ),
+    (
+        re.compile(r"(?:Month|Day|Hour|Minute|Second) value '(-?\d+)' is out of range"),
+        lambda m: SqlError("DATETIME_FIELD_OUT_OF_BOUNDS", f"{m[0]}."),
+    ),
+    (
+        re.compile(r"invalid argument: (?:Date|Timestamp)Value \{([^}]*)\}"),
+        lambda m: SqlError(
+            "INVALID_TYPED_LITERAL", f"The value of the typed literal is invalid: {m[1].strip()}."
+        ),
+    ),
+    (
+        re.compile(r"expected numeric datetime field at byte offset[^\n]*"),
+        lambda m: SqlError(
+            "CANNOT_PARSE_TIMESTAMP",
+            f"A text could not be parsed as a time: {m[0]}. Use try_to_timestamp to get NULL instead.",
+        ),
+    ),
+    (
+        re.compile(
+            r"Inconsistent data length across values list: got (\d+) values in row (\d+) but expected (\d+)"
+        ),
+        lambda m: SqlError(
+            "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
+            f"Invalid inline table. Inline table expected {m[3]} columns but found {m[1]} columns in row {m[2]}.",
+        ),
+    ),
+    (
+        re.compile(
+            r"(UNION|INTERSECT|EXCEPT) queries have different number of columns: "
+            r"left has (\d+) columns whereas right has (\d+)"
+        ),
+        lambda m: SqlError(
+            "NUM_COLUMNS_MISMATCH",
+            f"{m[1]} can only be performed on inputs with the same number of columns, but the first input has "
+            f"{m[2]} columns and the second input has {m[3]} columns.",
+        ),
+    ),
+    (
+        re.compile(
+            r"ambiguous attribute: ObjectName\(\[(.*?)\]\)|Ambiguous reference to unqualified field (\S+)"
+        ),
+        lambda m: SqlError("AMBIGUOUS_REFERENCE", f"Reference `{_object_name(m[1] or m[2])}` is ambiguous."),
+    ),
+    (
+        re.compile(
+            r"Cannot (?:infer common argument type for comparison operation|coerce arithmetic expression) ([^\n]*)"
+        ),
+        lambda m: SqlError(
+            "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES",
+            f"The left and right operands of a binary operator have incompatible types: {m[1]}.",
+        ),
+    ),
+    (
+        re.compile(r"LIMIT must be >= 0, '(-\d+)'"),
+        lambda m: SqlError(
+            "INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE",
+            f"The limit expression must be equal to or greater than 0, but got {m[1]}.",
+        ),
+    ),
+    (
+        re.compile(r"explode should only be called with a list or map"),
+        lambda _: SqlError(
+            "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE", 'explode requires the "ARRAY" or "MAP" type.'
+        ),
+    ),
+    (
+        re.compile(r"Aggregate function calls cannot be nested"),
+        lambda _: SqlError(
+            "NESTED_AGGREGATE_FUNCTION",
+            "It is not allowed to use an aggregate function in the argument of another aggregate function.",
+        ),
     ),
     (
         re.compile(r"Can't cast value (\S+) to type (\w+)|value of (\S+) is out of range (\w+)"),

@@ -15,6 +15,7 @@ from pyspark.errors import PySparkException
 from local_workspace.catalog import Table, TableName
 from local_workspace.errors import InvalidName, LocalWorkspaceError, NotFound, NotSupported, WorkspaceBusy
 from local_workspace.sql import spark_types
+from local_workspace.sql.diagnosis import explained
 from local_workspace.sql.dialect import SqlSyntaxError, peek
 from local_workspace.sql.file_paths import is_path, no_permission, readable_path, refuse_other_forms
 from local_workspace.sql.inference import Columns, Typing
@@ -256,6 +257,10 @@ class Session:
             return Source(f"({self._view_sql(table, depth)})", True)
         return None if table is None else Source(self.engine.table(name, location_of(table)), False)
 
+    def columns(self, parts: tuple[str, ...]) -> Columns | None:
+        """The columns of a table or view by its name as written here, or None if they are not known."""
+        return self._columns(parts, self.catalog_name, self.schema_name, 0)
+
     def _columns(self, parts: tuple[str, ...], catalog: str, schema: str, depth: int) -> Columns | None:  # noqa: PLR0911
         """The columns of a table or view with their types, as far as they are known without the engine."""
         if depth > MAX_VIEW_DEPTH or len(parts) > 3:
@@ -373,13 +378,20 @@ class StatementRun:
             sql = strip_statement(bind(self._sql, self._parameters))
             result = self._session.run_tagged(sql, self._tag)
         except Exception as error:
-            failure = _canceled() if self._canceled else self._as_sql_error(error)
+            failure = _canceled() if self._canceled else self._explained(self._as_sql_error(error))
             log.write(self._session, self._sql, time.monotonic() - started, error=failure)
             if failure is error:
                 raise
             raise failure from error
         log.write(self._session, self._sql, time.monotonic() - started, result=result)
         return result
+
+    def _explained(self, error: SqlError) -> SqlError:
+        try:
+            sql = strip_statement(bind(self._sql, self._parameters))
+            return explained(error, sql, self._session.columns)
+        except Exception:  # noqa: BLE001  (what is known of the error must not be lost over what could be)
+            return error
 
     def _as_sql_error(self, error: Exception) -> SqlError:  # noqa: PLR0911  (one for each kind)
         if isinstance(error, SqlError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from local_workspace.sql.diagnosis import place_of
 from local_workspace.sql.sql_error import not_supported, parse_error
 from local_workspace.sql.sql_text import StatementReader
 from local_workspace.sql_warehouse.result import Result
@@ -92,6 +93,16 @@ _WAYS_OUT: dict[tuple[str, ...], str] = {
 }
 
 
+# "SQL language reference", section "Statements": with these a statement begins, served here or not.
+_KNOWN_WORDS = frozenset(
+    """
+    ADD ALTER ANALYZE BEGIN CACHE CALL CLEAR COMMENT CONVERT COPY CREATE DECLARE DELETE DENY DESC DESCRIBE DROP END EXECUTE
+    EXPLAIN FROM FSCK GENERATE GET GRANT INSERT LIST LOAD MERGE MSCK OPTIMIZE PUT REFRESH REMOVE REORG REPAIR REPLACE RESET
+    RESTORE REVOKE SET SHOW SIGNAL SYNC TRUNCATE UNCACHE UNDROP UNSET UPDATE USE VACUUM
+    """.split()  # noqa: SIM905
+)
+
+
 def run(session: Session, sql: str) -> Result:
     """Runs one statement.
 
@@ -112,6 +123,10 @@ def run(session: Session, sql: str) -> Result:
     if handler is not None:
         return handler(session, reader)
     words = tuple(token.upper for token in reader.tokens[:5])
+    if words[0] not in _KNOWN_WORDS:
+        error = parse_error(repr(reader.tokens[0].text), sql)
+        error.place = place_of(sql, reader.tokens[0].start)
+        raise error
     way_out = next(
         (
             text

@@ -109,3 +109,38 @@ def test_qualify_leaks_no_column(session: Session) -> None:
             {"a": 1, "b": 2, "c": 3},
             {"a": 2, "b": 5, "c": 6},
         ]
+
+
+_ERRORS = {
+    "selec 1": ("PARSE_SYNTAX_ERROR", "line 1, pos 0"),
+    "SELECT * form t": ("PARSE_SYNTAX_ERROR", "line 1, pos 14"),
+    "SELECT 1,\n  b FROM VALUES (1) AS t(a)": ("UNRESOLVED_COLUMN.WITH_SUGGESTION", "line 2 pos 2"),
+    "SELECT a, count(*) FROM VALUES (1) AS t(a)": ("MISSING_GROUP_BY", "line 1 pos 0"),
+    "SELECT a, b, count(*) FROM VALUES (1, 2) AS t(a, b) GROUP BY a": (
+        "MISSING_AGGREGATION",
+        "line 1 pos 10",
+    ),
+    "SELECT id FROM VALUES (1) AS t(id), VALUES (2) AS u(id)": ("AMBIGUOUS_REFERENCE", "line 1 pos 7"),
+    "SELECT a FROM VALUES (1) AS t(a) UNION ALL SELECT 1, 2": ("NUM_COLUMNS_MISMATCH", ""),
+    "SELECT array(1, 2)[5]": ("INVALID_ARRAY_INDEX", ""),
+    "SELECT element_at(array(1, 2), 5)": ("INVALID_ARRAY_INDEX_IN_ELEMENT_AT", ""),
+    "SELECT CAST(2147483648 AS INT)": ("CAST_OVERFLOW", ""),
+    "SELECT 2147483647 + 1": ("ARITHMETIC_OVERFLOW", ""),
+    "SELECT CAST(12345.678 AS DECIMAL(5,2))": ("NUMERIC_VALUE_OUT_OF_RANGE", ""),
+    "SELECT foo(1)": ("UNRESOLVED_ROUTINE", "line 1 pos 7"),
+    "SELECT 5 % 0": ("REMAINDER_BY_ZERO", ""),
+    "SELECT 1 FROM VALUES (1) AS t(a) WHERE sum(a) > 1": ("INVALID_WHERE_CONDITION", ""),
+    "SELECT sum(sum(a)) FROM VALUES (1) AS t(a)": ("NESTED_AGGREGATE_FUNCTION", ""),
+    "SELECT raise_error('boom')": ("USER_RAISED_EXCEPTION", ""),
+    "SELECT * FROM VALUES (1), (1, 2)": ("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH", ""),
+}
+
+
+@pytest.mark.parametrize("sql", _ERRORS)
+def test_errors_have_the_class_that_databricks_gives(sql: str, session: Session) -> None:
+    """Guards what clients decide by, and where the reader is sent to look."""
+    error_class, place = _ERRORS[sql]
+    with pytest.raises(SqlError) as failed:
+        session.execute(sql).table()
+    assert failed.value.error_class.startswith(error_class)
+    assert place in str(failed.value)
