@@ -11,6 +11,7 @@ from typing import Any
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from local_workspace.catalog.char_types import DECLARED_TYPE
 from local_workspace.catalog.records import Column
 from local_workspace.errors import DataFault
 
@@ -71,7 +72,7 @@ def read_columns(location: Path) -> tuple[Column, ...]:
     columns = tuple(
         Column(
             name=field["name"],
-            data_type=render_type(field["type"]),
+            data_type=(field.get("metadata") or {}).get(DECLARED_TYPE) or render_type(field["type"]),
             nullable=field["nullable"],
             comment=(field.get("metadata") or {}).get("comment"),
             position=position,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
+from local_workspace.catalog.char_types import DECLARED_TYPE, declared_type
 from local_workspace.delta.delta_commit import (
     TableShape,
     commit_metadata,
@@ -71,7 +72,12 @@ def fields_of(session: Session, columns: list[ColumnDefinition]) -> list[dict[st
     """The fields of declared columns in the form of a Delta schema; the engine knows the types."""
     values = ", ".join(f"CAST(NULL AS {c.type}) AS {quote_identifier(c.name)}" for c in columns)
     fields = json.loads(session.engine.frame(f"SELECT {values}").schema.json())["fields"]
-    return [nullable(field) for field in fields]
+    made = [nullable(field) for field in fields]
+    for field, column in zip(made, columns, strict=True):
+        limited = declared_type(column.type)
+        if limited is not None:
+            field["metadata"] = {**field.get("metadata", {}), DECLARED_TYPE: limited}
+    return made
 
 
 def add_columns(session: Session, table: Table, reader: StatementReader) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
+from local_workspace.catalog.char_types import limit_of
 from local_workspace.delta.delta_commit import commit_replacement, shape_of, stage
 from local_workspace.delta.table_lock import table_lock
 from local_workspace.sql.sql_error import SqlError
@@ -17,6 +19,7 @@ from local_workspace.sql_warehouse.statements.create_table import CHECK_PREFIX, 
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.insert import require_writable
 from local_workspace.sql_warehouse.statements.location import location_of
+from local_workspace.sql_warehouse.statements.table_checks import too_long
 
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.session import Session
@@ -148,6 +151,17 @@ def _verify_or_undo(session: Session, table: Table, version: int, after: DeltaTa
                 "The change was taken back.",
                 "23001",
             )
+    fields = json.loads(after.schema().to_json())["fields"]
+    limited = [(field["name"], limit) for field in fields if (limit := limit_of(field)) is not None]
+    if not limited:
+        return
+    target = session.engine.table(table.name, location_of(table))
+    for column, (padded, length) in limited:
+        longer = f"SELECT count(*) AS n FROM {target} WHERE length({quote_identifier(column)}) > {length}"
+        rows = session.engine.query(longer).table().column("n")[0].as_py()
+        if rows:
+            after.restore(version)
+            raise too_long(column, padded, length, rows)
 
 
 HANDLERS: Handlers = {

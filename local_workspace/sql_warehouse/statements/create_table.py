@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from local_workspace.catalog import Constraint, Table, TableName
+from local_workspace.catalog.char_types import DECLARED_TYPE, declared_type
 from local_workspace.delta.delta_commit import STAGE_FOLDER, TableShape, commit_replacement, stage
 from local_workspace.delta.table_lock import table_lock
 from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found
@@ -223,6 +224,9 @@ def _field(field: Mapping[str, Any], declared: ColumnDefinition | None, keys: se
         result["nullable"] = not (declared.not_null or declared.name.lower() in keys)
         if declared.comment:
             result["metadata"] = {**field.get("metadata", {}), "comment": declared.comment}
+        limited = declared_type(declared.type)
+        if limited is not None:
+            result["metadata"] = {**result.get("metadata", {}), DECLARED_TYPE: limited}
     return result
 
 

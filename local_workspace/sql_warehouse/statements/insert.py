@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local_workspace.catalog import Table, TableName
+from local_workspace.catalog.char_types import fitted, limit_of
 from local_workspace.delta.delta_commit import (
     Staged,
     TableShape,
@@ -22,6 +23,8 @@ from local_workspace.delta.delta_commit import (
     stage,
 )
 from local_workspace.delta.table_lock import table_lock
+from local_workspace.sql import spark_types as types
+from local_workspace.sql.rewrites.common_types import cast_template as as_spark_casts
 from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found
 from local_workspace.sql.sql_text import StatementReader, split_items
 from local_workspace.sql.tokens import quote_identifier, tokenize
@@ -246,7 +249,17 @@ def _aligned(
     for field in fields:
         at = order.get(field["name"].lower())
         kind = _spark_type(field["type"])
-        columns.append((f.col(f"c{at}") if at is not None else f.lit(None)).cast(kind).alias(field["name"]))
+        if at is None:
+            columns.append(f.lit(None).cast(kind).alias(field["name"]))
+            continue
+        source = frame.schema.fields[at].dataType
+        value = f.col(f"c{at}").cast(kind)
+        if types.is_fraction(source):
+            # Spark makes texts and decimals of doubles otherwise than the engine does.
+            value = f.expr(as_spark_casts(source, kind).format(f"c{at}"))
+        if limit_of(field) is not None:
+            value = f.expr(fitted(f"CAST(c{at} AS STRING)", field))
+        columns.append(value.alias(field["name"]))
     return plain.select(*columns)
 
 

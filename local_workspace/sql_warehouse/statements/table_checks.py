@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from local_workspace.catalog import TableName
+from local_workspace.catalog.char_types import limit_of
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.tokens import quote_identifier
 
@@ -37,12 +38,15 @@ def verify(
         table: For the error's text.
 
     Raises:
-        SqlError: A row breaks a rule (DELTA_NOT_NULL_CONSTRAINT_VIOLATED, DELTA_VIOLATE_CONSTRAINT_WITH_VALUES).
+        SqlError: A row breaks a rule (DELTA_NOT_NULL_CONSTRAINT_VIOLATED, DELTA_VIOLATE_CONSTRAINT_WITH_VALUES,
+            DELTA_EXCEED_CHAR_VARCHAR_LIMIT).
     """
     nulls = _null_counts(folder)
     required = [field["name"] for field in fields if not field["nullable"] and nulls.get(field["name"]) != 0]
     conditions = [f"{quote_identifier(name)} IS NULL" for name in required]
     conditions += [f"({expression}) IS NOT TRUE" for expression in checks.values()]
+    limited = [(field["name"], limit) for field in fields if (limit := limit_of(field)) is not None]
+    conditions += [f"length({quote_identifier(name)}) > {length}" for name, (_, length) in limited]
     if not conditions:
         return
     counts = ", ".join(
@@ -65,6 +69,19 @@ def verify(
                 "Nothing was written.",
                 "23001",
             )
+    for i, (name, (padded, length)) in enumerate(limited, start=len(required) + len(checks)):
+        if row[f"c{i}"]:
+            raise too_long(name, padded, length, row[f"c{i}"])
+
+
+def too_long(column: str, padded: bool, length: int, rows: int) -> SqlError:
+    """The error for texts that a CHAR or VARCHAR column does not take."""
+    kind = f"{'CHAR' if padded else 'VARCHAR'}({length})"
+    return SqlError(
+        "DELTA_EXCEED_CHAR_VARCHAR_LIMIT",
+        f"{rows} values exceed the char/varchar type length limitation of column {column}, {kind}. Nothing was written.",
+        "22001",
+    )
 
 
 def _null_counts(folder: Path) -> dict[str, int]:

@@ -144,3 +144,34 @@ def test_errors_have_the_class_that_databricks_gives(sql: str, session: Session)
         session.execute(sql).table()
     assert failed.value.error_class.startswith(error_class)
     assert place in str(failed.value)
+
+
+def test_varchar_and_char_keep_their_length(session: Session) -> None:
+    """Guards declared lengths in every statement that writes: too long a text is refused, blanks do not count."""
+    session.execute("DROP TABLE IF EXISTS codes")
+    session.execute("CREATE TABLE codes (id INT, v VARCHAR(3), c CHAR(3))")
+    session.execute("INSERT INTO codes VALUES (1, 'abc  ', 'x')")
+    assert session.execute("SELECT v, c FROM codes").table().to_pylist() == [{"v": "abc", "c": "x  "}]
+    described = session.execute("DESCRIBE TABLE codes").table().to_pydict()["data_type"]
+    assert described[:3] == ["int", "varchar(3)", "char(3)"]
+    for statement in (
+        "INSERT INTO codes VALUES (2, 'abcdef', 'x')",
+        "INSERT INTO codes VALUES (2, 'a', 'abcdef')",
+        "UPDATE codes SET v = 'abcdef' WHERE id = 1",
+        "MERGE INTO codes USING (SELECT 1 AS id) AS s ON codes.id = s.id WHEN MATCHED THEN UPDATE SET v = 'abcdef'",
+    ):
+        with pytest.raises(SqlError, match="DELTA_EXCEED_CHAR_VARCHAR_LIMIT"):
+            session.execute(statement)
+    assert session.execute("SELECT count(*) AS n FROM codes WHERE v = 'abc'").table().to_pylist() == [
+        {"n": 1}
+    ]
+
+
+def test_a_double_goes_into_a_decimal_column_as_spark_puts_it(session: Session) -> None:
+    """Guards money: 550.435 is rounded half up by its decimal form, in INSERT as in CAST."""
+    session.execute("DROP TABLE IF EXISTS prices_in")
+    session.execute("CREATE TABLE prices_in (d DECIMAL(18,2), s STRING)")
+    session.execute("INSERT INTO prices_in SELECT 550.435D, 1e20D")
+    assert session.execute("SELECT CAST(d AS STRING) AS d, s FROM prices_in").table().to_pylist() == [
+        {"d": "550.44", "s": "1.0E20"}
+    ]
