@@ -242,13 +242,20 @@ class Typing:
         if isinstance(query, exp.SetOperation):
             columns = self.columns_of(query)
             return _UNKNOWN if columns is None else _lookup(lowered[-1], columns)
-        assert isinstance(query, exp.Select)  # noqa: S101
+        if not isinstance(query, exp.Select):
+            return self._among(parts, [self.source(source) for source in _changed_sources(query)])
         in_order = _clause(node, query) == "order"
         if in_order and len(parts) == 1:
             found = self._alias(lowered[0], query, node)
             if found is not _UNKNOWN:
                 return found
-        sources = list(self.sources_of(query))
+        found = self._among(parts, list(self.sources_of(query)))
+        return self._alias(lowered[0], query, node) if found is _UNKNOWN and not in_order else found
+
+    @staticmethod
+    def _among(parts: Sequence[str], sources: Sequence[tuple[str, Columns | None]]) -> object:
+        """The type of a column among sources; None where it may be one of unknown columns."""
+        lowered = [part.lower() for part in parts]
         for length in range(1, len(parts)):
             qualifier = lowered[length - 1]
             for name, columns in sources:
@@ -264,7 +271,7 @@ class Typing:
             found = _lookup(lowered[0], columns)
             if found is not _UNKNOWN:
                 return _through(found, parts[1:])
-        return self._alias(lowered[0], query, node) if not in_order else _UNKNOWN
+        return _UNKNOWN
 
     def _alias(self, name: str, query: exp.Select, node: Node) -> object:
         for projection in query.expressions:
@@ -531,6 +538,16 @@ def source_nodes(query: exp.Select) -> Iterator[Node]:
     yield from query.args.get("laterals") or ()
 
 
+def _changed_sources(query: Node) -> Iterator[Node]:
+    """The tables that an UPDATE, DELETE or MERGE names."""
+    for key in ("this", "using", "from_"):
+        value = query.args.get(key)
+        for source in value if isinstance(value, list) else [value]:
+            inner = source.this if isinstance(source, exp.From) else source
+            if isinstance(inner, (exp.Table, exp.Subquery, exp.Values)):
+                yield inner
+
+
 def _hidden_sides(query: exp.Select) -> Iterator[bool]:
     """For each source, whether a star leaves it out: the right side of LEFT SEMI and LEFT ANTI."""
     from_ = query.args.get("from_")
@@ -552,9 +569,9 @@ def _is_generator(node: Node) -> bool:
 def _queries_around(node: Node) -> Iterator[Node]:
     inner, outer = node, node.parent
     while outer is not None:
-        if (isinstance(outer, exp.SetOperation) and inner.arg_key in ("order", "limit")) or isinstance(
-            outer, exp.Select
-        ):
+        is_end_of_union = isinstance(outer, exp.SetOperation) and inner.arg_key in ("order", "limit")
+        changes_rows = isinstance(outer, exp.Update) and outer.args.get("this") is not None
+        if is_end_of_union or changes_rows or isinstance(outer, (exp.Select, exp.Merge, exp.Delete)):
             yield outer
         inner, outer = outer, outer.parent
 

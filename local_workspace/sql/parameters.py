@@ -88,3 +88,35 @@ def bind(sql: str, parameters: Sequence[Parameter]) -> str:
     for start, end, text in reversed(edits):
         sql = sql[:start] + text + sql[end:]
     return sql
+
+
+def named_identifiers(sql: str) -> str:
+    """Puts names in place of ``IDENTIFIER('a.b')``, whose text is known once values are bound.
+
+    Args:
+        sql: A statement without markers.
+
+    Raises:
+        SqlError: What stands in the parentheses is no text, or the text is no name (INVALID_IDENTIFIER, PARSE_SYNTAX_ERROR).
+    """
+    tokens = tokenize(sql)
+    edits: list[tuple[int, int, str]] = []
+    for i, token in enumerate(tokens[:-2]):
+        if token.kind != "word" or token.upper != "IDENTIFIER" or tokens[i + 1].text != "(":
+            continue
+        text, j = "", i + 2
+        while j < len(tokens) and (tokens[j].kind == "string" or tokens[j].text == "||"):
+            text += tokens[j].value if tokens[j].kind == "string" else ""
+            j += 1
+        if j == i + 2 or j >= len(tokens) or tokens[j].text != ")":
+            raise SqlError(
+                "NOT_A_CONSTANT_STRING.NOT_CONSTANT",
+                "The expression in IDENTIFIER must be a constant string here: literals joined by ||.",
+                "42601",
+            )
+        if not all(part.is_name or part.text == "." for part in tokenize(text)) or not text.strip():
+            raise SqlError("PARSE_SYNTAX_ERROR", f"{text!r} is no identifier.", "42601")
+        edits.append((token.start, tokens[j].end, text))
+    for start, end, text in reversed(edits):
+        sql = sql[:start] + text + sql[end:]
+    return sql

@@ -19,7 +19,7 @@ from local_workspace.sql.diagnosis import explained
 from local_workspace.sql.dialect import SqlSyntaxError, peek
 from local_workspace.sql.file_paths import is_path, no_permission, readable_path, refuse_other_forms
 from local_workspace.sql.inference import Columns, Typing
-from local_workspace.sql.parameters import Parameter, bind
+from local_workspace.sql.parameters import Parameter, bind, named_identifiers
 from local_workspace.sql.references import MAX_VIEW_DEPTH, Source, check_depth, replace_references
 from local_workspace.sql.sql_error import (
     SqlError,
@@ -375,7 +375,7 @@ class StatementRun:
         started = time.monotonic()
         log = self._session.warehouse.statement_log
         try:
-            sql = strip_statement(bind(self._sql, self._parameters))
+            sql = strip_statement(named_identifiers(bind(self._sql, self._parameters)))
             result = self._session.run_tagged(sql, self._tag)
         except Exception as error:
             failure = _canceled() if self._canceled else self._explained(self._as_sql_error(error))
@@ -388,7 +388,7 @@ class StatementRun:
 
     def _explained(self, error: SqlError) -> SqlError:
         try:
-            sql = strip_statement(bind(self._sql, self._parameters))
+            sql = strip_statement(named_identifiers(bind(self._sql, self._parameters)))
             return explained(error, sql, self._session.columns)
         except Exception:  # noqa: BLE001  (what is known of the error must not be lost over what could be)
             return error

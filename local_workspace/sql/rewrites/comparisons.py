@@ -7,6 +7,7 @@ from sqlglot import exp
 
 from local_workspace.sql import spark_types as types
 from local_workspace.sql.dialect import Node
+from local_workspace.sql.rewrites import common_types
 from local_workspace.sql.rewrites.registry import Rewriting, on_node
 
 
@@ -37,10 +38,20 @@ def rows_in_a_list(at: Rewriting, node: Node) -> None:
 @on_node(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ)
 def fraction_beside_decimal(at: Rewriting, node: Node) -> None:
     """Compared as doubles; Sail makes a decimal of fifteen digits of the double, or fails."""
+    if isinstance(node.parent, exp.Update):
+        _assigned(at, node)
+        return
     left, right = at.type_of(node.args["this"]), at.type_of(node.args["expression"])
     for side, kind, other in ((node.args["this"], left, right), (node.args["expression"], right, left)):
         if isinstance(kind, DecimalType) and types.is_fraction(other):
             at.replace(side, "CAST({0} AS DOUBLE)", side).meta["type"] = types.DOUBLE
+
+
+def _assigned(at: Rewriting, node: Node) -> None:
+    """``SET d = x``: a double goes into a column as Spark puts it."""
+    column, value = node.args["this"], node.args["expression"]
+    if types.is_fraction(at.type_of(value)):
+        common_types.brought_to(at, value, at.type_of(column))
 
 
 @on_node(exp.Between)

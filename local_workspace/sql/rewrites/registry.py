@@ -41,7 +41,9 @@ class Rewriting:
         self.typing.keep(node)
         name = _column_name(node, self.sql) if _needs_name(node) else None
         parent = node.parent
+        written = self.text(node)
         new = put(node, template, *parts)
+        new.meta["name_of"] = " ".join(written.split())
         if name is not None and parent is not None:
             new.set("this", f"{new.this} AS `{name}`")
         return new
@@ -109,6 +111,9 @@ def spark_name(node: Node, sql: str) -> str:
         return f"-{inner}" if isinstance(node.this, exp.Literal) else f"(- {inner})"
     if isinstance(node, exp.Literal):
         return node.name
+    if isinstance(node, exp.JSONExtract):
+        keys = [step.name for step in node.expression.expressions if isinstance(step, exp.JSONPathKey)]
+        return keys[-1] if keys else spark_name(node.this, sql)
     if isinstance(node, (exp.Cast, exp.TryCast)) and isinstance(node.this, exp.Expr):
         where = span(node)
         written = sql[where[0] : where[1]] if where else ""

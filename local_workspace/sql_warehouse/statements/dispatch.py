@@ -42,7 +42,13 @@ def query(session: Session, reader: StatementReader) -> Result:
 
 def explain(session: Session, reader: StatementReader) -> Result:
     """EXPLAIN: the engine's plan; it is the plan of the local engine, not of Photon."""
-    return session.engine.query(session.engine_sql(reader.sql), tag=session.tag)
+    reader.expect("EXPLAIN")
+    for word in ("EXTENDED", "FORMATTED", "CODEGEN", "COST"):
+        reader.accept(word)
+    first = reader.peek()
+    start = first.start if first is not None else len(reader.sql)
+    text = reader.sql[:start] + session.engine_sql(reader.sql[start:])
+    return session.engine.query(text, tag=session.tag)
 
 
 # The longest match wins, so that CREATE OR REPLACE TEMPORARY VIEW is not taken for CREATE TABLE.

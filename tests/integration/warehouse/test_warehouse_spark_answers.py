@@ -175,3 +175,40 @@ def test_a_double_goes_into_a_decimal_column_as_spark_puts_it(session: Session) 
     assert session.execute("SELECT CAST(d AS STRING) AS d, s FROM prices_in").table().to_pylist() == [
         {"d": "550.44", "s": "1.0E20"}
     ]
+
+
+def test_statements_that_change_rows_compute_as_queries_do(session: Session) -> None:
+    """Guards UPDATE and MERGE: their columns have types, too, so an overflow is an error and a double is rounded right."""
+    session.execute("DROP TABLE IF EXISTS counted")
+    session.execute("CREATE TABLE counted (id INT, d DECIMAL(10,2), n BIGINT)")
+    session.execute("INSERT INTO counted VALUES (1, 1.50, 9223372036854775807), (2, 3.00, 5)")
+    with pytest.raises(SqlError, match="ARITHMETIC_OVERFLOW"):
+        session.execute("UPDATE counted SET n = n + 1 WHERE id = 1")
+    session.execute("UPDATE counted SET d = 550.435D WHERE id = 1")
+    session.execute(
+        "MERGE INTO counted AS t USING (SELECT 2 AS id, 2.675D AS x) AS s ON t.id = s.id"
+        " WHEN MATCHED THEN UPDATE SET d = s.x"
+    )
+    rows = session.execute("SELECT CAST(d AS STRING) AS d, n FROM counted ORDER BY id").table().to_pylist()
+    assert rows == [{"d": "550.44", "n": 9223372036854775807}, {"d": "2.68", "n": 5}]
+
+
+_SERVED = {
+    'SELECT v:a.b, v:c[0]::int + 1 AS n FROM VALUES (\'{"a":{"b":1},"c":[1]}\') AS t(v)': [
+        {"b": "1", "n": 2}
+    ],
+    "SELECT v:a::int AS a FROM (SELECT parse_json('{\"a\":1}') AS v)": [{"a": 1}],
+    "SELECT identifier('n') FROM identifier('c.s.' || 'served')": [{"n": 1}],
+    "SELECT * FROM ending": [{"n": 1}],
+    "SELECT * EXCEPT (n) FROM (SELECT *, n AS m FROM served)": [{"m": 1}],
+    "SELECT iff(n > 0, 'yes', 'no') AS x FROM served": [{"x": "yes"}],
+    "SELECT 'it''s' AS x": [{"x": "it's"}],
+}
+
+
+@pytest.mark.parametrize("sql", _SERVED)
+def test_everyday_sql_is_served(sql: str, session: Session) -> None:
+    """Guards what Databricks has and Apache Spark has not in this form: paths, names as texts, comments at the end."""
+    session.execute("CREATE OR REPLACE TABLE served AS SELECT 1 AS n")
+    session.execute("CREATE OR REPLACE VIEW ending AS SELECT n FROM served -- the end")
+    assert session.execute(sql).table().to_pylist() == _SERVED[sql]
