@@ -15,7 +15,7 @@ What the local engine (Sail 0.7) computes differently from Databricks, and what 
 * INT and BIGINT arithmetic wraps around where Databricks raises ARITHMETIC_OVERFLOW.
 * INSERT casts wherever a value can be cast; Databricks' store assignment refuses some casts at once.
 * A view always has the present columns of its tables; Databricks keeps those of its creation.
-* SHALLOW CLONE copies the files; CLUSTER BY is recorded and does not cluster; VARCHAR(n) does not limit length.
+* SHALLOW CLONE copies the files; CLUSTER BY is recorded and does not cluster.
 * Grants and tags are recorded and keep nobody out.
 
 `protocol` takes requests over HTTPS (Thrift, REST) and runs their statements in a `session`; `statements` finds who answers

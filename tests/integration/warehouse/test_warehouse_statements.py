@@ -74,7 +74,7 @@ def test_names_have_no_case_and_quotes_hold(client: Any) -> None:
     assert client.rows("SELECT current_catalog(), current_user()")[0][0] == "ecommerce_local"
     assert "[TABLE_OR_VIEW_NOT_FOUND]" in (error := client.error("SELECT * FROM nothing_here")), error
     assert "42P01" in error
-    assert "name nope cannot be resolved" in client.error("SELECT nope FROM orders")
+    assert "name `nope` cannot be resolved" in client.error("SELECT nope FROM orders")
     assert "[SCHEMA_NOT_FOUND]" in client.error("CREATE TABLE no_schema.t AS SELECT 1 AS a")
     assert "NO_SUCH_CATALOG" in client.error("USE CATALOG no_catalog")
 
