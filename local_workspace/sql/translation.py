@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from local_workspace.sql.dialect import read
+from sqlglot import exp
+
+from local_workspace.sql.dialect import SqlSyntaxError, peek, read
 from local_workspace.sql.inference import TableColumns, Typing
 from local_workspace.sql.queries import Desugaring
 from local_workspace.sql.render import is_changed, piece, render
 from local_workspace.sql.rewrites import rewrite_expressions
-from local_workspace.sql.rewrites.registry import Rewriting
+from local_workspace.sql.rewrites.registry import Rewriting, spark_name
 
 
 def for_engine(sql: str, tables: TableColumns) -> str:
@@ -30,3 +32,21 @@ def for_engine(sql: str, tables: TableColumns) -> str:
         tree = piece("{0}", read(sql))
     rewrite_expressions(tree, Rewriting(sql, Typing(tables)))
     return render(tree, sql) if is_changed(tree) else sql
+
+
+def has_alias(expression: str) -> bool:
+    """Whether an expression names its column itself.
+
+    Args:
+        expression: As in ``F.expr``.
+    """
+    try:
+        tree = peek(expression)
+    except SqlSyntaxError:
+        return True  # not to be touched
+    return isinstance(tree, (exp.Alias, exp.Aliases, exp.Column, exp.Star))
+
+
+def column_name(expression: str) -> str:
+    """The name that Spark gives the column of an expression without alias."""
+    return spark_name(peek(expression), expression)

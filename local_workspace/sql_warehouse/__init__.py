@@ -12,7 +12,6 @@ second commit if they broke it.
 
 What the local engine (Sail 0.7) computes differently from Databricks, and what is not caught here:
 
-* INT and BIGINT arithmetic wraps around where Databricks raises ARITHMETIC_OVERFLOW.
 * INSERT casts wherever a value can be cast; Databricks' store assignment refuses some casts at once.
 * A view always has the present columns of its tables; Databricks keeps those of its creation.
 * SHALLOW CLONE copies the files; CLUSTER BY is recorded and does not cluster.

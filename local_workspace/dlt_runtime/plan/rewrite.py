@@ -7,7 +7,7 @@ A plan is changed as a protobuf message before the engine sees it. A replaced no
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +17,9 @@ from pyspark.sql.connect.proto import expressions_pb2, relations_pb2
 from local_workspace.dlt_runtime.auto_loader.rows import HIDDEN_METADATA
 from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation, cloud_files_reads, frame_names, walk
 from local_workspace.sql import known_faults, pipeline_sql
+from local_workspace.sql.dialect import SqlSyntaxError
+from local_workspace.sql.tokens import quote_identifier
+from local_workspace.sql.translation import column_name, for_engine, has_alias
 
 #: Names of temporary views that stand for the sources of SQL text begin with this.
 TEMP_VIEW = "__dlt_view_"
@@ -69,18 +72,50 @@ def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:
     if _hide_metadata(copy, by_name=not shadowed):
         _drop_hidden(copy)
     # A list: what takes the place of a source is not to be looked at again.
-    for message in list(walk(copy)):
+    messages = list(walk(copy))
+    named = {id(message) for message in _that_name_columns(messages)}
+    for message in messages:
         if isinstance(message, Relation) and message.WhichOneof("rel_type") == "read":
             _replace_read(message, resolver)
         elif isinstance(message, relations_pb2.SQL):
-            message.query = known_faults.avoid(_replace_text(message.query, resolver, where, own))
+            text = _for_engine(message.query)
+            message.query = known_faults.avoid(_replace_text(text, resolver, where, own))
         elif isinstance(message, expressions_pb2.Expression.ExpressionString):
-            message.expression = known_faults.avoid(_replace_text(message.expression, resolver, where, own))
+            text = _for_engine(message.expression)
+            if text != message.expression and id(message) in named:
+                text += f" AS {quote_identifier(column_name(message.expression))}"
+            message.expression = known_faults.avoid(_replace_text(text, resolver, where, own))
         elif isinstance(message, expressions_pb2.Expression.UnresolvedFunction):
             known_faults.refuse_function(message.function_name, in_plan=True)
     _limit_aggregations(copy)
     balance_unions(copy)
     return copy
+
+
+def _for_engine(text: str) -> str:
+    """A text of the plan as the engine answers it rightly; types of columns are not known in a plan."""
+    if text.strip() == "*":
+        return text
+    try:
+        return for_engine(text, lambda _name: None)
+    except SqlSyntaxError:
+        return text  # the engine, or whoever looks for its tables, says what is wrong with it
+
+
+def _that_name_columns(messages: Sequence[Message]) -> Iterator[Message]:
+    """The texts of expressions that give a column its name, since nothing else does."""
+    for message in messages:
+        if isinstance(message, relations_pb2.Project):
+            expressions = list(message.expressions)
+        elif isinstance(message, relations_pb2.Aggregate):
+            expressions = [*message.grouping_expressions, *message.aggregate_expressions]
+        else:
+            continue
+        for expression in expressions:
+            if expression.WhichOneof("expr_type") == "expression_string":
+                text = expression.expression_string
+                if not has_alias(text.expression):
+                    yield text
 
 
 def _limit_aggregations(plan: Relation) -> None:

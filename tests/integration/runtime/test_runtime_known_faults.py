@@ -44,3 +44,36 @@ def test_filters_are_not_moved_below_aggregations(bench: Any) -> None:
     result = bench.update()
     assert not result.ok
     assert "bround()" in (result.error or "")
+
+
+SPARK_ANSWERS = """
+    @dlt.table(name="bronze.said")
+    def said():
+        rows = dlt.read("silver.src")
+        return rows.select(
+            F.expr("initcap('jean-luc')"),
+            F.expr("get(array('a', 'b'), cast(id - 5 as int)) AS g"),
+            F.expr("array_contains(array(1, NULL), id + 7) AS c"),
+            F.expr("(id, 1) IN ((1, 1), (3, 1)) AS r"),
+        ).withColumn("w", F.expr("weekday(date'2024-05-05')"))
+
+    @dlt.table(name="bronze.asked")
+    def asked():
+        return spark.sql("SELECT id, 1 / 3.0 AS ratio, decode(id, 1, 'one', 'more') AS d FROM silver.src")
+"""
+
+
+def test_the_text_of_expressions_is_answered_as_spark_does(bench: Any) -> None:
+    """Guards that pipelines and the warehouse have one reader of SQL: in F.expr as in spark.sql, with the columns' names."""
+    place = bench.layout.table_path("main", "silver", "src")
+    write_deltalake(str(place), pa.table({"id": [1, 2]}))
+    bench.catalog.put_table(TableName("main", "silver", "src"), kind="TABLE", location=place)
+    bench.write(SPARK_ANSWERS)
+    bench.good()
+    rows = sorted(bench.rows("bronze.said"), key=lambda row: not row["r"])
+    assert rows == [
+        {"initcap(jean-luc)": "Jean-luc", "g": None, "c": None, "r": True, "w": 6},
+        {"initcap(jean-luc)": "Jean-luc", "g": None, "c": None, "r": False, "w": 6},
+    ]
+    asked = sorted(bench.rows("bronze.asked"), key=lambda row: row["id"])
+    assert [(str(row["ratio"]), row["d"]) for row in asked] == [("0.333333", "one"), ("0.333333", "more")]
