@@ -3,8 +3,8 @@
 
     Args:
         relation (required): the model, `this`.
-        upstream (optional, default []): names of the incremental models that it reads, in its own schema. With none it has
-            all of int_orders__loaded.
+        upstream (optional, default []): names of the incremental models that it reads; each becomes a dependency, so that it
+            is built before. With none it has all of int_orders__loaded.
     Example: `post_hook="{{ record_progress(this, ['fct_order_events']) }}"`
     NB: the record goes down as well as up. A model built from inputs that are unknown themselves (macro forget_progress) is
         unknown after it, and its next build is a full one. So no order of partial builds leaves rows out.
@@ -15,6 +15,11 @@
 {% macro record_progress(relation, upstream=[]) -%}
     {%- set progress = ref('int_marts__progressed') -%}
     {%- set loaded = ref('int_orders__loaded') -%}
+    {%- set names = [] -%}
+    {#- Outside of the condition, so that dbt sees the dependencies when it parses. -#}
+    {%- for name in upstream -%}
+        {%- do names.append(progress_name(ref(name))) -%}
+    {%- endfor -%}
     {%- if not (flags.EMPTY or flags.SAMPLE) and is_of_this_environment(progress) %}
     insert into {{ progress.render() }} (model_name, load_number, recorded_at)
     select
@@ -32,13 +37,7 @@
                 model_name,
                 max_by(load_number, recorded_at) as load_number
             from {{ progress.render() }}
-            where
-                model_name in (
-                    {%- for name in upstream %}
-                    '{{ progress_name(api.Relation.create(relation.database, relation.schema, name)) }}'
-                    {{- "," if not loop.last }}
-                    {%- endfor %}
-                )
+            where model_name in ('{{ names | join("', '") }}')
             group by model_name
         ) as latest
         {%- else %}

@@ -5,6 +5,8 @@
 -- depends_on: {{ ref('fct_product_performance') }}
 -- depends_on: {{ ref('fct_returns') }}
 -- depends_on: {{ ref('fct_customer_cohorts') }}
+-- depends_on: {{ ref('fct_order_sequence') }}
+-- depends_on: {{ ref('fct_fulfilment') }}
 -- depends_on: {{ ref('int_customers__months_aggregated') }}
 with reached as (
 

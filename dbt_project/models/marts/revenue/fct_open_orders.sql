@@ -1,40 +1,35 @@
 -- Grain: one row per order that is pending or approved, with its age. A table over the open orders, rebuilt each time: an age
 -- changes with every day, so it has no place in a model that keeps its rows. Ages are counted to the latest event of any order,
 -- not to the moment of the build, so that a rebuild gives the same rows.
-with fulfilment as (
+with orders as (
 
-    select * from {{ ref('fct_fulfilment') }}
+    select * from {{ ref('fct_orders') }}
 
 ),
 
-orders as (
+latest as (
 
-    select
-        order_id,
-        net_revenue,
-        order_value,
-        status_at,
-        max(status_at) over () as as_of
-    from {{ ref('fct_orders') }}
+    select max(status_at) as as_of
+    from orders
 
 ),
 
 aged as (
 
     select
-        fulfilment.order_id,
-        fulfilment.customer_id,
-        fulfilment.status,
+        orders.order_id,
+        orders.customer_id,
+        orders.status,
         orders.order_value,
-        cast(datediff(orders.as_of, fulfilment.ordered_at) as int) as open_days,
-        cast(datediff(orders.as_of, orders.status_at) as int) as days_in_status,
-        fulfilment.date_ordered,
-        fulfilment.ordered_at,
+        cast(datediff(latest.as_of, orders.ordered_at) as int) as open_days,
+        cast(datediff(latest.as_of, orders.status_at) as int) as days_in_status,
+        orders.date_ordered,
+        orders.ordered_at,
         orders.status_at,
-        orders.as_of
-    from fulfilment
-    inner join orders on fulfilment.order_id = orders.order_id
-    where fulfilment.is_open
+        latest.as_of
+    from orders
+    cross join latest
+    where orders.status in ('pending', 'approved')
 
 ),
 

@@ -2,6 +2,7 @@
 -- date_ordered, then by their first event, then by order_id. An incremental build numbers all orders of the customers whose
 -- orders have changed; it reads the months in which they have any.
 -- depends_on: {{ ref('int_orders__changed') }}
+-- depends_on: {{ ref('int_customers__months_aggregated') }}
 {{
     config(
         materialized='incremental',
