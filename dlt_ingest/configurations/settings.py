@@ -79,7 +79,10 @@ class Settings(BaseModel):
         default="verify-full",
         description="TLS mode of the connection, as libpq names it; only verify-full keeps a false server out.",
     )
-    POSTGRES_SCHEMA: Identifier = Field(default="metrics", description="Schema of the exported tables.")
+    POSTGRES_SCHEMA: Literal["metrics"] = Field(
+        default="metrics",
+        description="Schema of the exported tables. Fixed: the DDL and the Grafana dashboards contain the name.",
+    )
     SECRET_SCOPE: Identifier = Field(
         default="orders", description="Secret scope with the keys postgres_user and postgres_password."
     )

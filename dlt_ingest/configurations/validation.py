@@ -62,8 +62,7 @@ def validate_environments(
     """
     known = known_environments(folder)
     for environment in environments:
-        if environment not in known:
-            raise _no_such_environment(environment, known)
+        require_known(environment, folder)
     documents: dict[str, dict[str, Any]] = {}
     findings: list[Finding] = []
     for environment in known:
@@ -81,6 +80,17 @@ def known_environments(folder: Path = CONFIGURATION_FOLDER) -> list[str]:
     return [*ENVIRONMENTS, *(name for name in others if name not in ENVIRONMENTS)]
 
 
+def require_known(environment: str, folder: Path = CONFIGURATION_FOLDER) -> None:
+    """Refuse the name of an environment that has no configuration.
+
+    Raises:
+        InputError: If there is no environment of this name.
+    """
+    known = known_environments(folder)
+    if environment not in known:
+        raise _no_such_environment(environment, known)
+
+
 def check_environment(environment: str, folder: Path) -> tuple[dict[str, Any], list[Finding]]:
     """Read and check one file by itself.
 
@@ -91,8 +101,7 @@ def check_environment(environment: str, folder: Path) -> tuple[dict[str, Any], l
         InputError: If there is no environment of this name.
     """
     path = folder / f"{environment}.json"
-    if environment not in known_environments(folder):
-        raise _no_such_environment(environment, known_environments(folder))
+    require_known(environment, folder)
     document, findings = _read(path)
     if not findings:
         findings = structure_findings(document, path.name) or reading_findings(document, path.name)

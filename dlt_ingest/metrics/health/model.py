@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -22,14 +22,12 @@ class HealthLimits:
         slow_update_factor: An update is slow from this multiple of the median of earlier updates.
         export_lag_minutes: Longest time between a build of the marts and its export.
         landing_backlog_files: Most files that may wait in landing.
-        freshness_sla_minutes: Greatest age by dataset, where the environment promises another than the seed.
     """
 
     minimum_quality_rate: Decimal
     slow_update_factor: Decimal
     export_lag_minutes: int
     landing_backlog_files: int
-    freshness_sla_minutes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

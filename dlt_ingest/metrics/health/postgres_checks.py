@@ -108,6 +108,6 @@ def unreachable(reason: str) -> Sequence[Check]:
             "postgres",
             "fail",
             f"Postgres does not answer: {reason}",
-            next_step="start it, or mend POSTGRES_HOST and its companions; the next export delivers what was missed",
+            next_step="start it, or correct POSTGRES_HOST and its companions; the next export delivers what was missed",
         )
     ]

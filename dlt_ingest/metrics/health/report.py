@@ -14,7 +14,7 @@ from dlt_ingest.metrics.health import postgres_checks, warehouse_checks
 from dlt_ingest.metrics.health.model import Check, HealthLimits, HealthReport, Query
 from dlt_ingest.metrics.postgres.connection import connect, scrubbed
 from dlt_ingest.metrics.postgres.settings import PostgresSettings
-from dlt_ingest.sql_client import QueryFailedError
+from dlt_ingest.sql_client import NotBuiltError, QueryFailedError
 
 # The check that a function answers, where the two differ.
 _NAMES = {"rules": "rules_hold"}
@@ -77,7 +77,7 @@ def _asked(
             Check(
                 _NAMES.get(ask.__name__, ask.__name__),
                 "fail",
-                f"The marts do not answer: {error.got}",
+                _unanswered(error),
                 next_step="orders run",
             )
         ]
@@ -100,11 +100,14 @@ def _in_postgres(
         return postgres_checks.unreachable(scrubbed(error, postgres))
     except QueryFailedError as error:
         # Before the first build; the checks of the marts say so too, this one must not hide dead letters.
-        checks = [
-            Check("export_lag", "fail", f"The marts do not answer: {error.got}", next_step="orders run")
-        ]
+        checks = [Check("export_lag", "fail", _unanswered(error), next_step="orders run")]
         checks.extend(postgres_checks.dead_letters(query, lambda s: metrics_query(postgres, s), limits, now))
     return checks
+
+
+def _unanswered(error: QueryFailedError) -> str:
+    reason = error.what if isinstance(error, NotBuiltError) else error.got
+    return f"The marts do not answer: {reason}"
 
 
 def _in_utc(query: Query) -> Query:

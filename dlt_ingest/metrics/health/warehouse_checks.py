@@ -7,10 +7,11 @@ the bundle (resources/alerts.yml) can ask the same marts in SQL.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from statistics import median
 
 from dlt_ingest.metrics.health.model import Check, HealthLimits, Query
+from dlt_ingest.metrics.percent import percent
 
 # Fewer earlier updates than this say nothing about what is usual; more than this are no longer how things are.
 MINIMUM_HISTORY = 5
@@ -53,7 +54,7 @@ def update_succeeded(query: Query, limits: HealthLimits) -> Sequence[Check]:
             value=len(failed),
             limit=0,
             unit="updates",
-            next_step="mend the cause and run the update again; it takes up where it stopped",
+            next_step="fix the cause and run the update again; it resumes where it stopped",
         )
     ]
 
@@ -68,13 +69,11 @@ def quality_rate(query: Query, limits: HealthLimits) -> Sequence[Check]:
         return [Check("quality_rate", "not_applicable", "No update has checked a record yet")]
     rate, dropped = Decimal(rows[0]["quality_rate"]), rows[0]["rows_dropped"]
     good = rate >= limits.minimum_quality_rate
-    # Rounded down: a rate just below its limit must not look like the limit.
-    shown = rate.quantize(Decimal("0.0001"), ROUND_FLOOR)
     return [
         Check(
             "quality_rate",
             "ok" if good else "fail",
-            f"{shown:.2%} of the latest records broke no rule, {dropped:,} went to quarantine",
+            f"{percent(rate)} of the latest records broke no rule; {dropped:,} went to quarantine",
             value=rate,
             limit=limits.minimum_quality_rate,
             unit="ratio",
@@ -102,17 +101,17 @@ def rules(query: Query, limits: HealthLimits) -> Sequence[Check]:
     )
     if not rows:
         return [
-            Check("rules_hold", "ok", "No rule fails more than it used to", value=0, limit=0, unit="rules")
+            Check("rules_hold", "ok", "No rule fails more often than before", value=0, limit=0, unit="rules")
         ]
     names = ", ".join(
-        f"{row['rule_name']} ({row['failed_records']:,}{', held until now' if row['is_newly_failing'] else ''})"
+        f"{row['rule_name']} ({row['failed_records']:,}{', kept until now' if row['is_newly_failing'] else ''})"
         for row in rows
     )
     return [
         Check(
             "rules_hold",
             "warn",
-            f"Rules that fail more than they used to: {names}",
+            f"Rules that fail more often than before: {names}",
             value=len(rows),
             limit=0,
             unit="rules",
@@ -133,7 +132,7 @@ def update_duration(query: Query, limits: HealthLimits) -> Sequence[Check]:
             Check(
                 "update_duration",
                 "not_applicable",
-                f"{len(durations)} updates are too few to say what is usual",
+                f"{_counted(len(durations), 'update is', 'updates are')} too few to tell the usual time",
             )
         ]
     latest, usual = durations[0], median(durations[1:])
@@ -143,7 +142,7 @@ def update_duration(query: Query, limits: HealthLimits) -> Sequence[Check]:
         Check(
             "update_duration",
             "warn" if slow else "ok",
-            f"The latest update took {latest:.1f} s, usual are {usual:.1f} s",
+            f"The latest update took {latest:.1f} s; the usual time is {usual:.1f} s",
             value=round(latest, 3),
             limit=round(bound, 3),
             unit="seconds",
@@ -153,17 +152,13 @@ def update_duration(query: Query, limits: HealthLimits) -> Sequence[Check]:
 
 
 def freshness(query: Query, limits: HealthLimits) -> Sequence[Check]:
-    """Every dataset is as fresh as promised: by the configuration where it says so, else by seeds/freshness_slas.csv."""
+    """Every dataset is as fresh as promised, by the promise that dashboards and the alert read: that of the mart."""
+    del limits
     rows = query("select dataset, age_minutes, sla_minutes from gold.fct_freshness order by dataset")
-    promises = limits.freshness_sla_minutes
-    judged = []
-    for row in rows:
-        limit, age = promises.get(row["dataset"], row["sla_minutes"]), row["age_minutes"]
-        if limit is not None:
-            judged.append(_freshness_of(row["dataset"], age, limit))
-    known = {row["dataset"] for row in rows}
-    judged += [
-        _freshness_of(dataset, None, limit) for dataset, limit in promises.items() if dataset not in known
+    judged = [
+        _freshness_of(row["dataset"], row["age_minutes"], row["sla_minutes"])
+        for row in rows
+        if row["sla_minutes"] is not None
     ]
     return judged or [Check("freshness", "not_applicable", "No dataset has an SLA")]
 
@@ -175,11 +170,11 @@ def _freshness_of(dataset: str, age: int | None, limit: int) -> Check:
         "fail" if late else "ok",
         f"{dataset} was never loaded"
         if age is None
-        else f"{dataset} is {_duration(age)} old, promised are {_duration(limit)}",
+        else f"{dataset} is {_duration(age)} old; the promise is {_duration(limit)}",
         value=age,
         limit=limit,
         unit="minutes",
-        next_step="orders run; then see why the schedule did not" if late else "",
+        next_step="orders run; then find out why the schedule did not" if late else "",
         subject=dataset,
     )
 
@@ -239,7 +234,9 @@ def revenue_anomaly(query: Query, limits: HealthLimits) -> Sequence[Check]:
     unusual = [row for row in rows if row["is_anomaly"]]
     usual = [row for row in rows if row["is_complete"] and row["anomaly_score"] is not None]
     if not unusual and not usual:
-        return [Check("revenue_anomaly", "not_applicable", "The history is too short to know an unusual day")]
+        return [
+            Check("revenue_anomaly", "not_applicable", "The history is too short to recognise an unusual day")
+        ]
     row = (unusual or usual)[0]
     return [
         Check(

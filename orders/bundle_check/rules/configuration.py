@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from dlt_ingest.configurations.pipeline import LANDING_PATH
+from dlt_ingest.configurations.settings import Settings
 from dlt_ingest.configurations.volume import OrdersVolume
 from orders.bundle_check.document import KeyPath, Node, Position
 from orders.bundle_check.rules.findings import Finding, finding
@@ -48,7 +50,8 @@ def check_configuration(subject: Subject) -> Iterator[Finding]:
         )
         return
     try:
-        settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        # What the file leaves out has its default, and the bundle must agree with that as well.
+        settings: dict[str, Any] = {**_defaults(), **json.loads(file.read_text(encoding="utf-8"))}
     except json.JSONDecodeError as error:
         yield finding(
             Position(shown, error.lineno),
@@ -79,6 +82,16 @@ def check_configuration(subject: Subject) -> Iterator[Finding]:
     if not all(key in settings for key in ("CATALOG_NAME", "SCHEMA_NAME", "VOLUME_NAME")):
         return
     yield from _landing(subject, settings, shown)
+
+
+def _defaults() -> dict[str, Any]:
+    """The default of each key that has one, as the JSON files would write it."""
+    found = {}
+    for key, field in Settings.model_fields.items():
+        value = field.get_default(call_default_factory=True)
+        if not field.is_required() and value is not None:
+            found[key] = float(value) if isinstance(value, Decimal) else value
+    return found
 
 
 def _landing(subject: Subject, settings: dict[str, Any], shown: str) -> Iterator[Finding]:

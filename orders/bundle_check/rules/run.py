@@ -11,8 +11,10 @@ from orders.bundle_check.errors import BundleError
 from orders.bundle_check.references import resolve
 from orders.bundle_check.rules.configuration import check_configuration
 from orders.bundle_check.rules.databricks_classes import check_databricks_classes
+from orders.bundle_check.rules.dbt_variables import check_dbt_variables
 from orders.bundle_check.rules.deployed_code import check_deployed_code
 from orders.bundle_check.rules.findings import Finding
+from orders.bundle_check.rules.freshness import check_freshness
 from orders.bundle_check.rules.jobs import check_jobs
 from orders.bundle_check.rules.keys import check_keys
 from orders.bundle_check.rules.paths import check_paths, check_upload
@@ -68,6 +70,8 @@ def _check_target(subject: Subject, local_files: Mapping[Path, str] | None) -> l
         *check_sql(subject),
         *check_deployed_code(subject, local_files),
         *check_configuration(subject),
+        *check_freshness(subject),
+        *check_dbt_variables(subject),
         *check_databricks_classes(subject),
     ]
 

@@ -18,6 +18,7 @@ STORAGE = "resources/storage.yml"
 ALERTS = "resources/alerts.yml"
 DASHBOARDS = "resources/dashboards.yml"
 MAIN = "databricks.yml"
+SEED = "seeds/freshness_slas.csv"
 
 
 @dataclass(frozen=True)

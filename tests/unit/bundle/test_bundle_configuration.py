@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .mistakes import MAIN, Mistake, assert_found, each
+from .mistakes import MAIN, SEED, Mistake, assert_found, each
 
 MISTAKES = [
     Mistake(
@@ -34,6 +34,64 @@ MISTAKES = [
         "variables.environment",
         "no dlt_ingest/configurations/qa.json",
         "Add the file",
+    ),
+    Mistake(
+        "limit differs from a default of the configuration",
+        MAIN,
+        "default: 0.95",
+        "default: 0.9",
+        "targets.dev.variables.quality_rate_minimum",
+        "dev.json says 0.95",
+        "0.95",
+        target="dev",
+    ),
+    Mistake(
+        "threshold of anomalies differs from the marts'",
+        "dlt_ingest/configurations/prod.json",
+        '"EXPORT_LAG_MINUTES": 60',
+        '"REVENUE_ANOMALY_THRESHOLD": 2.5, "EXPORT_LAG_MINUTES": 60',
+        "vars.anomaly_threshold",
+        "is 3.5, and dlt_ingest/configurations/prod.json says 2.5",
+        "one value in both",
+        at="dbt_project.yml",
+    ),
+    Mistake(
+        "freshness promised otherwise in the seed",
+        SEED,
+        "prod,gold.fct_orders,refreshed,1500",
+        "prod,gold.fct_orders,refreshed,90",
+        "prod.gold.fct_orders",
+        "promises 90 minutes, and dlt_ingest/configurations/prod.json says 1500",
+        "Write 1500 here",
+    ),
+    Mistake(
+        "freshness promised otherwise on a laptop",
+        "dlt_ingest/configurations/local.json",
+        '"bronze.orders": 10080',
+        '"bronze.orders": 1440',
+        "local.bronze.orders",
+        "promises 10080 minutes, and dlt_ingest/configurations/local.json says 1440",
+        "Write 1440 here",
+        at=SEED,
+    ),
+    Mistake(
+        "freshness promised in the configuration alone",
+        "dlt_ingest/configurations/staging.json",
+        '"silver.customers": 1440',
+        '"silver.customers": 1440, "gold.fct_kpis_daily": 1500',
+        "staging.gold.fct_kpis_daily",
+        "promises 1500 minutes",
+        "Add the row",
+        at=SEED,
+    ),
+    Mistake(
+        "freshness promised in the seed alone",
+        SEED,
+        "dev,silver.orders,loaded",
+        "dev,silver.returns,loaded",
+        "dev.silver.returns",
+        "says nothing",
+        "Remove the row",
     ),
 ]
 

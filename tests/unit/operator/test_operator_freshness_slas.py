@@ -1,31 +1,50 @@
-"""The freshness promises stand twice: in the configuration, for the check, and in a seed, for mart, alert and dashboard."""
+"""One promise of freshness per environment, whoever reads it: check, mart, dashboards, Postgres, alert, dbt."""
 
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dlt_ingest.configurations.loading import load_settings
+from dlt_ingest.configurations.settings import ENVIRONMENTS
 
-SEED = Path(__file__).resolve().parents[3] / "seeds" / "freshness_slas.csv"
-
-
-def promised() -> dict[str, int]:
-    with SEED.open(newline="", encoding="utf-8") as file:
-        return {row["dataset"]: int(row["sla_minutes"]) for row in csv.DictReader(file)}
+PROJECT = Path(__file__).resolve().parents[3]
+_HOURS = re.compile(r"\{\{ (\d+) if target\.name == 'local' else (\d+) \}\}")
 
 
-@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
-def test_a_deployed_check_and_the_alert_hold_the_same_promise(environment: str) -> None:
-    """Guards against a check that fails while the stale-data alert stays quiet, or the other way round."""
-    limits = load_settings(environment, environ={}).FRESHNESS_SLA_MINUTES
-    assert {dataset: promised()[dataset] for dataset in limits} == limits
+def promised(environment: str) -> dict[str, int]:
+    with (PROJECT / "seeds" / "freshness_slas.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["environment"] == environment]
+    return {row["dataset"]: int(row["sla_minutes"]) for row in rows}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_configuration_and_seed_make_the_same_promise(environment: str) -> None:
+    """Guards against a check that fails while the stale-data alert stays quiet, or the other way round.
+
+    The check once promised 168 hours on a laptop, and mart and dashboard 24.
+    """
+    assert promised(environment) == load_settings(environment, environ={}).FRESHNESS_SLA_MINUTES
 
 
 def test_a_laptop_may_rest_for_a_week() -> None:
     """Guards `orders check` on a laptop against failing because nobody worked yesterday: every promise is relaxed there."""
-    limits = load_settings("local", environ={}).FRESHNESS_SLA_MINUTES
-    assert limits.keys() == promised().keys()
-    assert set(limits.values()) == {7 * 24 * 60}
+    assert promised("local").keys() == promised("prod").keys()
+    assert set(promised("local").values()) == {7 * 24 * 60}
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_dbt_source_freshness_warns_at_the_promise(environment: str) -> None:
+    """Guards `dbt source freshness`, which reads its limits from the sources: it warns when the promise is broken."""
+    text = (PROJECT / "dbt_project/models/staging/orders/_orders__sources.yml").read_text(encoding="utf-8")
+    for source in yaml.safe_load(text)["sources"]:
+        freshness = source.get("freshness") or source["config"]["freshness"]
+        found = _HOURS.fullmatch(str(freshness["warn_after"]["count"]))
+        assert found, freshness
+        assert freshness["warn_after"]["period"] == "hour"
+        hours = int(found[1] if environment == "local" else found[2])
+        assert hours * 60 == promised(environment)[f"{source['schema']}.orders"]

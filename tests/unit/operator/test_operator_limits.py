@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,16 @@ def test_the_length_of_the_history_is_the_same():
     assert f"usual_seconds > {warehouse_checks.NOTICEABLE_SECONDS:g}" in sql
 
 
+def promised_in_the_mart(environment: str) -> list[dict[str, object]]:
+    """The rows that fct_freshness makes of the seed for one environment."""
+    with (PROJECT / "seeds" / "freshness_slas.csv").open(newline="", encoding="utf-8") as file:
+        return [
+            {"dataset": row["dataset"], "age_minutes": 1, "sla_minutes": int(row["sla_minutes"])}
+            for row in csv.DictReader(file)
+            if row["environment"] == environment
+        ]
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_check_command_takes_its_limits_from_the_configuration(target):
     """Guards `orders check --env`: each limit that a check reports is the environment's own."""
@@ -67,6 +78,8 @@ def test_the_check_command_takes_its_limits_from_the_configuration(target):
             asked.append(statement)
             if "quality_rate" in statement:
                 return [{"quality_rate": 1, "rows_dropped": 0}]
+            if "fct_freshness" in statement:
+                return promised_in_the_mart(target)
             return []
 
     stub = Stub()

@@ -46,7 +46,7 @@ loads as (
 
 slas as (
 
-    select * from {{ ref('freshness_slas') }}
+    select * from {{ ref('freshness_slas') }} where environment = '{{ target.name }}'
 
 ),
 

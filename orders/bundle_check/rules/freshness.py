@@ -1,0 +1,81 @@
+"""The promised freshness agrees: the configuration is its source, the seed is what SQL reads of it.
+
+`orders check`, the mart, both dashboards, Postgres and the alert all read the seed, each environment its own rows.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from dlt_ingest.configurations.settings import Settings
+from orders.bundle_check.document import Position
+from orders.bundle_check.rules.findings import Finding, finding
+from orders.bundle_check.rules.subject import Subject
+
+SEED = "seeds/freshness_slas.csv"
+_FOLDER = "dlt_ingest/configurations"
+_KEY = "FRESHNESS_SLA_MINUTES"
+
+
+def check_freshness(subject: Subject) -> Iterator[Finding]:
+    """Compares the seed with every configuration, that of the laptop too, which no target deploys."""
+    seed = subject.root / SEED
+    if not seed.is_file():
+        yield finding(
+            Position(SEED, 1), (), "is missing", allowed="a row per environment and dataset", remedy="Add it."
+        )
+        return
+    promised, lines = _promised(seed)
+    configured = _configured(subject.root / _FOLDER)
+    for place, minutes in sorted(promised.items()):
+        environment, dataset = place
+        expected = configured.get(environment, {}).get(dataset)
+        if minutes != str(expected):
+            yield finding(
+                Position(SEED, lines[place]),
+                place,
+                f"promises {minutes} minutes, and {_FOLDER}/{environment}.json says "
+                f"{'nothing' if expected is None else expected} ({_KEY})",
+                allowed="what the configuration says",
+                remedy=f"Write {expected} here, or change the configuration first."
+                if expected is not None
+                else "Remove the row, or add the dataset to the configuration.",
+            )
+    for environment, datasets in sorted(configured.items()):
+        for dataset, due in sorted(datasets.items()):
+            if (environment, dataset) not in promised:
+                yield finding(
+                    Position(SEED, 1),
+                    (environment, dataset),
+                    f"is missing, and {_FOLDER}/{environment}.json promises {due} minutes ({_KEY})",
+                    allowed="a row for each promise",
+                    remedy="Add the row: the mart and the alert know no other promise.",
+                )
+
+
+def _promised(seed: Path) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], int]]:
+    """Minutes and line of the file by environment and dataset."""
+    promised, lines = {}, {}
+    with seed.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        for row in reader:
+            place = (row.get("environment") or "", row.get("dataset") or "")
+            promised[place], lines[place] = row.get("sla_minutes") or "", reader.line_num
+    return promised, lines
+
+
+def _configured(folder: Path) -> dict[str, Mapping[str, int]]:
+    """Minutes by dataset for each environment; a file that is no JSON is told by the rules of the configuration."""
+    found: dict[str, Mapping[str, int]] = {}
+    for file in folder.glob("*.json"):
+        if file.name == "settings.schema.json":
+            continue
+        try:
+            document = json.loads(file.read_text(encoding="utf-8"))
+        except json.JSONDecodeError:
+            continue
+        found[file.stem] = document.get(_KEY) or Settings.model_fields[_KEY].default
+    return found
