@@ -34,6 +34,51 @@ def test_named_files_and_links_exist(page: Path) -> None:
             )
 
 
+# What pages count in words, where a new one would leave a wrong number behind.
+_NUMBERS = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
+_COUNTED = re.compile(r"\b(\w+) (?:SQL )?(alerts|notebooks|dashboards|schemas)\b", re.IGNORECASE)
+
+
+def test_counts_of_the_pages_are_right() -> None:
+    """Guards numbers in prose: a page once spoke of seven alerts, and there were eight."""
+    bundle = Bundle.load(PROJECT_ROOT, "prod")
+    right = {
+        "alerts": len(bundle.resources("alerts")),
+        "dashboards": len(bundle.resources("dashboards")),
+        "schemas": len(bundle.resources("schemas")),
+        "notebooks": len(list((PROJECT_ROOT / "notebooks").glob("*.ipynb"))),
+    }
+    pages = [*PAGES, PROJECT_ROOT / "dashboards" / "grafana" / "README.md"]
+    wrong = [
+        f"{page.name} says {found[0]}, there are {right[found[2].lower()]}"
+        for page in pages
+        for found in _COUNTED.finditer(page.read_text(encoding="utf-8"))
+        if (number := _number(found[1])) is not None and number != right[found[2].lower()]
+    ]
+    assert wrong == []
+    assert _COUNTED.search("seven SQL alerts")
+
+
+def _number(word: str) -> int | None:
+    if word.isdecimal():
+        return int(word)
+    return _NUMBERS.index(word.lower()) if word.lower() in _NUMBERS[1:] else None
+
+
 def test_each_alert_has_a_page() -> None:
     """Guards the operator at night: every alert has its page, and every page says what it means and what to do."""
     folder = PROJECT_ROOT / "docs" / "operations" / "alerts"

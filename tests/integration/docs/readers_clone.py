@@ -75,7 +75,7 @@ class ReadersClone:
             stdin=subprocess.DEVNULL,
             text=True,
             check=False,
-            timeout=200,
+            timeout=280,
         )
         outcomes, printed = [], ""
         for line in done.stdout.splitlines(keepends=True):

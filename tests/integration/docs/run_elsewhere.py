@@ -15,6 +15,9 @@ from typing import Any
 import yaml
 from docs_commands import PROJECT
 
+# Methods that run the words that they are given, to the end or in the background.
+_RUNNING = {"run", "serving"}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -35,6 +38,7 @@ class Place:
 _MAIN_JOB = "tests/integration/main_job/test_main_job_generated.py"
 _BUILT = Place("tests/integration/conftest.py", "built_workspace")
 _ERASURE = "tests/integration/governance/test_erase_customer.py"
+_DOCS_SITE = Place("tests/integration/docs/test_docs_site.py", "test_the_site_is_served")
 _CI, _WORKFLOW = Place(".ci/run"), Place(".github/workflows/ci.yml")
 
 RUN_ELSEWHERE = {
@@ -47,6 +51,8 @@ RUN_ELSEWHERE = {
     "orders run": _BUILT,
     "orders ingest --full-refresh": Place(_MAIN_JOB, "test_rebuilding_everything_gives_the_same_orders"),
     "orders build --full-refresh": Place(_ERASURE, "small"),
+    "dbt docs generate": _DOCS_SITE,
+    "dbt docs serve": _DOCS_SITE,
     "orders erase C-0000001 --yes": Place(_ERASURE, "test_the_customer_is_gone_everywhere"),
 }
 
@@ -55,7 +61,7 @@ def is_run(command: str) -> bool:
     """Whether the place that the table names for a command exists and runs it."""
     place = RUN_ELSEWHERE[command]
     words = shlex.split(command)
-    if words[0] == "orders":
+    if words[0] in {"orders", "dbt"}:
         return _gives(place, words[1:])
     if place is _WORKFLOW:
         return command in _workflow_commands(place)
@@ -68,7 +74,7 @@ def is_run(command: str) -> bool:
 
 
 def _gives(place: Place, words: list[str]) -> bool:
-    """Whether a function calls `….run(…)` with these words, or with these and more behind them."""
+    """Whether a function calls `….run(…)` or `….serving(…)` with these words, or with these and more behind them."""
     return any(given[: len(words)] == words for given in _calls(place))
 
 
@@ -83,7 +89,7 @@ def _calls(place: Place) -> Iterator[list[str]]:
     }
     functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
     for node in (inner for f in functions if f.name == place.function for inner in ast.walk(f)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "run":
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _RUNNING:
             yield list(_literal_words(node.args, texts))
 
 

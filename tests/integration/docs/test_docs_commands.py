@@ -31,7 +31,7 @@ _FOLDERS = {"/srv/orders": "{clone}", "/var/lib/node_exporter": "{clone}/target"
 # Exit code 1 is an answer of these, not a failure: what they print when they end with 0, and with 1.
 _VERDICTS = {
     "orders check --strict": (r"\AChecking \.\.\.\n(?!.*^(warn|FAIL) )", r"^(warn|FAIL) "),
-    "orders governance check": (r"shows what is described", r"Next: orders governance apply"),
+    "orders governance check": (r"matches its description", r"Next: orders governance apply"),
 }
 
 
@@ -93,6 +93,45 @@ def test_the_monitoring_page_lists_what_is_measured(clone: ReadersClone) -> None
         r"^# TYPE (\w+)", clone.orders(["check", "--format", "prometheus"]).printed, re.MULTILINE
     )
     assert set(rows) == {check["name"] for check in checks} | set(metrics)
+
+
+def test_the_summary_says_where_to_look_next(clone: ReadersClone) -> None:
+    """Guards what a run ends with: each command below "Look further" runs as it is printed."""
+    from orders.cli.project import Project
+    from orders.cli.summary import collect, print_summary
+
+    with clone.terminal() as printed:
+        project = Project.find()
+        with project.queries() as client:
+            print_summary(project, collect(project, client), {})
+    _, found, rest = printed.getvalue().partition("Look further\n")
+    assert found
+    commands = [re.split(r"  +", line.strip())[0] for line in rest.splitlines() if line.startswith("  ")]
+    assert len(commands) > 3
+    for command, outcome in zip(commands, clone.shell(commands), strict=True):
+        assert outcome.exit_code == 0, f"{command}\n{outcome.printed}"
+
+
+# Of targets that others run (RUN_ELSEWHERE, CI), take many minutes or ask the network, only the recipe is checked here.
+_TARGETS_OF_OTHERS = {"run", "test", "lint", "fmt", "venv", "clean", "test-unit", "docs-site", "mutants"}
+_TARGETS_OF_MINUTES = {"bench", "parity", "torture", "audit"}
+
+
+def test_every_target_of_make_help(clone: ReadersClone) -> None:
+    """Guards the list that a bare `make` prints: each target does what it says, and none is unknown to the tests."""
+    # -o: the environment of the tests is the reader's; make must not install into it.
+    make = "make -o .venv/.installed"
+    assert "$$" not in clone.shell(["make help"])[0].printed, "what is pasted from the help must run"
+    targets = re.findall(r"^  make ([a-z-]+) ", clone.shell(["make help"])[0].printed, re.MULTILINE)
+    assert {"run", "docs", "dashboard", "test"} <= set(targets)
+    here = [t for t in targets if t not in _TARGETS_OF_OTHERS | _TARGETS_OF_MINUTES]
+    dry = [t for t in targets if t in _TARGETS_OF_OTHERS | _TARGETS_OF_MINUTES]
+    commands = [f"{make} {t}" for t in here] + [f"{make} --dry-run {t}" for t in dry]
+    for command, outcome in zip(commands, clone.shell(commands), strict=True):
+        assert outcome.exit_code == 0, f"{command}\n{outcome.printed}"
+        assert "deprecat" not in outcome.printed.lower(), outcome.printed
+    assert (clone.folder / "target" / "dashboard" / "index.html").is_file()
+    assert (clone.folder / "target" / "catalog.json").is_file()
 
 
 _done: dict[str, Outcome] = {}
