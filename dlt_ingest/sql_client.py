@@ -8,6 +8,7 @@ databricks-sql-connector, the library that dbt-databricks itself uses.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -17,11 +18,22 @@ import pyarrow as pa
 
 from dlt_ingest.errors import ConfigurationError, OrdersError
 
-_REQUIRED = ("DBT_HOST", "DBT_HTTP_PATH", "DBT_ACCESS_TOKEN")
+# Not DBT_HOST and its like: dbt takes DBT_HOST for the address on which `dbt docs serve` listens.
+_REQUIRED = ("ORDERS_WAREHOUSE_HOST", "ORDERS_WAREHOUSE_HTTP_PATH", "ORDERS_WAREHOUSE_TOKEN")
+
+
+# The error classes of Databricks for a table or a schema that is not there, with its quoted name.
+_MISSING = re.compile(
+    r"\[(TABLE_OR_VIEW|SCHEMA)_NOT_FOUND\] The (?:table or view|schema) (\S+) cannot be found"
+)
 
 
 class QueryFailedError(OrdersError):
     """The warehouse refused or could not finish a statement. Whoever wrote the statement must act."""
+
+
+class NotBuiltError(QueryFailedError):
+    """A table that a statement reads is not there. Whoever asked must build it first, or correct its name."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,7 @@ class WarehouseConnection:
     """Where the SQL warehouse is.
 
     Attributes:
-        host: Host name as in `DBT_HOST`, for the local workspace with its port.
+        host: Host name as in `ORDERS_WAREHOUSE_HOST`, for the local workspace with its port.
         http_path: Path of the warehouse, `/sql/1.0/warehouses/<id>`.
         token: Access token; never shown by repr.
         uri: Full address, for a warehouse that is not on port 443 (the local workspace); else None.
@@ -57,7 +69,8 @@ class WarehouseConnection:
         """Read the variables that the dbt profile reads, so that both always mean the same warehouse.
 
         Raises:
-            ConfigurationError: If one of `DBT_HOST`, `DBT_HTTP_PATH`, `DBT_ACCESS_TOKEN` is missing.
+            ConfigurationError: If `ORDERS_WAREHOUSE_HOST`, `ORDERS_WAREHOUSE_HTTP_PATH` or `ORDERS_WAREHOUSE_TOKEN`
+                is missing.
         """
         environ = os.environ if environ is None else environ
         missing = [name for name in _REQUIRED if not environ.get(name)]
@@ -70,9 +83,9 @@ class WarehouseConnection:
                 next_step='run `eval "$(orders env)"` for the local workspace, or set the three variables',
             )
         return cls(
-            host=environ["DBT_HOST"],
-            http_path=environ["DBT_HTTP_PATH"],
-            token=environ["DBT_ACCESS_TOKEN"],
+            host=environ["ORDERS_WAREHOUSE_HOST"],
+            http_path=environ["ORDERS_WAREHOUSE_HTTP_PATH"],
+            token=environ["ORDERS_WAREHOUSE_TOKEN"],
             uri=environ.get("ORDERS_WAREHOUSE_URI") or None,
             ca_file=environ.get("ORDERS_WAREHOUSE_CA") or None,
             catalog=catalog,
@@ -161,7 +174,7 @@ class SqlClient:
                 got=f"{connection.host}: {first_line(error)}",
                 allowed="a running warehouse and a valid token",
                 consequence="nothing was queried",
-                next_step="check DBT_HOST, DBT_HTTP_PATH and DBT_ACCESS_TOKEN; locally, `orders status`",
+                next_step=f"check {', '.join(_REQUIRED)}; locally, run `orders status`",
             ) from None
 
     @classmethod
@@ -233,11 +246,19 @@ class SqlClient:
 
 def refused(error: BaseException) -> QueryFailedError:
     """The error that a refused statement becomes."""
+    text = first_line(error)
+    if missing := _MISSING.search(text):
+        return NotBuiltError(
+            f"{missing[2].replace('`', '')} is not built yet, or has another name",
+            got=f"{missing[1]}_NOT_FOUND",
+            consequence="Nothing of this statement took effect",
+            next_step='Build it with `orders run`, or correct the name: `orders sql "show tables in gold"` lists them',
+        )
     return QueryFailedError(
         "The warehouse refused the statement",
-        got=first_line(error),
-        consequence="nothing of this statement took effect",
-        next_step="mend the statement; the warehouse's message names the place",
+        got=text,
+        consequence="Nothing of this statement took effect",
+        next_step="Correct the statement; the warehouse's message names the place",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,11 @@ from urllib.parse import quote
 
 from local_workspace.errors import ConfigurationError
 from local_workspace.ports import LOOPBACK
+
+# What a process that does not need it must not inherit.
+SECRET_VARIABLES = frozenset(
+    {"POSTGRES_PASSWORD", "PGPASSWORD", "ORDERS_WAREHOUSE_TOKEN", "DBT_ACCESS_TOKEN", "DATABRICKS_TOKEN"}
+)
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,27 @@ class PostgresEndpoint:
     embedded: bool = True
 
     def uri(self) -> str:
-        """Return the libpq URI, with the password in it: for the user and for pipes, never for a log."""
-        account = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}"
+        """Return the libpq URI, with the password in it: for the user and for pipes, never for a log.
+
+        As an argument of a program it shows in the process list; `uri_without_password` does not.
+        """
+        return self._uri(f"{quote(self.user, safe='')}:{quote(self.password, safe='')}")
+
+    def uri_without_password(self, passfile: Path | None = None) -> str:
+        """Return the libpq URI without the password, which libpq reads from a file instead.
+
+        Args:
+            passfile: A file that `passfile_line` was written to; without one libpq takes PGPASSWORD or ~/.pgpass.
+        """
+        uri = self._uri(quote(self.user, safe=""))
+        return uri if passfile is None else f"{uri}&passfile={quote(str(passfile), safe='/')}"
+
+    def passfile_line(self) -> str:
+        """Return the line of a libpq password file for this account (Postgres manual, "The Password File")."""
+        fields = (self.host, str(self.port), "*", self.user, self.password)
+        return ":".join(re.sub(r"([\\:])", r"\\\1", field) for field in fields) + "\n"
+
+    def _uri(self, account: str) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (
             f"postgresql://{account}@{host}:{self.port}/{quote(self.database, safe='')}"
@@ -98,11 +123,14 @@ class WarehouseEndpoint:
     ca_bundle: Path
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that profiles.yml and the SQL client read."""
+        """Return the variables that profiles.yml and the SQL client read.
+
+        None is a name that dbt, libpq or Databricks' own tools read: DBT_HOST would move `dbt docs serve`.
+        """
         return {
-            "DBT_HOST": f"{self.host}:{self.port}",
-            "DBT_HTTP_PATH": self.http_path,
-            "DBT_ACCESS_TOKEN": self.token,
+            "ORDERS_WAREHOUSE_HOST": f"{self.host}:{self.port}",
+            "ORDERS_WAREHOUSE_HTTP_PATH": self.http_path,
+            "ORDERS_WAREHOUSE_TOKEN": self.token,
             "ORDERS_WAREHOUSE_URI": f"https://{self.host}:{self.port}{self.http_path}",
             "ORDERS_WAREHOUSE_CA": str(self.ca_file),
             # databricks-sdk, inside dbt-databricks, asks the host for its metadata by `requests`, which has no other

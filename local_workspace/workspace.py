@@ -20,6 +20,7 @@ from local_workspace.layout import WorkspaceLayout
 from local_workspace.options import WorkspaceOptions
 from local_workspace.pipeline_host import PipelineHost
 from local_workspace.postgres import ensure_database, external_endpoint, read_endpoint
+from local_workspace.private_files import write_private
 from local_workspace.status import WorkspaceStatus, read_status
 
 if TYPE_CHECKING:
@@ -158,6 +159,19 @@ class Workspace(PipelineHost):
         return read_endpoint(
             self.layout, database=self.options.postgres_database, user=self.options.postgres_user
         )
+
+    def postgres_uri(self) -> str | None:
+        """The libpq URI of the metrics database without its password, or None without a database.
+
+        The password of the embedded server is put beside its data, in a file that only the owner reads, and the URI names
+        that file. The password of another server stays where its owner keeps it: PGPASSWORD or ~/.pgpass.
+        """
+        endpoint = self.postgres
+        if endpoint is None or not endpoint.embedded:
+            return None if endpoint is None else endpoint.uri_without_password()
+        passfile = self.layout.postgres / "pgpass"
+        write_private(passfile, endpoint.passfile_line())
+        return endpoint.uri_without_password(passfile)
 
     @property
     def persistent(self) -> bool:

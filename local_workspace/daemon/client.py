@@ -18,6 +18,7 @@ from local_workspace.daemon import requests
 from local_workspace.daemon.locks import DAEMON, LEASE, START, FileLock, is_held, is_used
 from local_workspace.daemon.state import FAILED, READY, DaemonState
 from local_workspace.daemon.supervisor import stop_forgotten_engine
+from local_workspace.endpoints import SECRET_VARIABLES
 from local_workspace.engine.address import EngineAddress
 from local_workspace.errors import ConfigurationError, EngineError, LocalWorkspaceError, WorkspaceBusy
 from local_workspace.layout import WorkspaceLayout
@@ -29,7 +30,6 @@ from local_workspace.private_files import append_private, write_private
 
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
-_SECRETS = ("POSTGRES_PASSWORD", "PGPASSWORD", "DBT_ACCESS_TOKEN", "DATABRICKS_TOKEN")
 
 
 def take_lease(layout: WorkspaceLayout) -> FileLock:
@@ -97,7 +97,7 @@ def ensure_running(layout: WorkspaceLayout, options: WorkspaceOptions, *, postgr
 def _spawn(layout: WorkspaceLayout, options: WorkspaceOptions) -> subprocess.Popen[bytes]:
     write_private(layout.run / requests.OPTIONS, options.to_json())
     DaemonState.set_aside(layout)
-    environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+    environment = {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
     environment["PYTHONPATH"] = os.pathsep.join(
         [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     )

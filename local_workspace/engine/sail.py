@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local_workspace.endpoints import SECRET_VARIABLES
 from local_workspace.errors import EngineError, InputError
 from local_workspace.layout import WorkspaceLayout, check_name
 from local_workspace.private_files import append_private
@@ -21,8 +22,6 @@ from local_workspace.runtime_folder import WORKSPACE_LINK, forget_runtime_folder
 
 START_SECONDS = 60.0
 _LOG_BYTES = 10_000_000
-# The engine needs none of these, and its log may show its environment.
-_SECRETS = ("POSTGRES_PASSWORD", "PGPASSWORD", "DBT_ACCESS_TOKEN", "DATABRICKS_TOKEN")
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,8 @@ class SailEngine:
         log_file = layout.logs / "sail.log"
         if log_file.exists() and log_file.stat().st_size > _LOG_BYTES:
             log_file.replace(log_file.with_name("sail.log.1"))
-        environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
+        # The engine needs no secret, and its log may show its environment.
+        environment = {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
         environment.update(settings.environment(layout))
         environment["PYTHONPATH"] = os.pathsep.join(
             [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -113,7 +113,9 @@
 {% macro _scrubbed(message) -%}
     {%- if not message -%}{{ return(none) }}{%- endif -%}
     {%- set text = namespace(value=message | string) -%}
-    {%- for secret in [env_var('DBT_ACCESS_TOKEN', ''), env_var('POSTGRES_PASSWORD', '')] if secret -%}
+    {%- for secret in [
+        env_var('ORDERS_WAREHOUSE_TOKEN', ''), env_var('DBT_ACCESS_TOKEN', ''), env_var('POSTGRES_PASSWORD', '')
+    ] if secret -%}
         {%- set text.value = text.value | replace(secret, '***') -%}
     {%- endfor -%}
     {%- for pattern, replacement in [

@@ -1,4 +1,4 @@
-"""`orders bundle`: the deployment, proven offline."""
+"""`orders bundle`: check the deployment offline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orders.cli.project import Project
 
 @click.group()
 def bundle() -> None:
-    """Look after databricks.yml and resources/."""
+    """Check databricks.yml and resources/."""
 
 
 @bundle.command()
@@ -20,7 +20,7 @@ def bundle() -> None:
     "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 def check(output_format: str) -> None:
-    """Check the bundle without a workspace: keys, references, paths, tasks, SQL. Exit code 1 for any mistake."""
+    """Check the bundle offline: keys, references, paths, tasks, SQL. The exit code is 1 if there is a mistake."""
     from orders.bundle_check.rules import check_bundle
     from orders.bundle_check.rules.deployed_code import hash_of
     from orders.cli.ingest import pipeline_spec
@@ -34,7 +34,11 @@ def check(output_format: str) -> None:
         click.echo(json.dumps([finding.to_dict() for finding in findings]))
     else:
         for finding in findings:
-            console.print(str(finding), markup=False)
-        console.print(f"The bundle has {len(findings)} mistakes." if findings else "The bundle is sound.")
+            console.print(str(finding))
+        console.print(
+            f"Found {len(findings)} mistake{'s' if len(findings) > 1 else ''}."
+            if findings
+            else "The bundle is sound."
+        )
     if findings:
         raise SystemExit(1)

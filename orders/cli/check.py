@@ -1,4 +1,4 @@
-"""`orders check` and `orders reconcile`: is everything as it should be, and do the figures agree."""
+"""`orders check` and `orders reconcile`: is the product healthy, and do the layers agree."""
 
 from __future__ import annotations
 
@@ -7,24 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
 from dlt_ingest.metrics.health.model import HealthLimits, HealthReport
 from dlt_ingest.metrics.reconciliation.outcome import Reconciliation
 from dlt_ingest.sql_client import Queries
-from orders.cli.console import console, step
+from orders.cli.console import MARKS, console, print_cells, say, say_hanging, step
+from orders.cli.outputs import write_whole
 from orders.cli.project import Project
+from orders.cli.tables import Cell
 
 if TYPE_CHECKING:
     from dlt_ingest.metrics.reconciliation.landing_files import Landing
     from local_workspace.dlt_runtime.landing_state import LandingState
-
-_MARKS = {
-    "ok": "[green]ok[/green]",
-    "warn": "[yellow]warn[/yellow]",
-    "fail": "[red]FAIL[/red]",
-    "not_applicable": "[dim]n/a[/dim]",
-}
 
 
 @click.command()
@@ -38,26 +32,26 @@ _MARKS = {
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File for json or prometheus, replaced whole; a scraper never reads half of it.",
+    help="Write json or prometheus output to this file, in one step: a scraper never reads half of it.",
 )
-@click.option("--strict", is_flag=True, help="Count warnings as failures.")
-@click.option("--env", "environment", default=None, help="Environment instead of ORDERS_ENV.")
+@click.option("--strict", is_flag=True, help="Treat warnings as failures.")
+@click.option("--env", "environment", default=None, help="Environment to use instead of ORDERS_ENV.")
 def check(output_format: str, out: Path | None, strict: bool, environment: str | None) -> None:
-    """Check the health: updates, quality, freshness, dbt, export, dead letters. Exit code 1 when a check fails."""
+    """Check updates, quality, freshness, dbt, the export and dead letters. The exit code is 1 if a check fails."""
     if out is not None and output_format == "table":
-        raise click.UsageError("--out goes with --format json or --format prometheus")
+        raise click.UsageError("--out needs --format json or --format prometheus")
     project = Project.find(environment=environment)
     with step("Checking"), project.queries() as client:
         report = health(project, client)
     if output_format == "json":
-        _put(json.dumps(report.as_dict()) + "\n", out)
+        _print_or_write(json.dumps(report.as_dict()) + "\n", out)
     elif output_format == "prometheus":
         from dlt_ingest.metrics.health.prometheus import render
 
-        _put(render(report), out)
+        _print_or_write(render(report), out)
     else:
-        console.print(health_table(report))
-        console.print("Healthy." if report.healthy else "Not healthy: see the lines marked FAIL.")
+        print_health(report)
+        console.print("Healthy." if report.healthy else "Not healthy. See the lines marked FAIL.")
     if not report.healthy or (strict and report.warnings):
         raise SystemExit(1)
 
@@ -66,9 +60,9 @@ def check(output_format: str, out: Path | None, strict: bool, environment: str |
 @click.option(
     "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
-@click.option("--env", "environment", default=None, help="Environment instead of ORDERS_ENV.")
+@click.option("--env", "environment", default=None, help="Environment to use instead of ORDERS_ENV.")
 def reconcile(output_format: str, environment: str | None) -> None:
-    """Compare rows and revenue of neighbouring layers, from the landing files to Postgres, to the cent."""
+    """Compare rows and revenue layer by layer, from the landing files to Postgres, to the cent."""
     from dlt_ingest.configurations.pipeline import reading_of
     from dlt_ingest.metrics.reconciliation.layers import reconcile as compare_layers
     from dlt_ingest.metrics.reconciliation.metrics_database import metrics_answers
@@ -101,7 +95,6 @@ def health(project: Project, client: Queries) -> HealthReport:
         slow_update_factor=settings.SLOW_UPDATE_FACTOR,
         export_lag_minutes=settings.EXPORT_LAG_MINUTES,
         landing_backlog_files=settings.LANDING_BACKLOG_FILES,
-        freshness_sla_minutes=settings.FRESHNESS_SLA_MINUTES,
     )
     return check_health(
         client.query,
@@ -113,26 +106,21 @@ def health(project: Project, client: Queries) -> HealthReport:
     )
 
 
-def health_table(report: HealthReport) -> Table:
-    """The report for a terminal: what wants attention first."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("", "check", "finding", "next step"):
-        table.add_column(heading, overflow="fold")
+def print_health(report: HealthReport) -> None:
+    """Print the report: what wants attention first, each finding with its next step below it."""
     order = ["fail", "warn", "ok", "not_applicable"]
+    names = max((len(item.name) for item in report.checks), default=0)
     for item in sorted(report.checks, key=lambda c: order.index(c.verdict)):
-        table.add_row(_MARKS[item.verdict], item.name, item.finding, item.next_step)
-    return table
+        say_hanging([MARKS[item.verdict], "  ", item.name.ljust(names), "  "], item.finding)
+        if item.next_step:
+            say_hanging(["      ", " " * names, "  "], f"Next: {item.next_step}")
 
 
-def _put(text: str, out: Path | None) -> None:
+def _print_or_write(text: str, out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
-        return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    # node_exporter reads every *.prom in the folder, so the half-written file must not be called so.
-    aside = out.with_name(f".{out.name}.new")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(out)
+    else:
+        write_whole(out, text, "--out")
 
 
 def _landing(project: Project) -> LandingState:
@@ -153,25 +141,24 @@ def _landed_files(project: Project) -> Landing:
 
 
 def _print_reconciliation(outcome: Reconciliation) -> None:
-    layers = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, justify in (
-        ("layer", "left"),
-        ("rows", "right"),
-        ("", "left"),
-        ("dollars", "right"),
-        ("", "left"),
-    ):
-        layers.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    for layer in outcome.layers:
-        layers.add_row(layer.name, f"{layer.rows:,}", layer.unit, f"{layer.value:,f}", layer.measure)
-    console.print(layers)
+    rows = [
+        [
+            Cell(layer.name),
+            Cell(f"{layer.rows:,}", to_the_right=True),
+            Cell(layer.unit),
+            Cell(f"{layer.value:,f}", to_the_right=True),
+            Cell(layer.measure),
+        ]
+        for layer in outcome.layers
+    ]
+    print_cells(["layer", "rows", "", "dollars", ""], rows)
     console.print()
     for comparison in outcome.comparisons:
-        console.print(f"{_MARKS['ok'] if comparison.holds else _MARKS['fail']}  {comparison.law}")
+        say_hanging([MARKS["ok" if comparison.holds else "fail"], "  "], comparison.law)
         if not comparison.holds:
-            console.print(f"      {comparison.left}  against  {comparison.right}")
+            say("      ", f"{comparison.left}  against  {comparison.right}")
             if comparison.first_difference:
-                console.print(f"      first difference: {comparison.first_difference}")
+                say("      ", f"first difference: {comparison.first_difference}")
     for note in outcome.notes:
-        console.print(f"[dim]Note: {note}.[/dim]")
+        say((f"Note: {note}.", "dim"))
     console.print("Everything agrees." if outcome.equal else "The layers do not agree.")

@@ -6,21 +6,21 @@ import json
 
 import click
 
-from orders.cli.console import console
+from orders.cli.console import console, say
 
 
 @click.group()
 def config() -> None:
-    """Look after dlt_ingest/configurations/*.json."""
+    """Check dlt_ingest/configurations/*.json."""
 
 
 @config.command()
-@click.option("--env", "environment", default="all", show_default=True, help="One environment, or all.")
+@click.option("--env", "environment", default="all", show_default=True, help="An environment, or all.")
 @click.option(
     "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 def validate(environment: str, output_format: str) -> None:
-    """Check the files: unknown, missing, wrong type, dangerous in prod. Exit code 1 when one is not usable."""
+    """Find unknown, missing, mistyped and dangerous settings. The exit code is 1 if a file cannot be used."""
     from dlt_ingest.configurations.settings import ENVIRONMENTS
     from dlt_ingest.configurations.validation import validate_environments
 
@@ -32,8 +32,7 @@ def validate(environment: str, output_format: str) -> None:
     else:
         for finding in findings:
             colour = "red" if finding.severity == "error" else "yellow"
-            console.print(f"[{colour}]{finding.severity}[/{colour}]  ", end="")
-            console.print(str(finding), markup=False)
+            say((finding.severity, colour), "  ", str(finding))
         console.print(
             f"{len(names)} configuration{'s' if len(names) > 1 else ''} checked: {len(errors)} errors, "
             f"{len(findings) - len(errors)} warnings"

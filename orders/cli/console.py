@@ -12,7 +12,9 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import textwrap
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,12 +22,21 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-# A log has no width; 80 columns, rich's guess, would break every table.
-_LOG_WIDTH = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 160
-console = Console(highlight=False, soft_wrap=True, width=_LOG_WIDTH)
-progress_console = Console(stderr=True, highlight=False, soft_wrap=True)
+from dlt_ingest.errors import InputError
+from orders.cli.tables import CUT, Cell, is_cut, lay_out
+
+# Neither markup nor emoji codes: `[red]` and `:ok:` are legal in a path, a file name and an order's item.
+console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+progress_console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+# What a check found, as a mark of four characters.
+MARKS = {
+    "ok": ("ok  ", "green"),
+    "warn": ("warn", "yellow"),
+    "fail": ("FAIL", "red"),
+    "not_applicable": ("n/a ", "dim"),
+}
 
 FORMATS = ("table", "json", "csv")
 format_option = click.option(
@@ -34,7 +45,7 @@ format_option = click.option(
     type=click.Choice(FORMATS),
     default="table",
     show_default=True,
-    help="Form of the output.",
+    help="Output format.",
 )
 
 
@@ -42,11 +53,37 @@ format_option = click.option(
 def step(text: str) -> Iterator[None]:
     """Say what is under way: a spinner on a terminal, one plain line in a log. Goes to standard error."""
     if progress_console.is_terminal:
-        with progress_console.status(text):
+        with progress_console.status(Text(text)):
             yield
     else:
         progress_console.print(f"{text} ...")
         yield
+
+
+@contextmanager
+def moving_line(text: str) -> Iterator[Callable[[str], None]]:
+    """A line that changes while work goes on, and the function that changes it; in a log only its first text."""
+    if progress_console.is_terminal:
+        with progress_console.status(Text(text)) as status:
+            yield lambda changed: status.update(Text(changed))
+    else:
+        progress_console.print(f"{text} ...")
+        yield lambda _: None
+
+
+def say(*parts: str | tuple[str, str]) -> None:
+    """Print one line of parts, each a text or a text with its style."""
+    console.print(Text.assemble(*parts))
+
+
+def say_hanging(head: Sequence[str | tuple[str, str]], text: str) -> None:
+    """Print a text behind a head, broken between words where the terminal ends and indented below itself."""
+    first = Text.assemble(*head)
+    room = None if width() is None else max((width() or 0) - first.cell_len, 20)
+    lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) if room else [text]
+    console.print(first + Text((lines or [""])[0]))
+    for line in lines[1:]:
+        console.print(" " * first.cell_len + line)
 
 
 def plain(value: object) -> object:
@@ -79,36 +116,84 @@ def to_json(value: object) -> str:
 
 
 def print_rows(
-    rows: Sequence[Mapping[str, Any]], output_format: str, columns: Sequence[str] | None = None
+    rows: Sequence[Mapping[str, Any]],
+    output_format: str,
+    columns: Sequence[str] | None = None,
+    *,
+    ends_matter: Collection[str] = (),
 ) -> None:
-    """Print rows as a table for people, a list of objects in JSON, or CSV with a header line."""
+    """Print rows as a table for people, a list of objects in JSON, or CSV with a header line.
+
+    Args:
+        rows: Values by column.
+        output_format: One of FORMATS.
+        columns: The columns to print; else those of the first row.
+        ends_matter: Columns of paths and qualified names, of which a cut takes the beginning.
+    """
     names = list(columns or (rows[0].keys() if rows else ()))
+    print_columns(
+        names, [[row[name] for name in names] for row in rows], output_format, ends_matter=ends_matter
+    )
+
+
+def print_columns(
+    names: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    output_format: str,
+    *,
+    ends_matter: Collection[str] = (),
+) -> None:
+    """Print rows by the place of their values: two columns of a statement may share a name.
+
+    Raises:
+        InputError: If JSON is asked for and two columns share a name, since an object has each name once.
+    """
     if output_format == "json":
-        click.echo(to_json(list(rows)))
+        if twice := [name for name, number in Counter(names).items() if number > 1]:
+            raise InputError(
+                "Two columns of the result have the same name",
+                got=", ".join(twice),
+                allowed="each name once in JSON",
+                consequence="Nothing was printed",
+                next_step="Give one of them another name with AS, or use --format csv",
+            )
+        click.echo(to_json([dict(zip(names, row, strict=True)) for row in rows]))
     elif output_format == "csv":
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows([_cell(row[name], "") for name in names] for row in rows)
+        writer.writerows([_shown(value) or "" for value in row] for row in rows)
         click.echo(buffer.getvalue(), nl=False)
     else:
-        console.print(rows_table(rows, names))
-        console.print(f"[dim]{len(rows):,} row{'' if len(rows) == 1 else 's'}[/dim]")
+        cells = [
+            [
+                Cell.of(value, _shown(value), ends_matter=name in ends_matter)
+                for name, value in zip(names, row, strict=True)
+            ]
+            for row in rows
+        ]
+        was_cut = print_cells(names, cells)
+        console.print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}", style="dim")
+        if was_cut:
+            console.print(f"{CUT} marks a cut text; --format json shows it whole.", style="dim")
 
 
-def rows_table(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Table:
-    """Rows as a rich table, numbers to the right."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in names:
-        numeric = any(isinstance(row[name], (int, float, Decimal)) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row[name], "NULL") for name in names))
-    return table
+def print_cells(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bool:
+    """Print a table of cells in the width that there is, and say whether a text was cut for it."""
+    lines = lay_out(names, rows, width())
+    for line in lines:
+        console.print(line)
+    return width() is not None and is_cut(lines)
 
 
-def _cell(value: object, null: str) -> str:
+def width() -> int | None:
+    """Columns of the terminal, or those that COLUMNS says; None in a pipe or a log, which have no width."""
+    return console.width if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit() else None
+
+
+def _shown(value: object) -> str | None:
+    """What a value looks like; None for one that is missing."""
     if value is None:
-        return null
+        return None
     shown = plain(value)
     return to_json(shown) if isinstance(shown, (dict, list)) else str(shown)

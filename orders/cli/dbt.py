@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from dlt_ingest.errors import ConfigurationError
-from orders.cli.console import console, progress_console
+from orders.cli.console import console, moving_line, progress_console
+from orders.cli.dbt_progress import DbtProgress
 from orders.cli.project import Project
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ _READ_AT_IMPORT = re.compile(
 )
 
 _PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
-_NODE = re.compile(r"(\d+) of (\d+) (START|OK|PASS|ERROR|FAIL|WARN|SKIP|NO-OP)")
 _TOTALS = re.compile(r"Done\. (PASS=\d+.*)")
 
 
@@ -71,14 +71,14 @@ class DbtRun:
 @click.command(context_settings=_PASS_THROUGH)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def build(arguments: tuple[str, ...]) -> int:
-    """Run `dbt build` against the local workspace; all dbt arguments pass through, the exit code is dbt's."""
+    """Run `dbt build` on the local workspace. It takes all arguments of dbt and returns dbt's exit code."""
     return call_dbt(["build", *arguments])
 
 
 @click.command(context_settings=_PASS_THROUGH)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def docs(arguments: tuple[str, ...]) -> int:
-    """Generate the dbt docs site from the local workspace; then `dbt docs serve` shows it."""
+    """Generate the dbt docs site from the local workspace. `dbt docs serve` then shows it."""
     code = call_dbt(["docs", "generate", *arguments])
     if code == 0:
         console.print(
@@ -94,6 +94,9 @@ def call_dbt(arguments: Sequence[str]) -> int:
         server = dbt_server(workspace)
         server.start()
         environment = {**os.environ, **project.environment_of(workspace)}
+        if not sys.stdout.isatty():
+            # dbt colours its lines in a log as well.
+            environment.setdefault("DBT_USE_COLORS", "false")
         command = start_dbt(server, arguments, environment=environment, root=project.root)
         with workspace.watched(command.end):
             while True:
@@ -208,11 +211,14 @@ def run_quietly(
     log.parent.mkdir(parents=True, exist_ok=True)
     totals, failures = "", []
     closing = False
+    variables = {**os.environ, **environment}
+    name = f"dbt {arguments[0]}"
+    progress = DbtProgress(name, _tell_log, _target_folder(root, variables) / "manifest.json")
     readable, writable = os.pipe()
     with (
         os.fdopen(readable, encoding="utf-8", errors="replace") as lines,
         log.open("w", encoding="utf-8") as file,
-        progress_console.status(f"dbt {arguments[0]}") as status,
+        moving_line(name) as show,
         ExitStack() as stack,
     ):
         try:
@@ -220,7 +226,7 @@ def run_quietly(
                 dbt_server(workspace),
                 ["--no-use-colors", *arguments],
                 # dbt's debug log is a tenth of its time, and `log` has all that it prints.
-                environment={"DBT_LOG_LEVEL_FILE": "none", **os.environ, **environment},
+                environment={"DBT_LOG_LEVEL_FILE": "none", **variables},
                 root=root,
                 output=writable,
             )
@@ -230,8 +236,8 @@ def run_quietly(
         for line in lines:
             file.write(line)
             text = line[10:].rstrip() if re.match(r"\d\d:\d\d:\d\d  ", line) else line.rstrip()
-            if match := _NODE.search(text):
-                status.update(f"dbt {arguments[0]}: {match[1]} of {match[2]} nodes")
+            if (status := progress.follow(text)) is not None:
+                show(status)
             closing = closing or text.startswith(
                 ("Finished running", "Encountered an error", "Runtime Error")
             )
@@ -240,7 +246,19 @@ def run_quietly(
             if match := _TOTALS.search(text):
                 totals = match[1]
         exit_code = command.wait()
+    progress.close()
     if exit_code != 0:
         for text in failures:
-            progress_console.print(f"  {text}", markup=False)
+            progress_console.print(f"  {text}")
     return DbtRun(exit_code, totals, time.monotonic() - started, log)
+
+
+def _tell_log(text: str) -> None:
+    if not progress_console.is_terminal:
+        progress_console.print(text)
+
+
+def _target_folder(root: Path, variables: Mapping[str, str]) -> Path:
+    """Where dbt writes its artifacts (`--target-path`, or the variable of either name; else target/)."""
+    named = variables.get("DBT_ENGINE_TARGET_PATH") or variables.get("DBT_TARGET_PATH")
+    return root / (named or "target")

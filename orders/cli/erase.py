@@ -9,28 +9,29 @@ import click
 from dlt_ingest.errors import InputError
 from dlt_ingest.governance.customer_records import CustomerId
 from dlt_ingest.sql_client import SqlClient
-from orders.cli.console import console, print_rows, step
+from orders.cli.console import console, print_cells, say, step
 from orders.cli.deployed_erasure import STEPS, DeployedErasure
 from orders.cli.project import Project
+from orders.cli.tables import Cell
 
 _GUIDE = "docs/operations/erase-customer.md"
 
 
 @click.command()
 @click.argument("customer_id")
-@click.option("--dry-run", is_flag=True, help="Count what is there, place by place; erase nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Count the records in each place and erase nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
     "--step",
     "steps",
     multiple=True,
     type=click.Choice(list(STEPS)),
-    help="On Databricks only: a step of the job erase_customer, which does what is between them. Repeatable.",
+    help="On Databricks only: a step of the job erase_customer. Can be given more than once.",
 )
 def erase(customer_id: str, dry_run: bool, yes: bool, steps: tuple[str, ...]) -> None:
-    """Erase one customer from files, tables, their old versions, Postgres and logs.
+    """Erase a customer from files, tables and their old versions, Postgres and logs.
 
-    It cannot be undone. Killed halfway, the same command finishes it. Exit code 1 when a trace is left.
+    This cannot be undone. If the command is interrupted, run it again to finish. The exit code is 1 if a trace is left.
     """
     project = Project.find()
     names = project.settings.FIELD_NAMES
@@ -42,7 +43,7 @@ def erase(customer_id: str, dry_run: bool, yes: bool, steps: tuple[str, ...]) ->
         return
     if steps:
         raise click.UsageError(
-            "--step is for Databricks. Here the command does all steps. Next: leave it out"
+            "--step is for Databricks; on the local workspace the command runs all steps. Next: leave it out"
         )
     _erase_here(project, customer, dry_run=dry_run, yes=yes)
 
@@ -65,11 +66,13 @@ def _erase_here(project: Project, customer: CustomerId, *, dry_run: bool, yes: b
             console.print("Nothing was erased.")
             return
         if not any(places.values()) and not erasure.left():
-            console.print("The workspace holds nothing of this customer.")
+            console.print("The workspace holds no data of this customer.")
             return
         if not yes and not sys.stdin.isatty():
-            raise click.UsageError("An erasure asks first, and here is nobody to answer. Next: add --yes")
-        if not yes and not click.confirm("Erase all of this, for good?"):
+            raise click.UsageError(
+                "An erasure asks for confirmation, and there is no terminal to ask on. Next: add --yes"
+            )
+        if not yes and not click.confirm("Erase all of this permanently?"):
             console.print("Nothing was erased.")
             return
         erasure.run()
@@ -77,12 +80,12 @@ def _erase_here(project: Project, customer: CustomerId, *, dry_run: bool, yes: b
             left = erasure.left()
     if left:
         for path in left:
-            console.print(f"[red]left[/red]  {project.layout.shown(path).relative_to(project.home)}")
+            say(("left", "red"), f"  {project.layout.shown(path).relative_to(project.home)}")
         console.print(
-            f"The id still stands in {len(left):,} files. What can hold it there, and what to do: {_GUIDE}"
+            f"{len(left):,} files still contain the id. For the possible causes and what to do, see {_GUIDE}"
         )
         raise SystemExit(1)
-    console.print("Erased: no file of the workspace holds the id. Next: orders reconcile")
+    console.print("Erased. No file of the workspace contains the id. Next: orders reconcile")
 
 
 def _erase_deployed(
@@ -90,11 +93,11 @@ def _erase_deployed(
 ) -> None:
     if not dry_run and not (steps and yes):
         raise InputError(
-            "On Databricks an erasure is the job erase_customer: between its steps the pipeline and dbt run",
+            "On Databricks the job erase_customer erases a customer; the pipeline and dbt run between its steps",
             got=f"ORDERS_ENV={project.environment} without --step and --yes",
             allowed="--dry-run, or a step of the job",
             consequence="Nothing was erased",
-            next_step=f"Run the job; {_GUIDE} says how",
+            next_step=f"Run the job, as described in {_GUIDE}",
         )
     with project.queries() as queries:
         erasure = DeployedErasure(project, queries, customer)
@@ -110,4 +113,5 @@ def _erase_deployed(
 
 
 def _print_places(places: dict[str, int]) -> None:
-    print_rows([{"place": place, "rows": rows} for place, rows in places.items()], "table", ["place", "rows"])
+    rows = [[Cell(place), Cell(f"{count:,}", to_the_right=True)] for place, count in places.items()]
+    print_cells(["place", "rows"], rows)

@@ -10,13 +10,13 @@ from orders.cli.project import Project, run_id
 
 @click.command()
 @click.option(
-    "--retry-dead-letters", is_flag=True, help="Deliver the rows that Postgres rejected before, instead."
+    "--retry-dead-letters", is_flag=True, help="Deliver only the rows that Postgres rejected earlier."
 )
 def export(retry_dead_letters: bool) -> None:
-    """Send every exp_* model to Postgres, each key once; what has not changed stays untouched.
+    """Send every exp_* model to Postgres. Rows that have not changed are left alone.
 
-    The same as the hooks of `dbt build`, for runtimes in which the hook cannot run. It reads what was built last and
-    runs no test.
+    This does what the hooks of `dbt build` do, for runtimes in which they cannot run. It reads the latest build and
+    runs no tests.
     """
     from dlt_ingest.metrics.declared_exports import declared_exports
     from dlt_ingest.metrics.exporting import export_models, replay_dead_letters
@@ -27,13 +27,13 @@ def export(retry_dead_letters: bool) -> None:
         if retry_dead_letters:
             results = replay_dead_letters(client, postgres, run_id=run_id(), tell=_say)
             for replayed in results:
-                console.print(str(replayed), markup=False)
+                console.print(str(replayed))
             if not results:
-                console.print("No row waits.")
+                console.print("There are no dead letters.")
             return
         specs = declared_exports(project.root)
         for result in export_models(client, specs, postgres, run_id=run_id(), tell=_say):
-            console.print(str(result), markup=False)
+            console.print(str(result))
 
 
 def _say(text: str) -> None:

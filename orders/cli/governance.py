@@ -6,20 +6,20 @@ import click
 
 from dlt_ingest.errors import InputError
 from dlt_ingest.governance.catalog_state import Difference, declared_keys, differences, pipeline_keys
-from orders.cli.console import console, format_option, print_rows, step
+from orders.cli.console import console, format_option, print_rows, say, step
 from orders.cli.project import Project
 
 
 @click.group()
 def governance() -> None:
-    """Tags, comments and keys as code; lineage from a file to a dashboard."""
+    """Manage tags, comments and keys as code; show lineage from a file to a dashboard."""
 
 
 @governance.command()
 def apply() -> None:
-    """Set the tags and comments of dlt_ingest/governance that the catalog does not show yet.
+    """Set the tags and comments from dlt_ingest/governance that the catalog lacks.
 
-    The same statements locally and on Databricks. Exit code 1 when something is left that only a build can set.
+    The statements are the same locally and on Databricks. The exit code is 1 if something is left that only a build can set.
     """
     project = Project.find()
     with project.sql_client() as client, step("Comparing the catalog with its description"):
@@ -28,7 +28,7 @@ def apply() -> None:
             if difference.statement:
                 client.execute(difference.statement)
         left = _differences(project, client.query)
-    console.print(f"{len(found) - len(left):,} of {len(found):,} differences were mended.")
+    console.print(f"{len(found) - len(left):,} of {len(found):,} differences were fixed.")
     _print(left)
     if left:
         raise SystemExit(1)
@@ -36,7 +36,7 @@ def apply() -> None:
 
 @governance.command()
 def check() -> None:
-    """Compare the catalog with its description: tags, comments, keys. Exit code 1 on a difference."""
+    """Compare tags, comments and keys in the catalog with their description. The exit code is 1 if they differ."""
     project = Project.find()
     with project.sql_client() as client, step("Comparing the catalog with its description"):
         found = _differences(project, client.query)
@@ -44,14 +44,14 @@ def check() -> None:
     if found:
         console.print("Next: orders governance apply")
         raise SystemExit(1)
-    console.print("The catalog shows what is described.")
+    console.print("The catalog matches its description.")
 
 
 @governance.command()
-@click.option("--to", "target", default=None, help="Only what this relation or exposure is made of.")
+@click.option("--to", "target", default=None, help="Show only what this relation or exposure is made from.")
 @format_option
 def lineage(target: str | None, output_format: str) -> None:
-    """Show the way of the rows, from files over datasets and models to dashboards and Postgres, with row counts."""
+    """Show where rows come from: files, datasets, models, dashboards and Postgres, with row counts."""
     from dlt_ingest.governance.lineage import lineage as read_lineage
 
     project = Project.find()
@@ -59,15 +59,15 @@ def lineage(target: str | None, output_format: str) -> None:
         nodes = read_lineage(client.query, to=target)
     if target and not nodes:
         raise InputError(
-            "This name is not in the lineage of the last build",
+            "The lineage of the last build has no such name",
             got=target,
             allowed="a relation as schema.name, or an exposure",
-            next_step="orders governance lineage, without --to",
+            next_step="Run `orders governance lineage` without --to to see all names",
         )
     rows = [node.as_dict() for node in nodes]
     if output_format != "json":
         rows = [{**row, "reads": ", ".join(row["reads"])} for row in rows]
-    print_rows(rows, output_format, ["stage", "kind", "name", "rows", "reads"])
+    print_rows(rows, output_format, ["stage", "kind", "name", "rows", "reads"], ends_matter={"name", "reads"})
 
 
 def _differences(project: Project, query: object) -> list[Difference]:
@@ -80,7 +80,7 @@ def _differences(project: Project, query: object) -> list[Difference]:
 
 def _print(found: list[Difference]) -> None:
     for difference in found:
-        console.print(f"[yellow]differs[/yellow]  {difference.what}", markup=True)
-        console.print(f"         found: {difference.found or 'nothing'}", markup=False)
+        say(("differs", "yellow"), f"  {difference.what}")
+        console.print(f"         found: {difference.found or 'nothing'}")
         if difference.statement is None:
-            console.print("         only the code that makes the table can set it: orders run", markup=False)
+            console.print("         only the code that builds the table can set it. Next: orders run")

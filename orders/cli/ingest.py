@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
-from orders.cli.console import console, step
+from orders.cli.console import console, print_cells, say, step
 from orders.cli.project import Project, run_id
+from orders.cli.tables import Cell
 
 if TYPE_CHECKING:
     from local_workspace.dlt_runtime.spec import PipelineSpec, UpdateResult
@@ -22,16 +22,16 @@ PIPELINE = "orders_ingest"
 @click.option(
     "--full-refresh",
     is_flag=True,
-    help="Empty the named TABLEs and rebuild them; without a TABLE, all of them.",
+    help="Empty and rebuild the TABLEs, or all tables if none is given.",
 )
-@click.option("--dry-run", is_flag=True, help="Build and check the graph; move no row.")
-@click.option("--verify", is_flag=True, help="Compute every table that would be left as it is, and compare.")
+@click.option("--dry-run", is_flag=True, help="Build and check the graph without moving any rows.")
+@click.option("--verify", is_flag=True, help="Also recompute the tables that need no refresh, and compare.")
 @click.argument("tables", nargs=-1)
 def ingest(full_refresh: bool, dry_run: bool, verify: bool, tables: tuple[str, ...]) -> None:
-    """Run one triggered DLT update: new files into Bronze, good rows into Silver, bad ones into quarantine."""
+    """Run one triggered DLT update: new files to Bronze, valid rows to Silver, invalid rows to quarantine."""
     if tables and not full_refresh:
         raise click.UsageError(
-            f"TABLE ({', '.join(tables)}) goes with --full-refresh. Next: add it, or leave the tables out."
+            f"TABLE ({', '.join(tables)}) needs --full-refresh. Next: add it, or leave out the tables."
         )
     project = Project.find()
     with project.workspace() as workspace, step("DLT update"):
@@ -39,7 +39,7 @@ def ingest(full_refresh: bool, dry_run: bool, verify: bool, tables: tuple[str, .
             project, workspace, full_refresh=list(tables) or full_refresh, dry_run=dry_run, verify=verify
         )
     if dry_run and result.ok:
-        console.print(f"The graph is sound: {', '.join(result.datasets)}. No row was moved.")
+        console.print(f"The graph is sound: {', '.join(result.datasets)}. No rows were moved.")
         return
     print_update(result)
     if not result.ok:
@@ -88,31 +88,25 @@ def pipeline_spec(project: Project) -> PipelineSpec:
 
 def print_update(result: UpdateResult) -> None:
     """Print what an update did, and every file or row that it could not take."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, justify in (
-        ("dataset", "left"),
-        ("in", "right"),
-        ("written", "right"),
-        ("dropped", "right"),
-        ("", "left"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    for name, dataset in result.datasets.items():
-        table.add_row(
-            name,
-            f"{dataset.rows_in:,}",
-            f"{dataset.rows_out:,}",
-            f"{dataset.rows_dropped:,}",
-            dataset.refresh.lower().replace("_", " "),
-        )
-    console.print(table)
+    rows = [
+        [
+            Cell(name),
+            *(
+                Cell(f"{count:,}", to_the_right=True)
+                for count in (dataset.rows_in, dataset.rows_out, dataset.rows_dropped)
+            ),
+            Cell(dataset.refresh.lower().replace("_", " ")),
+        ]
+        for name, dataset in result.datasets.items()
+    ]
+    print_cells(["dataset", "in", "written", "dropped", ""], rows)
     for fault in result.faults:
-        console.print(f"[yellow]unreadable file[/yellow]  {fault.path}: {fault.fault}")
+        say(("unreadable file", "yellow"), f"  {fault.path}: {fault.fault}")
     for warning in result.warnings:
-        console.print(f"[yellow]note[/yellow]  {warning}")
+        say(("note", "yellow"), f"  {warning}")
     files = len(result.files)
     console.print(
         f"Update {result.state.lower()} in {result.seconds:.1f} s: {files:,} new file{'' if files == 1 else 's'}"
     )
     if result.error:
-        console.print(f"[red]{result.error}[/red]", markup=True)
+        say((result.error, "red"))

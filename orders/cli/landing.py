@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 )
 @click.option("--end", type=click.IntRange(min=1), default=1, show_default=True, help="Number of batches.")
 @click.option(
-    "--batch-size", type=click.IntRange(min=1), default=100, show_default=True, help="Records in a batch."
+    "--batch-size", type=click.IntRange(min=1), default=100, show_default=True, help="Records per batch."
 )
 @click.option(
-    "--seed", type=int, default=None, help="Same seed and same history so far: the same bytes again."
+    "--seed", type=int, default=None, help="The same seed after the same history gives the same bytes."
 )
 @click.option(
     "--faults",
     type=click.FloatRange(0, 1),
     default=0.02,
     show_default=True,
-    help="Share of records with a planted fault.",
+    help="Share of records with a deliberate fault.",
 )
 def generate(interval: float, end: int, batch_size: int, seed: int | None, faults: float) -> None:
-    """Write batches of made-up orders into landing; each file appears whole."""
+    """Write batches of generated orders to landing."""
     from dlt_ingest.generators.orders import generate_batches
 
     for batch in generate_batches(
@@ -50,14 +50,14 @@ def generate(interval: float, end: int, batch_size: int, seed: int | None, fault
         faults=faults,
     ):
         console.print(
-            f"Landed {batch.file_name}: {batch.records:,} records, {batch.faulty:,} with a planted fault"
+            f"Landed {batch.file_name}: {batch.records:,} records, {batch.faulty:,} with a deliberate fault"
         )
 
 
 @click.command()
 @click.argument("name", type=click.Choice(["cdnow"]))
 def sample(name: str) -> None:
-    """Write a real order history into landing: `cdnow`, an online music shop, 1997-01 to 1998-06."""
+    """Write a real order history to landing: `cdnow`, an online music shop, January 1997 to June 1998."""
     from dlt_ingest.generators.cdnow import write_batches
 
     del name
@@ -66,7 +66,7 @@ def sample(name: str) -> None:
     if written:
         console.print(f"Landed {len(written)} monthly batches with {records:,} purchases. Next: orders run")
     else:
-        console.print("Every batch of the sample is in landing already; nothing was written.")
+        console.print("The whole sample is already in landing. Nothing was written.")
 
 
 @click.command()
@@ -100,11 +100,11 @@ def land(paths: tuple[Path, ...], split: bool, map_file: Path | None, only_profi
             )
     for landed in land_sources(sources, field_map, project.landing, originals):
         console.print(
-            f"{landed.file_name}: {'landed' if landed.written else 'was there already, same content'}"
+            f"{landed.file_name}: {'landed' if landed.written else 'already there, with the same content'}"
         )
     kept = [source.path.name for source in sources if source.is_converted]
     if kept:
-        console.print(f"Kept as it came in {originals}: {', '.join(kept)}", soft_wrap=True)
+        console.print(f"Kept as it came in {originals}: {', '.join(kept)}")
 
 
 def _print_profile(project: Project, paths: tuple[Path, ...], field_map: FieldMap | None) -> None:
@@ -114,7 +114,7 @@ def _print_profile(project: Project, paths: tuple[Path, ...], field_map: FieldMa
     from orders.landing.suggestion import map_to_begin_with
 
     def say(text: str = "") -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(text)
 
     sources = [source_of(path, field_map) for path in files_of(paths)]
     for source in sources:

@@ -161,7 +161,7 @@ class LocalErasure:
                 "Silver could not be refreshed",
                 got=result.error,
                 consequence="The erasure stopped; what is erased so far stays erased",
-                next_step="Mend what the message names, then run the same command again",
+                next_step="Fix what the message names, then run the same command again",
             )
 
     def _rebuild_marts(self) -> None:
@@ -180,7 +180,7 @@ class LocalErasure:
                 "The marts could not be computed anew",
                 got=outcome.totals or f"dbt ended with {outcome.exit_code}",
                 consequence="The erasure stopped; what is erased so far stays erased",
-                next_step=f"Mend what {log} names, then run the same command again",
+                next_step=f"Fix what {log} names, then run the same command again",
             )
 
     def _erase_metrics(self) -> None:

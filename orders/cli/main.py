@@ -8,6 +8,7 @@ ours and says so. `--debug` shows the trace of both.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -66,7 +67,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
 )
-@click.option("--debug", is_flag=True, envvar="ORDERS_DEBUG", help="Show the stack trace of an error.")
+@click.option("--debug", is_flag=True, envvar="ORDERS_DEBUG", help="Show the stack trace of errors.")
 @click.version_option(package_name="orders-lakehouse")
 @click.pass_context
 def orders(ctx: click.Context, debug: bool) -> None:
@@ -83,7 +84,10 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("ORDERS_DEBUG"))
     try:
+        _make_every_character_printable()
         code = orders.main(args=arguments, prog_name="orders", standalone_mode=False)
+        # Here, not at the end of the interpreter: a full disk behind standard output is an error like any other.
+        sys.stdout.flush()
     except click.UsageError as error:
         error.show()
         sys.exit(2)
@@ -91,30 +95,51 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. Nothing half-written stays visible; run the command again.", err=True)
+        click.echo("Interrupted. No partial results remain. Run the command again.", err=True)
         sys.exit(130)
     except BrokenPipeError:
         # The reader (head, less) has what it wanted; silence Python's own complaint at shutdown.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:  # noqa: BLE001  # the last place: no stack trace reaches a user unasked
-        sys.exit(_report(error, debug=debug))
+        code = _report(error, debug=debug)
+        _drop_output_that_cannot_be_written()
+        sys.exit(code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _make_every_character_printable() -> None:
+    """Show what the terminal's encoding lacks, and bytes of a file name that are no text, as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output_that_cannot_be_written() -> None:
+    """Keep Python from failing once more, at its end, on what is still in the buffer of standard output."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(error: Exception, *, debug: bool) -> int:
     from dlt_ingest.errors import InputError, OrdersError
     from local_workspace.errors import InputError as WorkspaceInputError
     from local_workspace.errors import LocalWorkspaceError
+    from orders.cli.system_errors import system_error_text
 
     if debug:
         traceback.print_exception(error)
     if isinstance(error, (OrdersError, LocalWorkspaceError)):
         click.echo(f"Error: {error}", err=True)
         return 2 if isinstance(error, (InputError, WorkspaceInputError)) else 1
+    if (refusal := system_error_text(error)) is not None:
+        click.echo(f"Error: {refusal}", err=True)
+        return 1
     click.echo(
-        f"Error: a fault of this program: {type(error).__name__}: {error}. Next: run it again with --debug and report "
-        "what it prints.",
+        f"Error: an internal error: {type(error).__name__}: {error}. Next: run the command again with --debug and report "
+        "its output.",
         err=True,
     )
     return 1

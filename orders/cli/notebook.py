@@ -13,6 +13,7 @@ import click
 from dlt_ingest.errors import OrdersError
 from dlt_ingest.sql_client import first_line
 from orders.cli.console import console, step
+from orders.cli.outputs import usable_folder
 from orders.cli.project import Project
 
 if TYPE_CHECKING:
@@ -33,18 +34,20 @@ _SETUP = "from orders.cli.notebook import session as _session\nspark = _session(
 @click.command()
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the executed copies."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the executed copies; target/notebooks by default.",
 )
 def notebook(notebooks: tuple[Path, ...], out: Path | None) -> None:
-    """Execute NOTEBOOKS (default: all of notebooks/) and write copies with their outputs to target/notebooks."""
+    """Run NOTEBOOKS, or all in notebooks/, on the local workspace, and save copies with their output."""
     project = Project.find()
     paths = notebooks or tuple(sorted((project.root / "notebooks").glob("*.ipynb")))
-    folder = out or project.root / "target" / "notebooks"
+    folder = usable_folder(out or project.root / "target" / "notebooks", "--out")
     with project.workspace():
         for path in paths:
             with step(f"Executing {path.name}"):
                 executed = execute(project, path, folder)
-            console.print(f"{path.name}: every cell ran; with its outputs in {executed}")
+            console.print(f"{path.name}: every cell ran. The copy with its output is {executed}")
 
 
 def execute(project: Project, path: Path, folder: Path) -> Path:
@@ -94,7 +97,7 @@ def execute(project: Project, path: Path, folder: Path) -> Path:
             f"A cell of {path.name} failed",
             got=failure,
             consequence="The cells after it were not run",
-            next_step=f"Look at {target}, then mend the cell, or the data that it checks",
+            next_step=f"Look at {target}, then fix the cell, or the data that it checks",
         )
     return target
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orders.cli.console import console, format_option, print_rows, step
+from orders.cli.console import console, format_option, print_rows, say, step
 from orders.cli.ingest import print_update
 from orders.cli.project import Project
 
@@ -98,13 +98,13 @@ def run(
         result = run_spec(workspace, spec, full_refresh=full_refresh, dry_run=dry_run)
     if dry_run and result.ok:
         for warning in result.warnings:
-            console.print(f"[yellow]note[/yellow]  {warning}")
-        console.print(f"The graph is sound: {', '.join(result.datasets)}. No row was moved.")
+            say(("note", "yellow"), f"  {warning}")
+        console.print(f"The graph is sound: {', '.join(result.datasets)}. No rows were moved.")
         return
     print_update(result)
     if not result.ok:
         raise SystemExit(1)
-    console.print(f"[dim]Next: orders pipeline show {spec.name}[/dim]")
+    say((f"Next: orders pipeline show {spec.name}", "dim"))
 
 
 @pipeline.command("list")
@@ -164,8 +164,8 @@ def show(name: str, output_format: str) -> None:
         }
         click.echo(json.dumps(content))
         return
-    console.print(f"[bold]{known.name}[/bold]  {known.updates} updates, the last one {known.state or 'never'}"
-                  f" {_moment(known.started_ms)}")  # fmt: skip
+    ended = f"{known.state or 'never'} {_moment(known.started_ms)}".rstrip()
+    say((known.name, "bold"), f"  {known.updates} updates, the last one {ended}")
     for file in known.files:
         console.print(f"  {file}")
     print_rows(tables, "table", ["table", "kind", "rows", "comment"])

@@ -10,12 +10,22 @@ from orders.cli.project import Project
 
 @click.group()
 def postgres() -> None:
-    """Reach the metrics database."""
+    """Connect to the metrics database."""
 
 
 @postgres.command()
-def uri() -> None:
-    """Print a libpq URI of the metrics database, password included; use it as: psql "$(orders postgres uri)"."""
+@click.option(
+    "--passfile",
+    is_flag=True,
+    help="Name a private file that contains the password, instead of the password itself.",
+)
+def uri(passfile: bool) -> None:
+    """Print the libpq URI of the metrics database.
+
+    The URI contains the password. As an argument of a command it shows up in the process list, so use --passfile there:
+
+    psql "$(orders postgres uri --passfile)"
+    """
     with Project.find().workspace() as workspace:
         endpoint = workspace.postgres
         if endpoint is None:
@@ -23,4 +33,4 @@ def uri() -> None:
                 "This workspace has no metrics database",
                 next_step="Set POSTGRES_HOST and its companions, or stop and start the workspace",
             )
-        click.echo(endpoint.uri())
+        click.echo(workspace.postgres_uri() if passfile else endpoint.uri())

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from dlt_ingest.configurations.loading import load_settings
 from dlt_ingest.configurations.settings import Settings
+from dlt_ingest.configurations.validation import require_known
 from dlt_ingest.errors import ConfigurationError, InputError
 from dlt_ingest.metrics.postgres.settings import PostgresSettings
 from dlt_ingest.sql_client import SparkQueries, SqlClient
@@ -48,8 +49,21 @@ class Project:
 
     @classmethod
     def find(cls, *, environment: str | None = None) -> Project:
-        """Find the clone from the current folder upwards, else around this package."""
-        start = Path.cwd()
+        """Find the clone from the current folder upwards, else around this package.
+
+        Raises:
+            InputError: If ORDERS_ENV or the option names an environment that has no configuration.
+        """
+        environment = environment or os.environ.get("ORDERS_ENV") or LOCAL
+        require_known(environment)
+        try:
+            start = Path.cwd()
+        except FileNotFoundError:
+            raise InputError(
+                "The current folder is gone",
+                consequence="Nothing was done",
+                next_step="Change into a folder that exists, and run the command again",
+            ) from None
         installed = Path(__file__).resolve().parents[2]
         clone = next(
             (
@@ -59,7 +73,7 @@ class Project:
             ),
             None,
         )
-        return cls(clone=clone, environment=environment or os.environ.get("ORDERS_ENV") or LOCAL)
+        return cls(clone=clone, environment=environment)
 
     @property
     def root(self) -> Path:
@@ -174,6 +188,7 @@ class Project:
             "DBT_TARGET": LOCAL,
             "ORDERS_EXPORT_POLICY": self.settings.EXPORT_POLICY,
             **self._dbt_folders(),
+            "PYTHONWARNINGS": _with_quiet_agate(os.environ.get("PYTHONWARNINGS", "")),
             **workspace.environment(),
         }
 
@@ -191,13 +206,13 @@ class Project:
     def queries(self, schema: str | None = None) -> Iterator[SqlClient | SparkQueries]:
         """Something that answers SQL in the environment's catalog.
 
-        Locally the workspace's warehouse; elsewhere the warehouse that DBT_HOST names, or, within a Databricks job, the
-        job's own Spark session.
+        Locally the workspace's warehouse; elsewhere the warehouse that ORDERS_WAREHOUSE_HOST names, or, within a
+        Databricks job, the job's own Spark session.
         """
         catalog = self.settings.catalog
         if (
             not self.is_local
-            and not os.environ.get("DBT_HOST")
+            and not os.environ.get("ORDERS_WAREHOUSE_HOST")
             and os.environ.get("DATABRICKS_RUNTIME_VERSION")
         ):
             yield SparkQueries(catalog, schema)
@@ -207,7 +222,7 @@ class Project:
 
     @contextmanager
     def sql_client(self, schema: str | None = None) -> Iterator[SqlClient]:
-        """A client of the SQL warehouse: the local workspace's, or the one that DBT_HOST names elsewhere."""
+        """A client of the SQL warehouse: the local workspace's, or the one that ORDERS_WAREHOUSE_HOST names elsewhere."""
         if not self.is_local:
             with SqlClient.from_environment(catalog=self.settings.catalog, schema=schema) as client:
                 yield client
@@ -225,6 +240,17 @@ class Project:
             ExportSettingsError: If a variable has a value that cannot be used.
         """
         return PostgresSettings.from_environment({**self.settings.postgres_environment(), **os.environ})
+
+
+def _with_quiet_agate(filters: str) -> str:
+    """The warning filters of the shell, and one more.
+
+    dbt-databricks 1.12.7 names text columns for the catalog that most of its tables do not have, and agate warns of each,
+    dozens of times in `dbt docs generate`. The filter is for that module alone.
+    """
+    return ",".join(
+        dict.fromkeys([*filter(None, filters.split(",")), "ignore::RuntimeWarning:agate.type_tester"])
+    )
 
 
 def run_id() -> str:

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from orders.cli.console import console, format_option, plain, print_rows
+from orders.cli.console import console, format_option, print_rows
 from orders.cli.project import Project
 
 
 @click.group()
 def quarantine() -> None:
-    """Rows that broke a rule: list, show, replay."""
+    """List, show and replay rows that broke a rule."""
 
 
 @quarantine.command(name="list")
 @click.option("--by", type=click.Choice(["rule", "file"]), default="rule", show_default=True)
 @format_option
 def list_rows(by: str, output_format: str) -> None:
-    """Count quarantined rows by rule or by source file; `open` are those that no replay has brought into Silver."""
+    """Count quarantined rows by rule or by source file. `open` counts those that no replay has brought into Silver."""
     from dlt_ingest.quarantine.rows import count_by_file, count_by_rule
 
     with Project.find().queries() as client:
         counts = (count_by_rule if by == "rule" else count_by_file)(client.query)
+    # To the second: a table for people fits 80 columns; the programs' formats have the whole moment.
+    at = _to_the_second if output_format == "table" else _whole
     rows = [
-        {by: c.name, "rows": c.rows, "open": c.open_rows, "first": c.first_at, "last": c.last_at}
+        {by: c.name, "rows": c.rows, "open": c.open_rows, "first": at(c.first_at), "last": at(c.last_at)}
         for c in counts
     ]
     if rows or output_format != "table":
@@ -36,9 +39,9 @@ def list_rows(by: str, output_format: str) -> None:
 
 
 @quarantine.command()
-@click.option("--rule", help="Rows that break this rule.")
-@click.option("--file", "file_name", help="Rows of this source file.")
-@click.option("--open", "open_only", is_flag=True, help="Only rows that are not in Silver yet.")
+@click.option("--rule", help="Only rows that break this rule.")
+@click.option("--file", "file_name", help="Only rows from this source file.")
+@click.option("--open", "open_only", is_flag=True, help="Only rows that have not reached Silver yet.")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option(
     "--format", "output_format", type=click.Choice(["table", "json", "csv", "jsonl"]), default="table"
@@ -52,9 +55,9 @@ def show(
     output_format: str,
     ids: tuple[str, ...],
 ) -> None:
-    """Show quarantined rows as they came, with every rule that they break.
+    """Show quarantined rows as they arrived, with every rule they break.
 
-    `--format jsonl` writes lines to correct in an editor and to send back with `orders quarantine replay FILE`.
+    `--format jsonl` writes lines that you can correct in an editor and send back with `orders quarantine replay FILE`.
     """
     from dlt_ingest.quarantine.rows import Selection, read_rows
 
@@ -66,11 +69,11 @@ def show(
         return
     shown = [
         {
-            "quarantine_id": row.quarantine_id[:12] if output_format == "table" else row.quarantine_id,
+            "quarantine_id": row.quarantine_id,
             "failed_rules": ", ".join(row.failed_rules)
             if output_format == "table"
             else list(row.failed_rules),
-            **{name: plain(value) for name, value in row.record.items()},
+            **row.record,
             "unread": row.corrupt_record
             or row.rescued_data
             or (json.dumps(row.texts) if row.texts else None),
@@ -81,22 +84,22 @@ def show(
     if shown or output_format != "table":
         print_rows(shown, output_format)
     else:
-        console.print("No row in quarantine is like that.")
+        console.print("No quarantined row matches.")
 
 
 @quarantine.command()
 @click.option(
-    "--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change this field in all selected rows."
+    "--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Set this field in all selected rows."
 )
 @click.option("--rule", help="Select rows that break this rule.")
 @click.option(
-    "--id", "ids", multiple=True, help="Select a row by its id, or the first 8 or more characters of it."
+    "--id", "ids", multiple=True, help="Select a row by its id, or by at least its first 8 characters."
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 def replay(changes: tuple[str, ...], rule: str | None, ids: tuple[str, ...], file: Path | None) -> None:
-    """Send corrected rows back: from FILE (lines of `show --format jsonl`), or selected rows with --set.
+    """Send corrected rows back: those in FILE (from `show --format jsonl`), or selected rows changed with --set.
 
-    They land as one more file; the next update brings each into Silver exactly once, however often it is replayed.
+    They land as a new file. The next update brings each into Silver exactly once, however often it is replayed.
     """
     from dlt_ingest.quarantine.corrections import read_corrections
     from dlt_ingest.quarantine.replay import replay_corrections, replay_selection
@@ -107,7 +110,7 @@ def replay(changes: tuple[str, ...], rule: str | None, ids: tuple[str, ...], fil
             "Give either FILE or --set FIELD=VALUE. Next: orders quarantine show --format jsonl"
         )
     if file is None and not rule and not ids:
-        raise click.UsageError("--set needs --rule or --id, which say what rows are meant.")
+        raise click.UsageError("--set needs --rule or --id to select rows.")
     pairs = [change.partition("=") for change in changes]
     if wrong := [name for name, equals, _ in pairs if not equals]:
         raise click.UsageError(f"--set {wrong[0]} has no value. Next: --set {wrong[0]}=VALUE")
@@ -125,13 +128,21 @@ def replay(changes: tuple[str, ...], rule: str | None, ids: tuple[str, ...], fil
             )
     if outcome.already_in_silver:
         console.print(
-            f"{len(outcome.already_in_silver):,} rows passed over: a correction of each is in Silver already"
+            f"{len(outcome.already_in_silver):,} rows skipped: their corrections are already in Silver"
         )
     if outcome.waiting_in_landing:
         console.print(
-            f"{len(outcome.waiting_in_landing):,} rows passed over: a correction of each waits in landing"
+            f"{len(outcome.waiting_in_landing):,} rows skipped: their corrections are waiting in landing"
         )
     if outcome.file_name:
         console.print(f"{len(outcome.sent):,} corrected rows landed in {outcome.file_name}. Next: orders run")
     else:
-        console.print("Nothing was left to send.")
+        console.print("There was nothing to send.")
+
+
+def _to_the_second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)
+
+
+def _whole(moment: datetime) -> datetime:
+    return moment

@@ -1,4 +1,4 @@
-"""`orders run`: the job of the bundle on this machine, task by task, with a summary of what came of it."""
+"""`orders run`: the job of the bundle on this machine, task by task, with a summary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import click
 
 from dlt_ingest.errors import ConfigurationError
-from orders.cli.check import health, health_table
+from orders.cli.check import health, print_health
 from orders.cli.console import console, step
 from orders.cli.dbt import dbt_server, run_quietly
 from orders.cli.ingest import print_update, update
@@ -38,9 +38,9 @@ class Clock:
 
 @click.command()
 def run() -> None:
-    """Run the bundle's job here: the DLT update, its dbt commands, the health check; then a summary.
+    """Run the bundle's job locally: the DLT update, its dbt commands and the health check. Then print a summary.
 
-    Exit code 1 when the update, a dbt node or a health check fails.
+    The exit code is 1 if the update, a dbt node or a health check fails.
     """
     project = Project.find()
     identity = run_id()
@@ -67,7 +67,7 @@ def run() -> None:
             console.print(f"dbt {command[0]}: {outcome.totals or 'did not run'}")
             if outcome.exit_code:
                 console.print(
-                    f"Everything that dbt printed is in {outcome.log}. Next: mend it, then orders run"
+                    f"The full output of dbt is in {outcome.log}. Next: fix the failure, then orders run"
                 )
                 raise SystemExit(1)
         with clock.time("check"), step("Checking"), project.queries() as client:
@@ -76,7 +76,7 @@ def run() -> None:
         print_summary(project, summary, clock.seconds)
         if report.warnings or not report.healthy:
             console.print()
-            console.print(health_table(report))
+            print_health(report)
     if not report.healthy:
         raise SystemExit(1)
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 
-from orders.cli.console import format_option, print_rows
+from dlt_ingest.errors import InputError
+from orders.cli.console import format_option, print_columns
 from orders.cli.project import Project
 
 
@@ -13,12 +17,26 @@ from orders.cli.project import Project
 @click.argument("query", type=click.UNPROCESSED)
 @format_option
 def sql(query: str, output_format: str) -> None:
-    """Run one SQL statement and print its rows; `-` reads it from standard input.
+    """Run one SQL statement and print its rows. `-` reads the statement from standard input.
 
     Example: orders sql "select count(*) from gold.fct_orders" --format json
     """
-    statement = click.get_text_stream("stdin").read() if query == "-" else query
+    statement = _text(sys.stdin.buffer.read() if query == "-" else os.fsencode(query))
     with Project.find().sql_client() as client:
         table = client.query_arrow(statement.strip().rstrip(";"))
     if table.num_columns:
-        print_rows(table.to_pylist(), output_format, table.column_names)
+        # Not to_pylist(): of two columns with one name a dictionary keeps the last.
+        columns = [column.to_pylist() for column in table.columns]
+        print_columns(table.column_names, [list(row) for row in zip(*columns, strict=True)], output_format)
+
+
+def _text(statement: bytes) -> str:
+    try:
+        return statement.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "The statement is not UTF-8",
+            got=f"byte {statement[error.start]:#04x} at position {error.start}",
+            consequence="Nothing was run",
+            next_step="Save the file as UTF-8",
+        ) from None

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import psycopg2
-from rich.table import Table
 
 from dlt_ingest.metrics.health.report import metrics_query
+from dlt_ingest.metrics.percent import percent
 from dlt_ingest.sql_client import Queries
-from orders.cli.console import console
+from orders.cli.console import console, print_cells, say
 from orders.cli.project import Project
+from orders.cli.tables import Cell
 
 _LAYERS = (
     ("bronze.orders", "records as they landed"),
     ("silver.orders", "order events that keep every rule"),
-    ("silver.orders_quarantine", "records that break one"),
+    ("silver.orders_quarantine", "records that break a rule"),
     ("silver.customers", "customers"),
-    ("gold.fct_orders", "orders, current state"),
+    ("gold.fct_orders", "orders in their current state"),
     ("gold.fct_daily_revenue", "days"),
 )
 _DAYS_SHOWN = 10
@@ -91,40 +96,39 @@ def _exported(project: Project) -> dict[str, int] | None:
 def print_summary(project: Project, summary: Summary, seconds: Mapping[str, float]) -> None:
     """Print the figures as a person likes to read them."""
     console.print()
-    console.print(_layer_table(summary))
+    _print_layers(summary)
     silver, quarantine = summary.rows["silver.orders"], summary.rows["silver.orders_quarantine"]
     if silver + quarantine:
-        console.print(
-            f"\n[bold]Quality[/bold]  {silver / (silver + quarantine):.2%} of all records keep every rule"
-        )
+        share = percent(Decimal(silver) / (silver + quarantine))
+        say("\n", ("Quality", "bold"), f"  {share} of all records keep every rule")
     for rule, records in summary.broken_rules.items():
         console.print(f"  {records:>8,}  {rule}")
-    console.print(
-        f"\n[bold]Net revenue[/bold]  {summary.net_revenue:,.2f} in all; the last {len(summary.days)} days:"
+    say(
+        "\n",
+        ("Net revenue", "bold"),
+        f"  {summary.net_revenue:,.2f} in total; the last {len(summary.days)} days:",
     )
     highest = max(summary.days.values(), default=Decimal(0))
     for day, revenue in summary.days.items():
-        console.print(f"  {day}  {revenue:>12,.2f}  [blue]{_bar(revenue, highest)}[/blue]")
+        say(f"  {day}  {revenue:>12,.2f}  ", (_bar(revenue, highest), "blue"))
     if summary.metrics is None:
-        console.print("\n[bold]In Postgres[/bold]  no answer; the next run delivers what was missed")
+        say("\n", ("In Postgres", "bold"), "  no answer; the next run delivers what is missing")
     else:
-        console.print(f"\n[bold]In Postgres[/bold]  {sum(summary.metrics.values()):,} rows")
+        say("\n", ("In Postgres", "bold"), f"  {sum(summary.metrics.values()):,} rows")
         for name, rows in summary.metrics.items():
             console.print(f"  {rows:>8,}  metrics.{name}")
     console.print()
     steps = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
-    console.print(f"[bold]Time[/bold]         {steps}")
+    say(("Time", "bold"), f"         {steps}")
     _print_next(project)
 
 
-def _layer_table(summary: Summary) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("table")
-    table.add_column("rows", justify="right")
-    table.add_column("")
-    for name, meaning in _LAYERS:
-        table.add_row(name, f"{summary.rows[name]:,}", f"[dim]{meaning}[/dim]")
-    return table
+def _print_layers(summary: Summary) -> None:
+    rows = [
+        [Cell(name), Cell(f"{summary.rows[name]:,}", to_the_right=True), Cell(meaning, style="dim")]
+        for name, meaning in _LAYERS
+    ]
+    print_cells(["table", "rows", ""], rows)
 
 
 def _bar(value: Decimal, highest: Decimal) -> str:
@@ -136,15 +140,24 @@ def _bar(value: Decimal, highest: Decimal) -> str:
 
 
 def _print_next(project: Project) -> None:
-    console.print("\n[bold]Look further[/bold]")
+    say("\n", ("Look further", "bold"))
     for command, what in (
         ('orders sql "select * from gold.fct_daily_revenue"', "any table of any layer"),
-        ("orders quarantine list", "what was kept out, and why"),
-        ("orders dashboard --open", "both dashboards"),
+        ("orders quarantine list", "what was rejected, and why"),
+        ("orders dashboard --open", "the dashboards"),
         ("orders reconcile", "landing to Postgres, to the cent"),
-        ("orders up", "keep the workspace warm, for dbt and psql"),
+        ("orders up", "keep the workspace running, for dbt and psql"),
     ):
-        console.print(f"  {command:<54}[dim]{what}[/dim]")
-    console.print(
-        f"[dim]The orders command is in {project.root / '.venv' / 'bin'}; the workspace in {project.home}.[/dim]"
-    )
+        say(f"  {_as_typed(command):<54}  ", (what, "dim"))
+    say((f"The workspace is in {project.home}.", "dim"))
+
+
+def _as_typed(command: str) -> str:
+    """A command of `orders` as it runs in this shell: with the program's path where the shell would not find it."""
+    own = Path(sys.executable).with_name("orders")
+    found = shutil.which("orders")
+    if not own.is_file() or (found is not None and Path(found).resolve() == own.resolve()):
+        return command
+    folder = Path.cwd()
+    shown = own.relative_to(folder) if own.is_relative_to(folder) else own
+    return command.replace("orders", shlex.quote(str(shown)), 1)

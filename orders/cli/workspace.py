@@ -7,13 +7,13 @@ import shlex
 
 import click
 
-from orders.cli.console import console, plain, step
+from orders.cli.console import MARKS, console, plain, say_hanging, step
 from orders.cli.project import Project
 
 
 @click.command()
 def up() -> None:
-    """Start the local workspace and keep it warm until `orders down`."""
+    """Start the local workspace and keep it running until `orders down`."""
     from local_workspace.workspace import Workspace
 
     project = Project.find()
@@ -26,9 +26,9 @@ def up() -> None:
 
 
 @click.command()
-@click.option("--force", is_flag=True, help="Stop it under a command that is using it, too.")
+@click.option("--force", is_flag=True, help="Stop it even if a command is using it.")
 def down(force: bool) -> None:
-    """Stop the local workspace; its data stays."""
+    """Stop the local workspace. Its data is kept."""
     from local_workspace.workspace import Workspace
 
     project = Project.find()
@@ -42,7 +42,7 @@ def down(force: bool) -> None:
     "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 def status(output_format: str) -> None:
-    """Show what runs and what the workspace holds, without starting anything."""
+    """Show what is running and what the workspace contains. Starts nothing."""
     from local_workspace.workspace import Workspace
 
     project = Project.find()
@@ -56,14 +56,18 @@ def status(output_format: str) -> None:
 
 @click.command()
 def env() -> None:
-    """Print the variables for plain dbt and psql; use it as: eval "$(orders env)"."""
+    """Print the variables with which plain dbt and psql reach the workspace: eval "$(orders env)"."""
     project = Project.find()
     with project.workspace() as workspace:
-        for name, value in project.environment_of(workspace).items():
+        variables = project.environment_of(workspace)
+        if (postgres := workspace.postgres_uri()) is not None:
+            variables["ORDERS_POSTGRES_URI"] = postgres
+        for name, value in variables.items():
             click.echo(f"export {name}={shlex.quote(value)}")
         if not workspace.persistent:
             click.echo(
-                "# The workspace was not up and stops again with this command. First: orders up", err=True
+                "# The workspace stops again when this command ends. Next: orders up, then repeat this",
+                err=True,
             )
 
 
@@ -72,17 +76,16 @@ def env() -> None:
     "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 def doctor(output_format: str) -> None:
-    """Say what is missing or misconfigured here, and what to do about it."""
+    """Show what is missing or misconfigured, and how to fix it."""
     from orders.cli.diagnosis import diagnose
 
     findings = diagnose(Project.find())
     if output_format == "json":
         click.echo(json.dumps([f.as_dict() for f in findings]))
     else:
-        marks = {"ok": "[green]ok  [/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]FAIL[/red]"}
         for finding in findings:
-            console.print(f"{marks[finding.status]}  {finding.what}")
+            say_hanging([MARKS[finding.status], "  "], finding.what)
             if finding.next_step:
-                console.print(f"      [dim]Next: {finding.next_step}[/dim]")
+                say_hanging(["      "], f"Next: {finding.next_step}")
     if any(f.status == "fail" for f in findings):
         raise SystemExit(1)

@@ -121,5 +121,5 @@ def test_wheel_task_starts_on_a_cluster(wheel: Path, tmp_path: Path, command: st
     )
     output = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "DBT_HOST" in output, output
+    assert "ORDERS_WAREHOUSE_HOST" in output, output
     assert "Traceback" not in output, output

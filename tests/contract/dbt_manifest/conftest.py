@@ -50,9 +50,9 @@ def _parse(target: Path) -> None:
         name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
     }
     environment |= {
-        "DBT_HOST": "warehouse.example.com",
-        "DBT_HTTP_PATH": "/sql/1.0/warehouses/none",
-        "DBT_ACCESS_TOKEN": "none",
+        "ORDERS_WAREHOUSE_HOST": "warehouse.example.com",
+        "ORDERS_WAREHOUSE_HTTP_PATH": "/sql/1.0/warehouses/none",
+        "ORDERS_WAREHOUSE_TOKEN": "none",
     }
     parsed = dbt_process().run(
         [

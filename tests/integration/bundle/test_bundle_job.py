@@ -49,7 +49,7 @@ class Deployment:
     def environment(self) -> dict[str, str]:
         """What the job's cluster and Databricks give to a dbt task; no variable of the local target among it."""
         ours = self.workspace.environment()
-        names = ("DBT_HOST", "DBT_HTTP_PATH", "DBT_ACCESS_TOKEN")
+        injected = {"DBT_HOST": "ORDERS_WAREHOUSE_HOST", "DBT_ACCESS_TOKEN": "ORDERS_WAREHOUSE_TOKEN"}
         postgres = {name: value for name, value in ours.items() if name.startswith("POSTGRES_")}
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "ORDERS_"))
@@ -57,7 +57,8 @@ class Deployment:
         return {
             **inherited,
             **postgres,
-            **{name: ours[name] for name in names},
+            **{name: ours[source] for name, source in injected.items()},
+            "ORDERS_WAREHOUSE_HTTP_PATH": ours["ORDERS_WAREHOUSE_HTTP_PATH"],
             "ORDERS_EXPORT_POLICY": "fail",
             "DBT_LOG_LEVEL_FILE": "none",
             # The adapter asks the host for its configuration by another client than the one it sends SQL by.

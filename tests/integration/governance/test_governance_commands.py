@@ -58,4 +58,4 @@ def test_the_catalog_comes_to_show_what_is_described(built_workspace: Any) -> No
     assert drifted.returncode == 1
     assert "schema bronze: tag layer = bronze" in drifted.stdout
     built_workspace.run("governance", "apply")
-    assert "shows what is described" in built_workspace.run("governance", "check").stdout
+    assert "matches its description" in built_workspace.run("governance", "check").stdout

@@ -281,7 +281,7 @@ def test_column_rules_say_what_broke(second_build: Any) -> None:
 
 def test_messages_carry_no_secret(operations: Any) -> None:
     """Guards the message column: an error text that quotes a token, a password or a URI with one is scrubbed."""
-    token = operations.environment["DBT_ACCESS_TOKEN"]
+    token = operations.environment["ORDERS_WAREHOUSE_TOKEN"]
     message = (
         f"refused {token}: postgresql://metrics:pa55word@db.example.com/metrics password=hunter2 "
         "Authorization: Bearer abc.def dapi0123456789abcdef token: t0k3n it's a \\ backslash"

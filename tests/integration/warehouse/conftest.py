@@ -78,9 +78,9 @@ class RunningWarehouse:
 
     def connect(self, *, schema: str = "gold", token: str | None = None, **options: Any) -> Any:
         return sql.connect(
-            server_hostname=self.environment["DBT_HOST"],
-            http_path=self.environment["DBT_HTTP_PATH"],
-            access_token=token or self.environment["DBT_ACCESS_TOKEN"],
+            server_hostname=self.environment["ORDERS_WAREHOUSE_HOST"],
+            http_path=self.environment["ORDERS_WAREHOUSE_HTTP_PATH"],
+            access_token=token or self.environment["ORDERS_WAREHOUSE_TOKEN"],
             catalog=options.pop("catalog", "ecommerce_local"),
             schema=schema,
             _connection_uri=self.environment["ORDERS_WAREHOUSE_URI"],

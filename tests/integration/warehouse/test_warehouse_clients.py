@@ -18,7 +18,7 @@ from databricks.sdk.service.sql import Disposition, StatementParameterListItem, 
 
 
 def _get(warehouse: Any, path: str, token: str | None) -> requests.Response:
-    host = warehouse.environment["DBT_HOST"]
+    host = warehouse.environment["ORDERS_WAREHOUSE_HOST"]
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     return requests.get(
         f"https://{host}{path}",
@@ -30,7 +30,7 @@ def _get(warehouse: Any, path: str, token: str | None) -> requests.Response:
 
 def test_only_the_token_opens_the_door(warehouse: Any, client: Any) -> None:
     """Guards TLS, the token, file modes, loopback, and that neither token nor bound values are in the log."""
-    token = warehouse.environment["DBT_ACCESS_TOKEN"]
+    token = warehouse.environment["ORDERS_WAREHOUSE_TOKEN"]
     with pytest.raises(sql.Error, match=r"SET spark.sql.shuffle.partitions"):
         warehouse.connect(session_configuration={"spark.sql.shuffle.partitions": "4"})
     with pytest.raises(sql.Error, match="NO_SUCH_CATALOG"):
@@ -43,7 +43,7 @@ def test_only_the_token_opens_the_door(warehouse: Any, client: Any) -> None:
     assert _get(warehouse, "/api/2.0/sql/warehouses", token).json()["warehouses"][0]["state"] == "RUNNING"
     assert _get(warehouse, "/api/2.1/jobs/list", token).status_code == 404
     with pytest.raises(requests.exceptions.SSLError):
-        requests.get(f"https://{warehouse.environment['DBT_HOST']}/", timeout=10, verify=True)
+        requests.get(f"https://{warehouse.environment['ORDERS_WAREHOUSE_HOST']}/", timeout=10, verify=True)
     run = warehouse.home / "run"
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
     for name in ("warehouse-key.pem", "warehouse-token", "warehouse-cert.pem"):
@@ -185,8 +185,8 @@ def test_statement_execution_api(warehouse: Any, client: Any, monkeypatch: pytes
     schema = client.rows("SELECT current_schema()")[0][0]
     client.run("CREATE TABLE t AS SELECT id, cast(id AS decimal(18,2)) AS price FROM range(12000)")
     workspace = WorkspaceClient(
-        host=f"https://{warehouse.environment['DBT_HOST']}",
-        token=warehouse.environment["DBT_ACCESS_TOKEN"],
+        host=f"https://{warehouse.environment['ORDERS_WAREHOUSE_HOST']}",
+        token=warehouse.environment["ORDERS_WAREHOUSE_TOKEN"],
         auth_type="pat",
     )
     api = workspace.statement_execution

@@ -28,7 +28,7 @@ from .conftest import RunningWarehouse, client_of
 def test_restart_and_other_processes(tmp_path: Path) -> None:
     """Guards a second process: same token, views, tables, keys, tags; and tables landed by others, at once."""
     running = RunningWarehouse(tmp_path).start()
-    token = running.environment["DBT_ACCESS_TOKEN"]
+    token = running.environment["ORDERS_WAREHOUSE_TOKEN"]
     with client_of(running, schema="gold") as client:
         client.run(
             "CREATE TABLE t (id INT NOT NULL COMMENT 'key', CONSTRAINT pk PRIMARY KEY (id)) COMMENT 'kept'",
@@ -52,7 +52,7 @@ def test_restart_and_other_processes(tmp_path: Path) -> None:
     assert running.stop() == 0
     running = RunningWarehouse(tmp_path).start()
     try:
-        assert running.environment["DBT_ACCESS_TOKEN"] == token
+        assert running.environment["ORDERS_WAREHOUSE_TOKEN"] == token
         with client_of(running) as client:
             assert client.rows("SELECT next FROM v") == [(2,)]
             assert client.rows("DESCRIBE TABLE t") == [("id", "int", "key")]

@@ -105,7 +105,7 @@ def test_up_stays_and_down_stops(layout: WorkspaceLayout, options: WorkspaceOpti
         assert layout.local_path("/Volumes/shop/gold/files").is_dir()
         assert workspace.connect().sql("SELECT 1 AS one").collect()[0]["one"] == 1
         context = ssl.create_default_context(cafile=variables["ORDERS_WAREHOUSE_CA"])
-        host, port = variables["DBT_HOST"].split(":")
+        host, port = variables["ORDERS_WAREHOUSE_HOST"].split(":")
         with (
             socket.create_connection((host, int(port))) as plain,
             context.wrap_socket(plain, server_hostname=host),
@@ -132,7 +132,7 @@ def test_up_stays_and_down_stops(layout: WorkspaceLayout, options: WorkspaceOpti
     ]
     assert status.tables == {"shop.gold": 0, "shop_prod.gold": 0}
     shown = status.render() + json.dumps(status.as_dict())
-    for secret in (variables["DBT_ACCESS_TOKEN"], variables["POSTGRES_PASSWORD"]):
+    for secret in (variables["ORDERS_WAREHOUSE_TOKEN"], variables["POSTGRES_PASSWORD"]):
         assert secret not in shown
         assert not any(secret in " ".join(process.cmdline()) for process in running)
         assert not any(secret in log.read_text(errors="replace") for log in layout.logs.iterdir())
@@ -144,7 +144,9 @@ def test_up_stays_and_down_stops(layout: WorkspaceLayout, options: WorkspaceOpti
     assert not psutil.wait_procs(running, timeout=60)[1]
     assert Workspace.down(layout) is False
     with Workspace.attach(layout, options) as workspace:
-        assert workspace.environment()["DBT_HOST"] == variables["DBT_HOST"], "the warehouse changed its port"
+        assert workspace.environment()["ORDERS_WAREHOUSE_HOST"] == variables["ORDERS_WAREHOUSE_HOST"], (
+            "the warehouse changed its port"
+        )
         assert not workspace.persistent
 
 

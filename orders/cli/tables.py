@@ -1,0 +1,157 @@
+"""Rows as text of a given width: a table while it fits, else one block per row, as psql does with wide results.
+
+No number, date or moment is ever broken or cut. A long text is cut at its end, and the cut is marked: `…`. Where there is
+no terminal there is no width, so nothing is cut at all.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+CUT = "…"
+_GAP = "  "
+# A column of text may shrink to this many characters before the table turns into blocks.
+_LEAST_TEXT = 24
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value as it is shown.
+
+    Attributes:
+        text: The value on one line; control characters as escapes, so that data cannot move the cursor.
+        style: Style of rich; empty for plain.
+        may_be_cut: Whether it is a text, of which a beginning says something.
+        to_the_right: Whether it is a number.
+        ends_matter: Whether a cut takes the beginning: of a path and of a name in a schema the end tells more.
+    """
+
+    text: str
+    style: str = ""
+    may_be_cut: bool = False
+    to_the_right: bool = False
+    ends_matter: bool = False
+
+    @classmethod
+    def of(cls, value: object, shown: str | None, *, ends_matter: bool = False) -> Cell:
+        """Make the cell of a value.
+
+        Args:
+            value: The value, for its type.
+            shown: What it looks like; None for a value that is missing.
+            ends_matter: As the attribute.
+        """
+        if shown is None:
+            return cls("NULL", style="dim")
+        is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+        is_text = isinstance(value, (str, bytes, bytearray, dict, list, tuple))
+        return cls(one_line(shown), may_be_cut=is_text, to_the_right=is_number, ends_matter=ends_matter)
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal that it takes: two for a wide character."""
+        return cell_len(self.text)
+
+
+def one_line(text: str) -> str:
+    """A text with its control characters as escapes: a line break is shown, not obeyed."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char.encode("unicode_escape").decode() if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char
+        for char in text
+    )
+
+
+def cut(text: str, width: int, *, at_start: bool = False) -> str:
+    """A text in at most `width` columns; the mark stands where it was cut."""
+    if cell_len(text) <= width:
+        return text
+    if at_start:
+        return CUT + set_cell_size(text[::-1], max(width - 1, 0)).rstrip()[::-1]
+    return set_cell_size(text, max(width - 1, 0)).rstrip() + CUT
+
+
+def lay_out(names: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None) -> list[Text]:
+    """Lines of a table, or of one block per row when not even a table with cut texts fits.
+
+    Args:
+        names: Heads of the columns; two columns may share one.
+        rows: A cell for each head.
+        width: Columns of the terminal; None where there is none.
+    """
+    heads = [one_line(name) for name in names]
+    natural = [max([cell_len(head), *(row[i].width for row in rows)]) for i, head in enumerate(heads)]
+    widths = _fitted(heads, rows, natural, width)
+    return _blocks(heads, rows, width) if widths is None else _table(heads, rows, widths)
+
+
+def is_cut(lines: Sequence[Text]) -> bool:
+    """Whether a line shows less than its value."""
+    return any(CUT in line.plain for line in lines)
+
+
+def _fitted(
+    heads: Sequence[str], rows: Sequence[Sequence[Cell]], natural: list[int], width: int | None
+) -> list[int] | None:
+    """The widths of the columns of a table, or None if it needs more than there is."""
+    room = None if width is None else width - len(_GAP) * (len(natural) - 1)
+    if room is None or sum(natural) <= room:
+        return natural
+    least = [
+        min(wide, max(cell_len(head), _LEAST_TEXT))
+        if all(row[i].may_be_cut or row[i].width <= _LEAST_TEXT for row in rows)
+        else wide
+        for i, (head, wide) in enumerate(zip(heads, natural, strict=True))
+    ]
+    if sum(least) > room:
+        return None
+    widths = list(natural)
+    while sum(widths) > room:
+        # The column that can give most gives first, so that short texts stay whole.
+        widest = max(range(len(widths)), key=lambda i: widths[i] - least[i])
+        widths[widest] -= 1
+    return widths
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[Cell]], widths: Sequence[int]) -> list[Text]:
+    right = [bool(rows) and any(row[i].to_the_right for row in rows) for i in range(len(heads))]
+    lines = [_line([Cell(head, style="bold") for head in heads], widths, right)]
+    lines += [_line(row, widths, right) for row in rows]
+    return lines
+
+
+def _line(cells: Sequence[Cell], widths: Sequence[int], right: Sequence[bool]) -> Text:
+    line = Text(no_wrap=True)
+    for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        text = cut(cell.text, width, at_start=cell.ends_matter)
+        blank = " " * (width - cell_len(text))
+        line.append(_GAP if i else "")
+        line.append(blank if right[i] else "")
+        line.append(text, style=cell.style)
+        line.append(blank if not right[i] and i < len(cells) - 1 else "")
+    line.rstrip()
+    return line
+
+
+def _blocks(heads: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None) -> list[Text]:
+    name_width = max((cell_len(head) for head in heads), default=0)
+    room = None if width is None else max(width - name_width - len(_GAP), 1)
+    lines = []
+    for number, row in enumerate(rows, start=1):
+        lines.append(Text(f"── row {number:,} ".ljust(min(width or 40, 40), "─"), style="dim", no_wrap=True))
+        for head, cell in zip(heads, row, strict=True):
+            text = (
+                cut(cell.text, room, at_start=cell.ends_matter)
+                if room is not None and cell.may_be_cut
+                else cell.text
+            )
+            blank = " " * (name_width - cell_len(head))
+            lines.append(Text.assemble((head, "bold"), blank, _GAP, (text, cell.style), no_wrap=True))
+    return lines
