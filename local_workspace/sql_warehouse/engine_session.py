@@ -104,7 +104,7 @@ class EngineSession:
         return quoted
 
     def query(self, sql: str, *, tag: str | None = None) -> Result:
-        """Runs a query; rows come while they are read. A text that does not parse is translated, see :meth:`frame`.
+        """Runs a query; rows come while they are read. A text with pipes is put without them, see :meth:`frame`.
 
         Args:
             sql: SQL with the engine's names.
@@ -138,8 +138,7 @@ class EngineSession:
     def frame(self, sql: str, *, tag: str | None = None) -> DataFrame:
         """Runs a command, or plans a query.
 
-        A text that the engine cannot parse is translated once from Databricks' dialect to Spark's and tried again: QUALIFY,
-        ``a:b`` and some functions run that way.
+        A text with pipes (``|>``), which the engine cannot parse, is put without them.
 
         Args:
             sql: SQL with the engine's names.
@@ -246,6 +245,9 @@ def _avoiding_known_faults(sql: str) -> str:
 
 
 def _translated(sql: str) -> str | None:
+    # By sqlglot alone: what is put otherwise has no pipes any more, and no other text is guessed at.
+    if "|>" not in sql:
+        return None
     try:
         parsed = sqlglot.transpile(sql, read="databricks", write="spark")
     except sqlglot.errors.SqlglotError:
