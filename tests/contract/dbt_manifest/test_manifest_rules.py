@@ -161,6 +161,17 @@ def rules_of_a_model_are_one_test(manifest: Manifest) -> Iterator[str]:
             )
 
 
+def progress_follows_what_is_built_before(manifest: Manifest) -> Iterator[str]:
+    """A `ref` that only an incremental build reads is no edge, and a first build could record progress too early."""
+    for node in of_type(manifest, "model"):
+        hooks = " ".join(hook["sql"] for hook in node["config"].get("post-hook", []))
+        followed = re.search(r"record_progress\(this, \[(.*?)\]", hooks)
+        read = {parent["name"] for parent in parents(manifest, node)}
+        for name in re.findall(r"'(\w+)'", followed[1]) if followed else []:
+            if name not in read:
+                yield f"{where(node)} follows {name}; write -- depends_on: {{{{ ref('{name}') }}}} at its top"
+
+
 def marts_open_with_their_grain(manifest: Manifest) -> Iterator[str]:
     for node in of_type(manifest, "model"):
         if layer(node) not in ("marts", "exports"):
@@ -270,6 +281,7 @@ RULES: list[Rule] = [
     column_texts_are_doc_blocks,
     every_key_is_tested,
     rules_of_a_model_are_one_test,
+    progress_follows_what_is_built_before,
     marts_open_with_their_grain,
     marts_have_contract_group_and_access,
     loaded_sources_have_freshness,
@@ -335,6 +347,10 @@ def _break_rules(m: Manifest) -> None:
     m["nodes"]["test.orders.second"] = {**rules, "unique_id": "test.orders.second"}
 
 
+def _break_progress(m: Manifest) -> None:
+    _of(m, "nodes", name="fct_order_sequence")["depends_on"]["nodes"] = []
+
+
 def _break_grain(m: Manifest) -> None:
     _of(m, "nodes", resource_type="model", path="marts/")["raw_code"] = "select 1"
 
@@ -380,6 +396,7 @@ BREAKS: list[tuple[Rule, Callable[[Manifest], None]]] = [
     (column_texts_are_doc_blocks, _break_doc_blocks),
     (every_key_is_tested, _break_key_test),
     (rules_of_a_model_are_one_test, _break_rules),
+    (progress_follows_what_is_built_before, _break_progress),
     (marts_open_with_their_grain, _break_grain),
     (marts_have_contract_group_and_access, _break_contract),
     (loaded_sources_have_freshness, _break_freshness),

@@ -1,6 +1,7 @@
 -- Grain: one row per day of fct_daily_revenue and hour (UTC) in which the order was first seen, 24 rows for each day. The
 -- hours of a day add up to its row in fct_daily_revenue, except customers, who are distinct within the hour.
 -- depends_on: {{ ref('int_orders__changed') }}
+-- depends_on: {{ ref('fct_returns') }}
 {{
     config(
         materialized='incremental',
