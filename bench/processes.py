@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,13 +33,14 @@ def measured(command: Sequence[str], *, home: Path, environment: Mapping[str, st
     A process that lives shorter than a tenth of a second may be missed.
 
     Raises:
-        subprocess.CalledProcessError: If the command fails.
+        AssertionError: If the command fails, with the end of what it printed.
     """
     cost = Cost()
     begun = {process.pid: _cpu(process) for process in _family(home, None)}
     ended: dict[int, tuple[str, float]] = {}
+    printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed below, or with the failure
     process = subprocess.Popen(
-        command, env=dict(environment), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, env=dict(environment), cwd=folder, stdout=printed, stderr=subprocess.STDOUT
     )
     done = threading.Event()
 
@@ -59,7 +61,9 @@ def measured(command: Sequence[str], *, home: Path, environment: Mapping[str, st
     done.set()
     watcher.join()
     if code:
-        raise subprocess.CalledProcessError(code, list(command))
+        printed.seek(0)
+        raise AssertionError(f"{command} ended with {code}:\n{printed.read()[-4000:].decode()}")
+    printed.close()
     for pid, (role, seconds) in ended.items():
         cost.cpu_seconds[role] = cost.cpu_seconds.get(role, 0.0) + seconds - begun.get(pid, 0.0)
     return cost
