@@ -78,7 +78,9 @@ def _blocks(path: Path, size: int) -> Iterator[bytes]:
         elif ending == ".bz2":
             yield from _unpacked(file, size)
         else:
-            while block := file.read(size):
+            # Asked for a block, Python reserves one, and most files are far smaller.
+            whole = min(size, os.fstat(file.fileno()).st_size + 1)
+            while block := file.read(whole):
                 yield block
 
 

@@ -33,7 +33,7 @@ from local_workspace.dlt_runtime.auto_loader.verified import Fault, chunks_of, u
 from local_workspace.errors import LocalWorkspaceError
 
 _CHUNK_BYTES = 32 * 1024 * 1024
-_CHUNK_FILES = 512
+_CHUNK_FILES = 4096
 _ROW_GROUP = 256 * 1024
 
 Faults = dict[str, Fault]
