@@ -17,6 +17,7 @@ from local_workspace.daemon.locks import DAEMON, is_held
 from local_workspace.daemon.state import DaemonState
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.options import WorkspaceOptions
+from local_workspace.postgres.files import possible_data_folders
 from local_workspace.workspace import Workspace
 
 OPTIONS = WorkspaceOptions(catalogs=("shop",), schemas=("gold",), linger_seconds=0.2)
@@ -25,6 +26,7 @@ import sys
 from pathlib import Path
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.options import WorkspaceOptions
+from local_workspace.postgres.files import possible_data_folders
 from local_workspace.workspace import Workspace
 Workspace.attach(WorkspaceLayout(Path(sys.argv[1])), WorkspaceOptions.from_json(sys.argv[2]))
 sys.stdin.readline()
@@ -36,11 +38,13 @@ def own_processes(layout: WorkspaceLayout) -> dict[int, list[str]]:
 
     Some live a moment only, such as those that set up Postgres: one that is listed may be gone already.
     """
+    # Root's Postgres has its data outside of the workspace folder.
+    places = tuple(map(str, (layout.home, *possible_data_folders(layout.home))))
     found = {}
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             command = process.cmdline()
-            ours = any(part.startswith(str(layout.home)) for part in command)
+            ours = any(part.startswith(places) for part in command)
             if ours or (
                 "local_workspace.engine.sail_server" in command and process.cwd() == str(layout.home)
             ):
