@@ -112,7 +112,7 @@ class RowMaker:
         self.schema = staged_schema(columns, options.rescued_column)
         self._taken = {name.lower() for name in self.schema.names}
         self._has_corrupt = CORRUPT_COLUMN in self.schema.names
-        self._metadata = pa.array([_metadata(f) for f in files], METADATA_TYPE)
+        self._metadata = pa.array([file_metadata(f) for f in files], METADATA_TYPE)
         self._parser = BulkParser(self.fillable)
 
     def close(self) -> None:
@@ -212,7 +212,8 @@ def staged_schema(columns: Mapping[str, pa.DataType], rescued: str | None) -> pa
     return pa.schema([*fields, pa.field(HIDDEN_METADATA, METADATA_TYPE)])
 
 
-def _metadata(file: InputFile) -> dict[str, Any]:
+def file_metadata(file: InputFile) -> dict[str, Any]:
+    """Give what `_metadata` says of a file."""
     moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=file.mtime_ns // 1000)
     return {
         "file_path": file.uri,

@@ -45,7 +45,7 @@ def chunks_of(file: InputFile, *, multi_line: bool) -> Iterator[Chunk]:
     """
     try:
         yield from _whole(file) if multi_line else read_chunks(file.path)
-        _check_unchanged(file)
+        check_unchanged(file)
     except UnreadableFile:
         raise
     except Exception as error:
@@ -62,7 +62,12 @@ def _whole(file: InputFile) -> Iterator[Chunk]:
     yield Chunk(pa.array([text] if text.strip() else [], pa.large_string()))
 
 
-def _check_unchanged(file: InputFile) -> None:
+def check_unchanged(file: InputFile) -> None:
+    """Make sure that a file is still the one that was listed.
+
+    Raises:
+        MayPass: It is not.
+    """
     try:
         now = Identity.of(file.path.stat())
     except FileNotFoundError as error:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+from pyspark.sql.connect.proto import relations_pb2
+
 from local_workspace.delta import delta_source
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.names import Names
 from local_workspace.dlt_runtime.declare.registry import Registry
-from local_workspace.dlt_runtime.plan import rewrite
+from local_workspace.dlt_runtime.files.reads import FileRead, read_of
+from local_workspace.dlt_runtime.files.static import stage_static
+from local_workspace.dlt_runtime.plan import plans, rewrite
 from local_workspace.dlt_runtime.plan.graph import NotBuiltYet, PlannedFlow, plan_flow
 from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation
 from local_workspace.dlt_runtime.plan.session import data_frame, unguarded
@@ -24,10 +31,14 @@ class AnalysisSources:
     def __init__(self, context: UpdateContext, registry: Registry, *, use_existing: bool) -> None:
         self._context, self._registry, self._use_existing = context, registry, use_existing
         self._temp_views: list[str] = []
+        self._staged: dict[str, Relation] = {}
 
     def resolve(self, plan: Relation) -> Relation:
         """Replace the sources of a plan."""
-        return rewrite.resolve(plan, self, "a dataset function")
+        copy = Relation()
+        copy.CopyFrom(plan)
+        plans.name_direct_reads(copy, self._context.session.direct_reads)
+        return rewrite.resolve(copy, self, "a dataset function")
 
     def _names(self) -> Names:
         spec = self._context.spec
@@ -35,6 +46,15 @@ class AnalysisSources:
 
     def table(self, read: NamedRead) -> Relation:
         """Give a table as it is now."""
+        if read.by_path:
+            asked = self._context.session.direct_reads[read.name]
+            if asked.format != "delta":
+                staged = self._files(replace(asked, streaming=read.streaming))
+                return rewrite.files_for_text(staged, read.options.get("text", ""))
+            now = delta_source.position(Path(self._context.local_path(asked.path)))
+            if now is None:
+                raise PipelineCodeError(f"[PATH_NOT_FOUND] {asked.path} is no Delta table")
+            return rewrite.delta_read(Path(self._context.local_path(asked.path)), now.version)
         names = self._names()
         key = names.key(read.name)
         if key in names.views:
@@ -64,16 +84,26 @@ class AnalysisSources:
                 return self.resolve(planned.plan)
         raise NotBuiltYet(key)
 
-    def cloud_files(self, read: object) -> Relation:
-        """Refuse: the schema of new files is known when they are read.
+    def cloud_files(self, read: relations_pb2.Read) -> Relation:
+        """Give files that are read as a whole; see :meth:`_files`."""
+        return self._files(read_of(read, "a dataset function"))
+
+    def _files(self, read: FileRead) -> Relation:
+        """Stage files that are read as a whole.
 
         Raises:
-            NotSupported: Always.
+            NotSupported: They are a stream: the schema of new files is known when they are read.
         """
+        if not read.streaming:
+            place = self._context.fresh_stage(f"analysis-{len(self._staged)}")
+            if read.name not in self._staged:
+                staged = stage_static(read, self._context.paths, place, "a dataset function")
+                self._staged[read.name] = rewrite.parquet_read(staged.folder)
+            return self._staged[read.name]
         raise NotSupported(
             "Asking for the schema of a cloudFiles source inside a dataset function",
             "Use select('*', ...) or withColumn, which need no schema; or ask in a dataset that reads this one",
-            got=type(read).__name__,
+            got=read.path,
         )
 
     def has_column(self, read: object, name: str) -> bool:

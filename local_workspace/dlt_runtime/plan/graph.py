@@ -36,13 +36,14 @@ class PlannedFlow:
 
     Attributes:
         plan: None while the flow is postponed: its function needs `waits_for` to exist.
-        reads: What it reads by name, in order of appearance.
+        reads: What it reads by name, in order of appearance; direct: what SQL text reads by path.
         streaming: Whether its query streams.
     """
 
     flow: Flow
     plan: Relation | None = None
     reads: tuple[NamedRead, ...] = ()
+    direct: tuple[NamedRead, ...] = ()
     streaming: bool = False
     waits_for: str | None = None
 
@@ -222,8 +223,11 @@ def plan_flow(planned: PlannedFlow, session: PipelineSession) -> None:
         )
     planned.waits_for = None
     planned.plan = relation_of(frame, session)
+    plans.name_direct_reads(planned.plan, session.direct_reads)
     where = f"flow {flow.name}"
-    planned.reads = tuple(plans.named_reads(planned.plan, where))
+    named = plans.named_reads(planned.plan, where)
+    planned.reads = tuple(read for read in named if not read.by_path)
+    planned.direct = tuple(read for read in named if read.by_path)
     planned.streaming = plans.check_streaming(planned.plan, flow.name)
 
 

@@ -7,7 +7,7 @@ names are those of `spark/connect/relations.proto` (Apache Spark 4.2).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,8 @@ from google.protobuf.message import Message
 from pyspark.sql.connect.proto import relations_pb2
 from sqlglot import exp
 
-from local_workspace.errors import NotSupported
+from local_workspace.dlt_runtime.files.reads import FORMATS, FileRead, check_source, is_file_source
+from local_workspace.errors import NotSupported, PipelineCodeError
 from local_workspace.sql import functions, pipeline_sql
 from local_workspace.sql.tokens import tokenize
 
@@ -51,6 +52,11 @@ class NamedRead:
     name: str
     streaming: bool
     options: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
+
+    @property
+    def by_path(self) -> bool:
+        """Whether the name stands for files or a folder that the query names by path."""
+        return self.name.startswith(FILES)
 
 
 def named_reads(plan: Relation, where: str) -> list[NamedRead]:
@@ -95,13 +101,11 @@ def text_of(message: Message) -> str | None:
 
 
 def cloud_files_reads(plan: Relation) -> list[relations_pb2.Read]:
-    """List the reads of Auto Loader, in order of appearance."""
+    """List the reads of files, in order of appearance."""
     return [
         m
         for m in walk(plan)
-        if isinstance(m, relations_pb2.Read)
-        and m.HasField("data_source")
-        and m.data_source.format.lower() == "cloudfiles"
+        if isinstance(m, relations_pb2.Read) and m.HasField("data_source") and is_file_source(m.data_source)
     ]
 
 
@@ -114,12 +118,14 @@ def is_volatile(plan: Relation, where: str) -> bool:
         kind = message.DESCRIPTOR.name
         if kind == "UnresolvedFunction" and functions.is_volatile(message.function_name):
             return True
-        if isinstance(message, relations_pb2.Read) and message.HasField("data_source"):
+        if isinstance(message, relations_pb2.Read) and (
+            message.HasField("data_source") or message.named_table.unparsed_identifier.startswith(FILES)
+        ):
             return True  # files have no version that could be compared
         if kind in {"CommonInlineUserDefinedFunction", "CommonInlineUserDefinedTableFunction", "Sample"}:
             return True
         text = text_of(message)
-        if text is not None and pipeline_sql.is_volatile(text, where):
+        if text is not None and (FILES in text or pipeline_sql.is_volatile(text, where)):
             return True
     return False
 
@@ -246,12 +252,49 @@ def check_streaming(plan: Relation, flow: str) -> bool:
     return visit(plan)
 
 
+#: Tables of this name stand for files that SQL text reads by path; the session knows which.
+FILES = "__files_"
+
+
+def name_direct_reads(plan: Relation, known: MutableMapping[str, FileRead]) -> None:
+    """Give Delta folders that a plan reads by path a name, as SQL text has; note what each stands for."""
+    for message in walk(plan):
+        if not isinstance(message, relations_pb2.Read):
+            continue
+        if message.HasField("named_table"):
+            kind, dot, path = message.named_table.unparsed_identifier.partition(".")
+            if not dot or kind.lower() not in FORMATS | {"delta"} or "/" not in path:
+                continue
+            read = FileRead(kind.lower(), path.strip("`"), dict(message.named_table.options))
+        elif (
+            message.is_streaming
+            and message.data_source.format.lower() == "delta"
+            and message.data_source.paths
+        ):
+            read = FileRead("delta", message.data_source.paths[0], dict(message.data_source.options))
+            message.named_table.options.update(read.options)
+        else:
+            continue
+        known[read.name] = read
+        message.named_table.unparsed_identifier = read.name
+
+
 def _check_stream_source(read: relations_pb2.Read, flow: str) -> None:
-    if read.is_streaming and read.HasField("data_source") and read.data_source.format.lower() != "cloudfiles":
+    if read.HasField("data_source"):
+        check_source(read.data_source, flow)
+    if read.is_streaming and read.HasField("data_source") and not is_file_source(read.data_source):
         raise NotSupported(
             f"spark.readStream.format({read.data_source.format!r}) (flow {flow})",
             "Read files with format('cloudFiles'), and tables with spark.readStream.table",
         )
+    if read.is_streaming and read.HasField("data_source"):
+        source = read.data_source
+        kind = source.format.lower()
+        if not source.schema and kind not in {"cloudfiles", "text", "binaryfile"}:
+            raise PipelineCodeError(
+                f"spark.readStream.format({source.format!r}) needs a schema (flow {flow})",
+                next_step="Give .schema('name TYPE, ...'), or use format('cloudFiles'), which infers one",
+            )
 
 
 def _children(node: Message) -> list[Relation]:

@@ -15,7 +15,15 @@ from google.protobuf.message import Message
 from pyspark.sql.connect.proto import expressions_pb2, relations_pb2
 
 from local_workspace.dlt_runtime.auto_loader.rows import HIDDEN_METADATA
-from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation, cloud_files_reads, frame_names, walk
+from local_workspace.dlt_runtime.files.reads import is_file_source
+from local_workspace.dlt_runtime.plan.plans import (
+    FILES,
+    NamedRead,
+    Relation,
+    cloud_files_reads,
+    frame_names,
+    walk,
+)
 from local_workspace.sql import known_faults, pipeline_sql
 from local_workspace.sql.dialect import SqlSyntaxError
 from local_workspace.sql.tokens import quote_identifier
@@ -71,6 +79,9 @@ def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:
     shadowed = any(resolver.has_column(read, "_metadata") for read in cloud_files_reads(copy))
     if _hide_metadata(copy, by_name=not shadowed):
         _drop_hidden(copy)
+    for message in reversed(list(walk(copy))):
+        if isinstance(message, Relation) and message.WhichOneof("rel_type") == "sql":
+            _end_metadata(message)
     # A list: what takes the place of a source is not to be looked at again.
     messages = list(walk(copy))
     named = {id(message) for message in _that_name_columns(messages)}
@@ -116,6 +127,30 @@ def _that_name_columns(messages: Sequence[Message]) -> Iterator[Message]:
                 text = expression.expression_string
                 if not has_alias(text.expression):
                     yield text
+
+
+def _end_metadata(relation: Relation) -> None:
+    """Keep a star in SQL text from bringing along what `_metadata.file_path` beside it needs of files."""
+    text = relation.sql.query
+    if (
+        FILES in text
+        and re.search(r"(?i)\b_metadata`?\s*\.", text)
+        and not re.search(r"(?i)\b_metadata\b`?\s*(?![\s.`])", text)
+    ):
+        inner = Relation()
+        inner.CopyFrom(relation)
+        relation.Clear()
+        relation.CopyFrom(drop_columns(inner, ["_metadata"]))
+
+
+def files_for_text(staged: Relation, text: str) -> Relation:
+    """Give staged files as SQL text sees them: with `_metadata` if the text names it, else without."""
+    if not re.search(r"(?i)\b_metadata\b", text):
+        return drop_columns(staged, [HIDDEN_METADATA])
+    result = Relation()
+    result.with_columns_renamed.input.CopyFrom(staged)
+    result.with_columns_renamed.rename_columns_map[HIDDEN_METADATA] = "_metadata"
+    return result
 
 
 def _limit_aggregations(plan: Relation) -> None:
@@ -165,7 +200,7 @@ def _replace_text(text: str, resolver: SourceResolver, where: str, own: set[str]
     def replaced(reference: pipeline_sql.TableReference) -> str:
         if reference.name in own or reference.name.startswith(TEMP_VIEW):
             return text[reference.start : reference.end]
-        return resolver.view_name(NamedRead(reference.name, reference.streaming))
+        return resolver.view_name(NamedRead(reference.name, reference.streaming, {"text": text}))
 
     return pipeline_sql.replace_tables(text, where, replaced)
 
@@ -176,7 +211,7 @@ def _replace_read(relation: Relation, resolver: SourceResolver) -> None:
         replacement = resolver.table(
             NamedRead(read.named_table.unparsed_identifier, read.is_streaming, dict(read.named_table.options))
         )
-    elif read.HasField("data_source") and read.data_source.format.lower() == "cloudfiles":
+    elif read.HasField("data_source") and is_file_source(read.data_source):
         replacement = resolver.cloud_files(read)
     else:
         _replace_paths(read.data_source, resolver)
@@ -188,9 +223,6 @@ def _replace_read(relation: Relation, resolver: SourceResolver) -> None:
 
 
 def _replace_paths(source: relations_pb2.Read.DataSource, resolver: SourceResolver) -> None:
-    if source.format.lower() == "json" and not source.schema:
-        # The engine looks at 1000 records and leaves out columns that come later; Spark looks at all.
-        source.options["schemaInferMaxRecords"] = str(2**63 - 1)
     source.paths[:] = [resolver.path(path) for path in source.paths]
     for key in source.options:
         if key.lower() == "path":
@@ -256,7 +288,7 @@ def _hide_metadata(relation: Relation, *, by_name: bool) -> bool:
         return False
     node = getattr(relation, kind)
     if kind == "read":
-        return bool(node.HasField("data_source") and node.data_source.format.lower() == "cloudfiles")
+        return bool(node.HasField("data_source") and is_file_source(node.data_source))
     flags = [(child, _hide_metadata(child, by_name=by_name)) for child in _children(node)]
     if kind == "project" and flags and flags[0][1]:
         return _hide_in_project(node, by_name=by_name)

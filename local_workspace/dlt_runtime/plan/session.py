@@ -30,6 +30,8 @@ from pyspark.sql.connect.udf import UDFRegistration
 from pyspark.sql.session import SparkSession as ClassicSession
 
 from local_workspace.dlt_runtime.declare.registry import loading_registry
+from local_workspace.dlt_runtime.files.reads import FileRead
+from local_workspace.dlt_runtime.files.sql_reads import replace_reads
 from local_workspace.dlt_runtime.paths import Paths
 from local_workspace.dlt_runtime.plan.plans import Relation
 from local_workspace.errors import NotSupported, PipelineCodeError
@@ -145,6 +147,7 @@ class PipelineSession(SparkSession):
     pipeline_configuration: dict[str, str]
     pipeline_paths: Paths
     pipeline_functions: set[str]
+    direct_reads: dict[str, FileRead]
     _pipeline_guarded: bool
 
     @property
@@ -192,6 +195,7 @@ class PipelineSession(SparkSession):
                 allowed="SELECT, WITH, VALUES, FROM or TABLE",
                 consequence="A statement that changes something would run each time the pipeline is planned",
             )
+        sqlQuery = replace_reads(sqlQuery, self.direct_reads, "spark.sql")  # noqa: N806
         return DataFrame(SQL(sqlQuery, positional, named, views), self)
 
 
@@ -205,6 +209,7 @@ def adopt_session(spark: SparkSession, configuration: Mapping[str, str], paths: 
     session.pipeline_configuration = dict(configuration)
     session.pipeline_paths = paths
     session.pipeline_functions = set()
+    session.direct_reads = {}
     session._pipeline_guarded = False
     return session
 

@@ -13,6 +13,8 @@ from local_workspace.dlt_runtime.auto_loader.listing import InputFile, list_file
 from local_workspace.dlt_runtime.auto_loader.options import AutoLoaderOptions
 from local_workspace.dlt_runtime.auto_loader.stage import Staged, empty_staged, source_schema, stage_files
 from local_workspace.dlt_runtime.context import UpdateContext
+from local_workspace.dlt_runtime.files import staging
+from local_workspace.dlt_runtime.files.reads import FileOptions
 from local_workspace.dlt_runtime.plan import rewrite
 from local_workspace.dlt_runtime.plan.graph import Dataset, PlannedFlow
 from local_workspace.dlt_runtime.record.state import FAULT_MAY_PASS, FileRecord, FlowState
@@ -109,7 +111,7 @@ def _look_for_files(
     dataset: Dataset,
     planned: PlannedFlow,
     source: Source,
-    options: AutoLoaderOptions,
+    options: AutoLoaderOptions | FileOptions,
 ) -> Input:
     flow_id = context.flow_id(dataset, planned)
     ledger = context.state.files(flow_id, source.id)
@@ -189,6 +191,9 @@ def stage_loader(
     options = source.loader
     assert options is not None  # noqa: S101
     kept = context.state.schema(flow_id, source.id)
+    if isinstance(options, FileOptions):
+        known = None if kept is None else staging.from_store(kept)
+        return staging.stage(options, files, known, folder, source.shown)
     stored = None if kept is None else loader_types.from_store(kept)
     if files:
         staged = stage_files(options, files, stored, folder, source.shown)
@@ -209,13 +214,15 @@ def stage_loader(
 
 def new_schemas(
     context: UpdateContext, flow_id: str, inputs: list[Input], staged: dict[str, Staged]
-) -> dict[str, list[list[str]]]:
+) -> dict[str, Any]:
     """Give the schemas of Auto Loader sources that hold from this batch on, where they are not those stored."""
     schemas = {}
     for item in inputs:
         if item.source.loader is None or not item.files:
             continue
-        content = loader_types.to_store(staged[item.source.id].columns)
+        columns = staged[item.source.id].columns
+        other = isinstance(item.source.loader, FileOptions)
+        content: Any = staging.to_store(columns) if other else loader_types.to_store(columns)
         if context.state.schema(flow_id, item.source.id) != content:
             schemas[item.source.id] = content
     return schemas

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pyspark.sql.connect.proto import relations_pb2
@@ -12,9 +12,11 @@ from pyspark.sql.connect.proto import relations_pb2
 from local_workspace.catalog import TableName
 from local_workspace.delta import delta_source
 from local_workspace.delta.delta_source import Position
-from local_workspace.dlt_runtime.auto_loader.options import AutoLoaderOptions, parse_options
+from local_workspace.dlt_runtime.auto_loader.options import AutoLoaderOptions
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.registry import Expectation
+from local_workspace.dlt_runtime.files.reads import FileOptions, FileRead, check, read_of
+from local_workspace.dlt_runtime.files.static import stage_static
 from local_workspace.dlt_runtime.plan import rewrite
 from local_workspace.dlt_runtime.plan.graph import Dataset, NotBuiltYet, PlannedFlow
 from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation, cloud_files_reads
@@ -40,7 +42,7 @@ class Source:
     location: Path | None = None
     shown: str = ""
     skip_changes: bool = False
-    loader: AutoLoaderOptions | None = None
+    loader: AutoLoaderOptions | FileOptions | None = None
 
 
 def streaming_sources(context: UpdateContext, planned: PlannedFlow) -> list[Source]:
@@ -64,12 +66,21 @@ def _sources(context: UpdateContext, planned: PlannedFlow, flow: str) -> Iterato
     assert context.graph is not None  # noqa: S101
     if planned.plan is not None:
         for loader in cloud_files_reads(planned.plan):
-            if not loader.is_streaming:
+            asked = read_of(loader, flow)
+            if asked.streaming:
+                yield _file_source(asked, flow)
+            elif asked.loader:
                 raise PipelineCodeError(
                     f"Flow {flow} reads cloudFiles with spark.read", allowed="spark.readStream"
                 )
-            options = parse_options(loader.data_source, flow)
-            yield Source(f"files:{options.path.rstrip('/')}", shown=options.path, loader=options)
+    for named in planned.direct:
+        direct = context.session.direct_reads[named.name]
+        if named.streaming and direct.format == "delta":
+            skip = delta_source.check_options(direct.options, direct.path)
+            place = Path(context.local_path(direct.path))
+            yield Source(f"delta:{direct.path.rstrip('/')}", place, direct.path, skip_changes=skip)
+        elif named.streaming:
+            yield _file_source(direct, flow)
     for read in planned.reads:
         key = context.graph.names.key(read.name)
         dataset = context.graph.datasets.get(key)
@@ -78,6 +89,11 @@ def _sources(context: UpdateContext, planned: PlannedFlow, flow: str) -> Iterato
         elif read.streaming:
             skip = delta_source.check_options(read.options, read.name)
             yield Source(f"table:{key}", location_of(context, read.name), read.name, skip_changes=skip)
+
+
+def _file_source(read: FileRead, flow: str) -> Source:
+    options = check(read, flow)
+    return Source(f"files:{options.path.rstrip('/')}", shown=options.path, loader=options)
 
 
 def without_effect(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> list[str]:
@@ -166,6 +182,8 @@ class BatchSources:
 
     def table(self, read: NamedRead) -> Relation:
         """Give the new rows of a stream, a pinned version of a table, or the query of a view."""
+        if read.by_path:
+            return self._by_path(read)
         graph = self.context.graph
         assert graph is not None  # noqa: S101
         key = graph.names.key(read.name)
@@ -219,17 +237,36 @@ class BatchSources:
 
         return rewrite.sql_relation(pipeline_sql.replace_tables(text, f"view {name}", replaced))
 
+    def _by_path(self, named: NamedRead) -> Relation:
+        read = self.context.session.direct_reads[named.name]
+        if read.format == "delta":
+            key = f"delta:{read.path.rstrip('/')}"
+            if named.streaming:
+                return self.relations[key]
+            return self._pinned(key, Path(self.context.local_path(read.path)), read.path)
+        staged = self._files(replace(read, streaming=named.streaming))
+        return rewrite.files_for_text(staged, named.options.get("text", ""))
+
+    def _files(self, read: FileRead) -> Relation:
+        if read.streaming:
+            return self.relations[f"files:{read.path.rstrip('/')}"]
+        if read.name not in self.relations:
+            place = self.folder / f"files-{len(self.relations)}"
+            staged = stage_static(read, self.context.paths, place, self.flow)
+            self.file_columns[read.name] = list(staged.columns)
+            self.relations[read.name] = rewrite.parquet_read(staged.folder)
+        return self.relations[read.name]
+
     def cloud_files(self, read: relations_pb2.Read) -> Relation:
-        """Give the staged rows of an Auto Loader source."""
-        return self.relations[self._files_id(read)]
+        """Give the staged rows of files."""
+        return self._files(read_of(read, self.flow))
 
     def has_column(self, read: relations_pb2.Read, name: str) -> bool:
         """Say whether the files of an Auto Loader source have a column."""
-        return name in {column.lower() for column in self.file_columns.get(self._files_id(read), ())}
-
-    def _files_id(self, read: relations_pb2.Read) -> str:
-        options = parse_options(read.data_source, self.flow)
-        return f"files:{options.path.rstrip('/')}"
+        asked = read_of(read, self.flow)
+        self._files(asked)
+        key = f"files:{asked.path.rstrip('/')}" if asked.streaming else asked.name
+        return name in {column.lower() for column in self.file_columns.get(key, ())}
 
     def path(self, path: str) -> str:
         """Give the place of a file that a query reads directly."""

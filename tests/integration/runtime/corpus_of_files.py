@@ -6,6 +6,8 @@ Each is written after what public pipelines do, and copied from none.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 RAW = "/Volumes/main/raw"
@@ -310,5 +312,225 @@ def files():
         "a statement that is no pipeline's",
         {"v.sql": "CREATE MATERIALIZED VIEW v AS SELECT 1 AS a;\nINSERT INTO v VALUES (2)"},
         refused=("v.sql:2", "INSERT"),
+    ),
+]
+
+CSV = 'id,name,price,day\n1,"Smith, A",2.50,2026-01-05\n2,Böll,,2026-01-06\n'
+FILES: list[Case] = [
+    Case(
+        "csv by Auto Loader, types inferred, with file names and a later column",
+        {
+            "c.py": f"""
+import dlt
+from pyspark.sql.functions import col
+
+@dlt.table
+def goods():
+    return (spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv").option("header", True)
+            .option("cloudFiles.inferColumnTypes", "true").option("cloudFiles.schemaHints", "price DECIMAL(9,2)")
+            .load("{RAW}/goods").select("*", col("_metadata.file_name").alias("file")))
+
+@dlt.table
+def dear():
+    return dlt.read("goods").where("price > 2").select("id", "day")
+""",
+        },
+        {"goods/1.csv": CSV},
+        {
+            "dear": [{"id": 1, "day": date(2026, 1, 5)}],
+            "goods": [
+                {
+                    "id": 1,
+                    "name": "Smith, A",
+                    "price": Decimal("2.50"),
+                    "day": date(2026, 1, 5),
+                    "_rescued_data": None,
+                    "file": "1.csv",
+                    "color": None,
+                },
+                {
+                    "id": 2,
+                    "name": "Böll",
+                    "price": None,
+                    "day": date(2026, 1, 6),
+                    "_rescued_data": None,
+                    "file": "1.csv",
+                    "color": None,
+                },
+                {
+                    "id": 3,
+                    "name": "x",
+                    "price": None,
+                    "day": None,
+                    "_rescued_data": '{"day":"soon","_file_path":"dbfs:/Volumes/main/raw/goods/2.csv"}',
+                    "file": "2.csv",
+                    "color": "red",
+                },
+            ],
+        },
+        {"goods/2.csv": "id,color,name,day\n3,red,x,soon\n"},
+    ),
+    Case(
+        "csv by spark.read, as text and with a schema",
+        {
+            "c.py": f"""
+import dlt
+
+@dlt.table
+def texts():
+    return spark.read.option("header", "true").csv("{RAW}/goods").select("id", "price")
+
+@dlt.table
+def typed():
+    columns = "id INT, name STRING, price DOUBLE, day STRING"
+    return spark.read.csv("{RAW}/goods", schema=columns, header=True).select("id", "price")
+
+@dlt.table
+def semicolons():
+    return (spark.read.format("csv").option("sep", ";").option("inferSchema", True).option("quote", "'")
+            .load("{RAW}/other/*.txt").selectExpr("_c0 + 1 AS a", "_c1 AS b"))
+""",
+        },
+        {"goods/1.csv": CSV, "other/1.txt": "1;'a;b'\n2;c\n"},
+        {
+            "texts": [{"id": "1", "price": "2.50"}, {"id": "2", "price": None}],
+            "typed": [{"id": 1, "price": 2.5}, {"id": 2, "price": None}],
+            "semicolons": [{"a": 2, "b": "a;b"}, {"a": 3, "b": "c"}],
+        },
+    ),
+    Case(
+        "csv with escapes, doubled quotes and cells over lines",
+        {
+            "c.py": f"""
+import dlt
+
+@dlt.table
+def backslash():
+    return spark.read.csv("{RAW}/a", schema="x STRING, y STRING")
+
+@dlt.table
+def doubled():
+    return spark.read.option("multiLine", True).option("escape", '"').csv("{RAW}/b", schema="x STRING, y STRING")
+""",
+        },
+        {"a/1.csv": '"say \\"hi\\"",C:\\temp\n"a\\nb",\n', "b/1.csv": '"say ""hi""","one\ntwo"\r\n,z\n'},
+        {
+            "backslash": [{"x": 'say "hi"', "y": "C:\\temp"}, {"x": "a\\nb", "y": None}],
+            "doubled": [{"x": 'say "hi"', "y": "one\ntwo"}, {"x": None, "y": "z"}],
+        },
+    ),
+    Case(
+        "csv with doubled quotes and no escape",
+        {"c.py": f'import dlt\n@dlt.table\ndef a():\n    return spark.read.csv("{RAW}/b")\n'},
+        {"b/1.csv": '"say ""hi""",1\n'},
+        refused=("not escaped", "escape='\"'"),
+    ),
+    Case(
+        "read_files in sql: streams, tables, metadata",
+        {
+            "r.sql": f"""
+CREATE OR REFRESH STREAMING TABLE goods AS
+SELECT *, _metadata.file_name AS file FROM STREAM read_files('{RAW}/goods', format => 'csv', schemaHints => 'id STRING');
+CREATE OR REFRESH MATERIALIZED VIEW n AS SELECT count(*) AS n FROM read_files("{RAW}/goods/*.csv", format => "csv");
+CREATE OR REFRESH STREAMING LIVE TABLE older AS SELECT id FROM cloud_files('{RAW}/goods', 'csv', map('header', 'true'));
+CREATE OR REFRESH MATERIALIZED VIEW events AS SELECT kind FROM json.`{RAW}/events` WHERE kind <> 'x';
+""",
+        },
+        {"goods/1.csv": "id,name\n1,a\n", "events/1.json": '{"kind": "x"}\n{"kind": "y"}\n'},
+        {
+            "goods": [
+                {"id": i, "name": n, "_rescued_data": None, "file": f}
+                for i, n, f in (("1", "a", "1.csv"), ("2", "b", "2.csv"))
+            ],
+            "n": [{"n": 2}],
+            "older": [{"id": "1"}, {"id": "2"}],
+            "events": [{"kind": "y"}],
+        },
+        {"goods/2.csv": "id,name\n2,b\n"},
+    ),
+    Case(
+        "text and binary files",
+        {
+            "t.py": f"""
+import dlt
+from pyspark.sql import functions as F
+
+@dlt.table
+def lines():
+    return spark.readStream.format("cloudFiles").option("cloudFiles.format", "text").load("{RAW}/logs")
+
+@dlt.table
+def whole():
+    return spark.read.text("{RAW}/logs", wholetext=True).select(F.length("value").alias("n"))
+
+@dlt.table
+def files():
+    return (spark.readStream.format("cloudFiles").option("cloudFiles.format", "binaryFile").option("pathGlobFilter", "*.bin")
+            .load("{RAW}/blobs").select("path", "length", F.hex("content").alias("hex")))
+""",
+        },
+        {"logs/1.log": "a\r\n\nb\n", "blobs/1.bin": b"\x00\xff", "blobs/2.txt": "no"},
+        {
+            "lines": [{"value": "a"}, {"value": ""}, {"value": "b"}],
+            "whole": [{"n": 6}],
+            "files": [{"path": "dbfs:/Volumes/main/raw/blobs/1.bin", "length": 2, "hex": "00FF"}],
+        },
+    ),
+    Case(
+        "json as spark.read and spark.readStream have it",
+        {
+            "j.py": f"""
+import dlt
+
+@dlt.table
+def batch():
+    return spark.read.json("{RAW}/events").select("kind", "n")
+
+@dlt.table
+def stream():
+    return spark.readStream.schema("kind STRING, n INT").json("{RAW}/events")
+
+@dlt.table
+def seen():
+    frame = spark.read.format("json").load("{RAW}/events")
+    return frame.select(*[c for c in frame.columns if c != "kind"])
+""",
+        },
+        {"events/1.json": '{"kind": "x", "n": 1}\n{"kind": "y"}\n'},
+        {
+            "batch": [{"kind": "x", "n": 1}, {"kind": "y", "n": None}],
+            "stream": [{"kind": "x", "n": 1}, {"kind": "y", "n": None}],
+            "seen": [{"n": 1}, {"n": None}],
+        },
+    ),
+    Case(
+        "a stream of files without a schema",
+        {"j.py": f'import dlt\n@dlt.table\ndef a():\n    return spark.readStream.json("{RAW}/events")\n'},
+        {"events/1.json": '{"kind": "x"}\n'},
+        refused=("needs a schema", "cloudFiles"),
+    ),
+    Case(
+        "a folder that does not exist",
+        {"j.py": f'import dlt\n@dlt.table\ndef a():\n    return spark.read.csv("{RAW}/nowhere")\n'},
+        refused=("PATH_NOT_FOUND", "--volume"),
+    ),
+    Case(
+        "a message broker",
+        {"k.py": 'import dlt\n@dlt.table\ndef a():\n    return spark.readStream.format("kafka").load()\n'},
+        refused=("Kafka", "spark.readStream.schema"),
+    ),
+    Case(
+        "a folder of a partition",
+        {"p.py": f'import dlt\n@dlt.table\ndef a():\n    return spark.read.csv("{RAW}/p")\n'},
+        {"p/day=1/a.csv": "1\n"},
+        refused=("day=1", "_metadata.file_path"),
+    ),
+    Case(
+        "an option that nobody knows",
+        {
+            "p.py": f'import dlt\n@dlt.table\ndef a():\n    return spark.read.option("haeder", "true").csv("{RAW}/p")\n'
+        },
+        {"p/a.csv": "1\n"},
+        refused=("haeder",),
     ),
 ]

@@ -13,9 +13,9 @@ from local_workspace.temporary import TemporaryWorkspace
 from local_workspace.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parent))
-from corpus_of_files import SOURCES, Case
+from corpus_of_files import FILES, SOURCES, Case
 
-CASES = [*SOURCES]
+CASES = [*SOURCES, *FILES]
 # What the engine or Python would say, which is no help to whoever wrote the pipeline.
 RAW_MESSAGES = (
     "Traceback",

@@ -211,7 +211,7 @@ def test_a_dry_run_moves_no_row(bench: Any) -> None:
     bench.write(code("id BIGINT, day STRING", "'id', 'day'"))
     bench.land("a.json", {"id": 1, "day": "d"})
     result = bench.good(dry_run=True)
-    assert result.datasets == {}
+    assert [(d.status, d.rows_in) for d in result.datasets.values()] == [("CHECKED", 0)]
     assert bench.events("create_update")[0]["details"]["create_update"]["validate_only"] is True
     assert not bench.layout.table_path("main", "bronze", "rows").exists()
 
