@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
 
-from local_workspace.dlt_runtime.files.reads import FORMATS, FileRead
+from local_workspace.dlt_runtime.files.reads import FORMATS, STAND_IN, FileRead
 from local_workspace.errors import NotSupported, PipelineCodeError
 from local_workspace.sql.tokens import Token, tokenize
 
@@ -31,13 +31,7 @@ def replace_reads(text: str, known: MutableMapping[str, FileRead], where: str) -
     while at < len(tokens):
         token = tokens[at]
         following = tokens[at + 1].text if at + 1 < len(tokens) else ""
-        if (
-            token.kind == "word"
-            and token.upper in {"READ_KAFKA", "READ_KINESIS", "READ_PUBSUB", "READ_PULSAR"}
-            and following == "("
-        ):
-            from local_workspace.dlt_runtime.files.reads import STAND_IN  # noqa: PLC0415
-
+        if token.kind == "word" and token.upper in _BROKERS and following == "(":
             raise NotSupported(f"{token.text}() ({where})", STAND_IN)
         if token.kind == "word" and token.upper in _FUNCTIONS and following == "(":
             end = _closing(tokens, at + 1, where)

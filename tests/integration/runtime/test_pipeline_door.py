@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import runpy
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +82,22 @@ def test_the_fixture_is_shipped() -> None:
     project = (Path(__file__).resolve().parents[3] / "pyproject.toml").read_text(encoding="utf-8")
     assert 'local_workspace = "local_workspace.pytest_plugin"' in project
     assert hasattr(pytest_plugin, "local_workspace")
+
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "parcels"
+
+
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    """Guards the page "Run your own pipeline": its example is the one that is shipped, and its test passes."""
+    page = (EXAMPLE.parents[1] / "docs" / "run-your-own-pipeline.md").read_text(encoding="utf-8")
+    for file in (*EXAMPLE.glob("pipeline/*"), EXAMPLE / "test_parcels.py"):
+        if file.is_file():
+            assert f"\n{file.read_text(encoding='utf-8')}```" in page, file.name
+    shutil.copytree(EXAMPLE, tmp_path / "parcels")
+    names = runpy.run_path(str(tmp_path / "parcels" / "test_parcels.py"))
+    with Workspace.temporary() as ws:
+        names["test_each_depot_has_its_parcels"](ws)
+        assert ws.table("demo.parcels.scans").to_arrow().num_rows == 3
 
 
 @pytest.fixture(scope="module")

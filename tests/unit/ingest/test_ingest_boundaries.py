@@ -151,12 +151,13 @@ ARROWS = {
     "local_workspace.sql_warehouse.protocol": {"statements"},
     "local_workspace.sql_warehouse.statements": set(),
     "local_workspace.dlt_runtime.declare": set(),
-    "local_workspace.dlt_runtime.plan": {"auto_loader", "declare"},
+    "local_workspace.dlt_runtime.plan": {"auto_loader", "declare", "files"},
+    "local_workspace.dlt_runtime.files": {"auto_loader"},
     "local_workspace.dlt_runtime.auto_loader": {"record"},
     "local_workspace.dlt_runtime.record": {
         "refresh"
     },  # the event log has its small files compacted as any table
-    "local_workspace.dlt_runtime.refresh": {"auto_loader", "declare", "plan", "record"},
+    "local_workspace.dlt_runtime.refresh": {"auto_loader", "declare", "files", "plan", "record"},
 }
 
 
