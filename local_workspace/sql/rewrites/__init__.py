@@ -12,6 +12,7 @@ from local_workspace.sql.rewrites import (  # noqa: F401  (each registers its ru
     casts,
     common_types,
     comparisons,
+    lambdas,
     paths,
     windows,
 )
