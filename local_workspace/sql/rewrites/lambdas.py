@@ -1,4 +1,4 @@
-"""Conditions with a lambda, which Sail 0.7.2 cannot push down into the scan of a Delta table: it resolves no column there."""
+"""Conditions with a lambda, which Sail 0.7.2 cannot push into the scan of a Delta table: it resolves no column there."""
 
 from __future__ import annotations
 

@@ -43,4 +43,4 @@ def test_cdnow_totals_hold_to_the_cent_from_bronze_to_postgres(built_workspace: 
 
 def test_landing_the_sample_again_adds_nothing(built_workspace: Any) -> None:
     """Guards against a sample that doubles when its command is given twice."""
-    assert "nothing was written" in built_workspace.run("sample", "cdnow").stdout
+    assert "Nothing was written" in built_workspace.run("sample", "cdnow").stdout
