@@ -6,10 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from local_workspace.dlt_runtime.declare.arguments import name_argument
-from local_workspace.dlt_runtime.declare.registry import CdcSettings, Flow, active_registry
+from local_workspace.dlt_runtime.declare.registry import (
+    CdcSettings,
+    Flow,
+    SourceLocation,
+    active_registry,
+)
 from local_workspace.errors import NotSupported, PipelineCodeError
 
 
@@ -35,52 +41,119 @@ def apply_changes(  # noqa: PLR0917  (Databricks' signature)
 ) -> None:
     """Keep a streaming table in step with a change feed (AUTO CDC).
 
+    Args:
+        target: The streaming table, declared by `create_streaming_table`.
+        source: The dataset whose new rows are the changes.
+        keys: Columns that say which row of the target a change is about.
+        sequence_by: Orders the changes of a key; a later one wins, whenever it comes.
+        where: Refused.
+        ignore_null_updates: A NULL in a change keeps the value that the row has.
+        apply_as_deletes: The changes that delete.
+        apply_as_truncates: Refused.
+        column_list: The columns of the target.
+        except_column_list: The columns that the target does not get.
+        stored_as_scd_type: 1 keeps the latest row of each key, 2 keeps its history.
+        track_history_column_list: The columns whose change begins a new row of the history.
+        track_history_except_column_list: The columns whose change does not.
+        flow_name: The flow's name, else that of the target.
+        name: The same.
+        once: Refused.
+        ignore_null_updates_column_list: The columns for which a NULL keeps the value.
+        ignore_null_updates_except_column_list: The columns for which it does not.
+
     Raises:
-        NotSupported: `apply_as_truncates`, `where`, `once`, and the arguments about null updates.
+        NotSupported: `apply_as_truncates`, `where`, `once`.
+        PipelineCodeError: An argument has a value that is not allowed, or contradicts another.
     """
     registry = active_registry("dlt.apply_changes")
     location = registry.caller()
-    refused = {
-        "where": where,
-        "apply_as_truncates": apply_as_truncates,
-        "once": once or None,
-        "ignore_null_updates": ignore_null_updates or None,
-        "ignore_null_updates_column_list": ignore_null_updates_column_list,
-        "ignore_null_updates_except_column_list": ignore_null_updates_except_column_list,
-    }
-    for argument, value in refused.items():
-        if value is not None:
-            raise NotSupported(
-                f"dlt.apply_changes({argument}=...)", "Do it in the query of the source", got=f"at {location}"
-            )
-    if str(stored_as_scd_type) not in {"1", "2"}:
-        raise PipelineCodeError(
-            "stored_as_scd_type must be 1 or 2", got=f"{stored_as_scd_type!r} at {location}"
-        )
-    if str(stored_as_scd_type) == "1" and (track_history_column_list or track_history_except_column_list):
-        raise PipelineCodeError("track_history_* belongs to stored_as_scd_type=2", got=f"at {location}")
-    if column_list and except_column_list:
-        raise PipelineCodeError("column_list and except_column_list exclude each other", got=f"at {location}")
-    if not keys:
-        raise PipelineCodeError("keys must name at least one column", got=f"{keys!r} at {location}")
-    settings = CdcSettings(
-        source=name_argument(source, "source", location),
-        keys=_columns(keys),
-        sequence_by=sequence_by,
-        apply_as_deletes=apply_as_deletes,
-        column_list=_columns(column_list) if column_list else None,
-        except_column_list=_columns(except_column_list) if except_column_list else None,
-        scd_type=int(stored_as_scd_type),
-        track_history_column_list=_columns(track_history_column_list) if track_history_column_list else None,
-        track_history_except_column_list=(
-            _columns(track_history_except_column_list) if track_history_except_column_list else None
+    refuse_arguments(
+        "dlt.apply_changes({}=...)",
+        location,
+        where=where,
+        apply_as_truncates=apply_as_truncates,
+        once=once or None,
+    )
+    settings = checked(
+        CdcSettings(
+            source=name_argument(source, "source", location),
+            keys=_columns(keys or ()),
+            sequence_by=sequence_by,
+            apply_as_deletes=apply_as_deletes,
+            column_list=_some(column_list),
+            except_column_list=_some(except_column_list),
+            scd_type=stored_as_scd_type,
+            track_history_column_list=_some(track_history_column_list),
+            track_history_except_column_list=_some(track_history_except_column_list),
+            ignore_null_updates=bool(ignore_null_updates),
+            ignore_null_updates_column_list=_some(ignore_null_updates_column_list),
+            ignore_null_updates_except_column_list=_some(ignore_null_updates_except_column_list),
         ),
+        location,
     )
     target = name_argument(target, "target", location)
     registry.add_flow(Flow(flow_name or name or target, target, None, location, cdc=settings))
 
 
+#: What a change feed does not take, in Python and in SQL, and the way out.
+_REFUSED = {
+    "where": "Filter in the view that is its source",
+    "apply_as_truncates": (
+        "Delete row by row with apply_as_deletes (APPLY AS DELETE WHEN), or empty the table by a full refresh"
+    ),
+    "once": (
+        "Union the backfill and the changes, both read as streams, in the view that is its source: a change counts by its "
+        "sequence, whenever it comes"
+    ),
+}
+
+
+def refuse_arguments(shown: str, location: SourceLocation, **given: Any) -> None:
+    """Refuse what a change feed does not take.
+
+    Args:
+        shown: How the code writes it, with {} for the argument.
+        location: Where.
+        given: The arguments, None for those that are not there.
+
+    Raises:
+        NotSupported: One is there.
+    """
+    for argument, value in given.items():
+        if value is not None:
+            raise NotSupported(shown.format(argument), _REFUSED[argument], got=f"at {location}")
+
+
+def checked(settings: CdcSettings, location: SourceLocation) -> CdcSettings:
+    """Check the settings of a change feed, whether Python or SQL gave them.
+
+    Raises:
+        PipelineCodeError: One has a value that is not allowed, or contradicts another.
+    """
+    if str(settings.scd_type) not in {"1", "2"}:
+        raise PipelineCodeError(
+            "stored_as_scd_type (STORED AS SCD TYPE) must be 1 or 2",
+            got=f"{settings.scd_type!r} at {location}",
+        )
+    settings = replace(settings, scd_type=int(settings.scd_type))
+    if settings.scd_type == 1 and (
+        settings.track_history_column_list or settings.track_history_except_column_list
+    ):
+        raise PipelineCodeError("track_history_* belongs to stored_as_scd_type=2", got=f"at {location}")
+    for only in ("column_list", "track_history_column_list", "ignore_null_updates_column_list"):
+        all_but = only.replace("column_list", "except_column_list")
+        if getattr(settings, only) and getattr(settings, all_but):
+            raise PipelineCodeError(f"{only} and {all_but} exclude each other", got=f"at {location}")
+    if not settings.keys:
+        raise PipelineCodeError("keys must name at least one column", got=f"{settings.keys!r} at {location}")
+    return settings
+
+
 create_auto_cdc_flow = apply_changes
+
+
+def _some(values: Sequence[Any] | None) -> tuple[str, ...] | None:
+    return _columns(values) if values else None
 
 
 def _columns(values: Sequence[Any]) -> tuple[str, ...]:

@@ -49,7 +49,11 @@ class Expectation:
 
 @dataclass(frozen=True)
 class CdcSettings:
-    """What `apply_changes` / `create_auto_cdc_flow` were told about a change feed."""
+    """What `apply_changes` / `create_auto_cdc_flow` were told about a change feed.
+
+    Attributes:
+        ignore_null_updates: A NULL in a change keeps the value that the row has; the two lists say of which columns.
+    """
 
     source: str
     keys: tuple[str, ...]
@@ -60,6 +64,18 @@ class CdcSettings:
     scd_type: int = 1
     track_history_column_list: tuple[str, ...] | None = None
     track_history_except_column_list: tuple[str, ...] | None = None
+    ignore_null_updates: bool = False
+    ignore_null_updates_column_list: tuple[str, ...] | None = None
+    ignore_null_updates_except_column_list: tuple[str, ...] | None = None
+
+    @property
+    def keeps_values(self) -> bool:
+        """Whether a NULL in a change keeps a value of some column."""
+        return bool(
+            self.ignore_null_updates
+            or self.ignore_null_updates_column_list
+            or self.ignore_null_updates_except_column_list
+        )
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from local_workspace.dlt_runtime.declare.change_feeds import checked, refuse_arguments
 from local_workspace.dlt_runtime.declare.registry import (
     CdcSettings,
     DatasetKind,
@@ -356,6 +357,7 @@ class _Statement:
         self.registry.add_flow(Flow(name, target, query(self.rest()), self.where, once=once))
 
     def changes(self, *, flow: str | None, once: bool, target: str | None = None) -> None:
+        refuse_arguments("AUTO CDC ONCE", self.where, once=once or None)
         target = target or self.name()
         self.expect("FROM")
         source = self.stream()
@@ -371,30 +373,30 @@ class _Statement:
                 given["ignore_null_updates"] = True
             elif self.keyword("APPLY", "AS", "DELETE", "WHEN"):
                 given["apply_as_deletes"] = self.until(*stops)
-            elif self.keyword("APPLY", "AS", "TRUNCATE", "WHEN") or self.keyword("WHERE"):
-                raise NotSupported(
-                    f"{self.tokens[self.at - 1].text} in AUTO CDC at {self.where}",
-                    "Do it in the query of the source",
-                )
+            elif self.keyword("APPLY", "AS", "TRUNCATE", "WHEN"):
+                refuse_arguments("APPLY AS TRUNCATE WHEN in AUTO CDC", self.where, apply_as_truncates=True)
+            elif self.keyword("WHERE"):
+                refuse_arguments("WHERE in AUTO CDC", self.where, where=True)
             elif self.keyword("SEQUENCE", "BY"):
                 given["sequence_by"] = self.until(*stops)
             elif self.keyword("COLUMNS"):
                 self.column_list(given, "column_list", "except_column_list")
             elif self.keyword("STORED", "AS", "SCD", "TYPE"):
-                given["scd_type"] = int(self.take().text)
+                given["scd_type"] = self.take().text
             elif self.keyword("TRACK", "HISTORY", "ON"):
                 self.column_list(given, "track_history_column_list", "track_history_except_column_list")
             else:
                 raise self.wrong(
-                    "KEYS, SEQUENCE BY, APPLY AS DELETE WHEN, COLUMNS, STORED AS SCD TYPE, TRACK HISTORY ON"
+                    "KEYS, IGNORE NULL UPDATES, SEQUENCE BY, APPLY AS DELETE WHEN, COLUMNS, STORED AS SCD TYPE, "
+                    "TRACK HISTORY ON"
                 )
         missing = [
             clause for clause, key in (("KEYS", "keys"), ("SEQUENCE BY", "sequence_by")) if key not in given
         ]
         if missing:
             raise self.wrong(" and ".join(missing))
-        settings = CdcSettings(source=source, **given)
-        self.registry.add_flow(Flow(flow or target, target, None, self.where, once=once, cdc=settings))
+        settings = checked(CdcSettings(source=source, **given), self.where)
+        self.registry.add_flow(Flow(flow or target, target, None, self.where, cdc=settings))
 
     def stream(self) -> str:
         """Take `STREAM(name)`, `STREAM name` or a name."""

@@ -1,10 +1,10 @@
 """AUTO CDC (`apply_changes`): a change feed applied to a streaming table by key, SCD type 1 and 2.
 
 Changes may come late and in any order, so what the table shows is not enough to go on from: the changes
-themselves are kept, beside the pipeline's bookkeeping (for type 1 the latest of each key, deletes included;
-for type 2 all of them), as Databricks keeps them in a hidden table. Each batch adds its changes to those and
-computes the table from them. Doing a batch again changes nothing, so the two commits need not be one; the
-batch is done when the table's own commit is there.
+themselves are kept, beside the pipeline's bookkeeping, as Databricks keeps them in a hidden table (for type 1 the
+latest of each key, deletes included; for type 2, and where a NULL keeps the value before, all of them). Each batch
+adds its changes to those and computes the table from them. Doing a batch again changes nothing, so the two commits
+need not be one; the batch is done when the table's own commit is there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from pyspark.sql.connect import functions as f
 from pyspark.sql.connect.dataframe import DataFrame
 from pyspark.sql.connect.window import Window
+from pyspark.sql.types import DataType, StructType
 
 from local_workspace.crash_points import crash_point
 from local_workspace.delta import commit, delta_source
@@ -110,6 +111,8 @@ class _Merge:
             # From the staged files, so that the feed is computed once.
             state = data_frame(rewrite.parquet_read(folder / "changes"), self.context.session)
             columns = [c for c in changes.columns if c not in (SEQUENCE, DELETED, NEW)]
+            if self.settings.keeps_values:
+                state = self._without_null_updates(state)
             upserted, deleted = self._effect(state)
             shown = (
                 self._type_1(state, columns) if self.settings.scd_type == 1 else self._type_2(state, columns)
@@ -188,12 +191,50 @@ class _Merge:
         if known is not None:
             kept = data_frame(rewrite.delta_read(self.kept_changes, known.version), self.context.session)
             everything = kept.withColumn(NEW, f.lit(0)).unionByName(changes, allowMissingColumns=True)
-        group = keys if self.settings.scd_type == 1 else [*keys, f.col(SEQUENCE)]
+        # A change that comes late may give a value to those after it that have none, so all are needed then.
+        latest_only = self.settings.scd_type == 1 and not self.settings.keeps_values
+        group = keys if latest_only else [*keys, f.col(SEQUENCE)]
         latest_first = Window.partitionBy(*group).orderBy(
             f.col(SEQUENCE).desc(), f.col(NEW).asc(), f.to_json(f.struct(*_all(changes))).desc()
         )
         numbered = everything.withColumn(ORDER, f.row_number().over(latest_first))
         result: DataFrame = numbered.where(f.col(ORDER) == 1).drop(ORDER)
+        return result
+
+    def _without_null_updates(self, state: DataFrame) -> DataFrame:
+        """Give each change the values that its NULLs keep: the last ones before it, unless a delete lies between.
+
+        Fields of structs count each for itself (Databricks' page "create_auto_cdc_flow", ignore_null_updates).
+        """
+        settings = self.settings
+        only = settings.ignore_null_updates_column_list
+        names = {c.lower() for c in only or settings.ignore_null_updates_except_column_list or ()}
+        kept_as_is = {c.lower() for c in (*settings.keys, SEQUENCE, DELETED, NEW)}
+        keys = [f.col(f"`{k}`") for k in settings.keys]
+        in_order = Window.partitionBy(*keys).orderBy(SEQUENCE).rowsBetween(Window.unboundedPreceding, 0)
+        lives = state.withColumn(GROUP, f.sum(f.col(DELETED).cast("bigint")).over(in_order))
+        life = Window.partitionBy(*keys, GROUP).orderBy(SEQUENCE).rowsBetween(Window.unboundedPreceding, 0)
+
+        def kept(column: Any, kind: DataType) -> Any:
+            last = f.last(f.when(~f.col(DELETED), column), ignorenulls=True).over(life)
+            if not isinstance(kind, StructType):
+                return last
+            fields = [kept(column[field.name], field.dataType).alias(field.name) for field in kind.fields]
+            return f.when(last.isNotNull(), f.struct(*fields))
+
+        filled = [
+            kept(f.col(f"`{field.name}`"), field.dataType).alias(field.name)
+            if field.name.lower() not in kept_as_is and (field.name.lower() in names) == (only is not None)
+            else f.col(f"`{field.name}`")
+            for field in state.schema.fields
+        ]
+        result: Any = lives.select(*filled)
+        if settings.scd_type == 1:
+            of_key = Window.partitionBy(*keys)
+            numbered = result.withColumn(NEW, f.max(NEW).over(of_key)).withColumn(
+                ORDER, f.row_number().over(of_key.orderBy(f.col(SEQUENCE).desc()))
+            )
+            result = numbered.where(f.col(ORDER) == 1).drop(ORDER)
         return result
 
     def _effect(self, state: DataFrame) -> tuple[int, int]:

@@ -313,6 +313,79 @@ def files():
         {"v.sql": "CREATE MATERIALIZED VIEW v AS SELECT 1 AS a;\nINSERT INTO v VALUES (2)"},
         refused=("v.sql:2", "INSERT"),
     ),
+    Case(
+        "a change feed whose nulls keep the values, with a late change and a delete",
+        {
+            "two.sql": """
+CREATE OR REFRESH STREAMING TABLE latest;
+APPLY CHANGES INTO latest FROM STREAM(feed) KEYS (id) IGNORE NULL UPDATES APPLY AS DELETE WHEN gone
+  SEQUENCE BY seq COLUMNS (id, name, town, place) STORED AS SCD TYPE 1;
+CREATE OR REFRESH STREAMING TABLE history;
+CREATE FLOW f AS AUTO CDC INTO history FROM STREAM feed KEYS (id) IGNORE NULL UPDATES APPLY AS DELETE WHEN gone
+  SEQUENCE BY seq COLUMNS (id, name, town) STORED AS SCD TYPE 2;
+""",
+            "feed.py": f"""
+import dlt
+COLUMNS = "id INT, name STRING, town STRING, gone BOOLEAN, seq INT, place STRUCT<x: INT, y: INT>"
+
+@dlt.table
+def feed():
+    return spark.readStream.schema(COLUMNS).json("{RAW}/changes")
+
+dlt.create_streaming_table("towns")
+dlt.create_auto_cdc_flow(target="towns", source="feed", keys=["id"], sequence_by="seq", apply_as_deletes="gone",
+                         column_list=["id", "name", "town"], ignore_null_updates_column_list=["town"])
+""",
+        },
+        {
+            "changes/1.json": """{"id": 1, "name": "a", "town": "A", "seq": 1, "place": {"x": 1, "y": 1}}
+{"id": 1, "name": "b", "seq": 3, "place": {"x": 2}}
+{"id": 2, "name": "z", "town": "Z", "seq": 1}
+{"id": 2, "gone": true, "seq": 2}
+{"id": 2, "name": "y", "seq": 3}
+"""
+        },
+        {
+            "latest": [
+                {"id": 1, "name": "b", "town": "B", "place": {"x": 2, "y": 1}},
+                {"id": 2, "name": "y", "town": None, "place": None},
+            ],
+            "towns": [{"id": 1, "name": None, "town": "B"}, {"id": 2, "name": "y", "town": None}],
+            "history": [
+                {"id": i, "name": n, "town": t, "__START_AT": start, "__END_AT": end}
+                for i, n, t, start, end in (
+                    (1, "a", "A", 1, 2),
+                    (1, "a", "B", 2, 3),
+                    (1, "b", "B", 3, None),
+                    (2, "z", "Z", 1, 2),
+                    (2, "y", None, 3, None),
+                )
+            ],
+        },
+        {"changes/2.json": '{"id": 1, "town": "B", "seq": 2}\n{"id": 1, "seq": 4}\n'},
+    ),
+    Case(
+        "a change feed that runs once, in sql",
+        {
+            "o.sql": "CREATE STREAMING TABLE a;\nCREATE FLOW f AS AUTO CDC ONCE INTO a FROM b KEYS (id) SEQUENCE BY seq;"
+        },
+        refused=("AUTO CDC ONCE", "o.sql:2", "Union the backfill"),
+    ),
+    Case(
+        "a change feed that runs once, in Python",
+        {
+            "o.py": 'import dlt\ndlt.create_streaming_table("a")\n'
+            'dlt.create_auto_cdc_flow(target="a", source="b", keys=["id"], sequence_by="seq", once=True)\n'
+        },
+        refused=("once", "o.py:3", "Union the backfill"),
+    ),
+    Case(
+        "a history of another type",
+        {
+            "o.sql": "CREATE STREAMING TABLE a;\nAPPLY CHANGES INTO a FROM b KEYS (id) SEQUENCE BY seq STORED AS SCD TYPE 3;"
+        },
+        refused=("SCD TYPE", "1 or 2", "o.sql:2"),
+    ),
 ]
 
 CSV = 'id,name,price,day\n1,"Smith, A",2.50,2026-01-05\n2,Böll,,2026-01-06\n'

@@ -89,9 +89,7 @@ def test_a_change_without_sequence_fails_the_flow_only(bench: Any) -> None:
     assert len(bench.rows("bronze.changes")) == 2
 
 
-@pytest.mark.parametrize(
-    "argument", ["where='x'", "apply_as_truncates='x'", "once=True", "ignore_null_updates=True"]
-)
+@pytest.mark.parametrize("argument", ["where='x'", "apply_as_truncates='x'", "once=True"])
 def test_arguments_that_are_not_served_are_refused_by_name(bench: Any, argument: str) -> None:
     """Guards against a silent no-op."""
     bench.write(f"""
