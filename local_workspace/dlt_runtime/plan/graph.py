@@ -224,11 +224,18 @@ def plan_flow(planned: PlannedFlow, session: PipelineSession) -> None:
     planned.waits_for = None
     planned.plan = relation_of(frame, session)
     plans.name_direct_reads(planned.plan, session.direct_reads)
-    where = f"flow {flow.name}"
-    named = plans.named_reads(planned.plan, where)
+    label = f"{flow.name}, {flow.location}"
+    named = plans.named_reads(planned.plan, f"flow {label}")
+    for read in named:
+        if read.options and not read.streaming:
+            raise NotSupported(
+                f"Option {', '.join(read.options)} of a batch read of {read.name} (flow {label})",
+                "Leave it out; an older version of a Delta folder is read by its path: "
+                "spark.read.format('delta').option('versionAsOf', n).load('/Volumes/...')",
+            )
     planned.reads = tuple(read for read in named if not read.by_path)
     planned.direct = tuple(read for read in named if read.by_path)
-    planned.streaming = plans.check_streaming(planned.plan, flow.name)
+    planned.streaming = plans.check_streaming(planned.plan, label)
 
 
 def connect(
@@ -316,7 +323,8 @@ def _decide_kind(dataset: Dataset) -> None:
     if any(f.flow.cdc for f in dataset.flows) and len(dataset.flows) > 1:
         raise NotSupported(
             f"Several flows into {dataset.shown}, the target of dlt.apply_changes",
-            "Union the sources in a view",
+            "Union the sources, each read as a stream, in a view, and give that to one flow",
+            got=f"at {', '.join(str(f.flow.location) for f in dataset.flows)}",
         )
 
 

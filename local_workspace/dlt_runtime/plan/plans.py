@@ -13,9 +13,9 @@ from typing import Any
 
 from google.protobuf.message import Message
 from pyspark.sql.connect.proto import relations_pb2
-from sqlglot import exp
 
 from local_workspace.dlt_runtime.files.reads import FORMATS, FileRead, check_source, is_file_source
+from local_workspace.dlt_runtime.plan.sql_streams import UNION_WAY_OUT, sql_streams
 from local_workspace.errors import NotSupported, PipelineCodeError
 from local_workspace.sql import functions, pipeline_sql
 from local_workspace.sql.tokens import tokenize
@@ -205,6 +205,12 @@ _STATE = (
     " (a materialized view)"
 )
 
+_OPERATIONS = {
+    "aggregate": "Aggregation", "deduplicate": "dropDuplicates", "sort": "Sorting", "group_map": "applyInPandas",
+    "co_group_map": "applyInPandas of two groups", "as_of_join": "A join of the nearest rows",
+    "lateral_join": "A lateral join", "summary": "summary", "describe": "describe",
+}  # fmt: skip
+
 
 def check_streaming(plan: Relation, flow: str) -> bool:
     """Say whether a plan streams, and refuse a streaming plan that batches alone cannot compute.
@@ -216,8 +222,8 @@ def check_streaming(plan: Relation, flow: str) -> bool:
         NotSupported: Such an operation stands above a streaming source; the operation and the flow are named.
     """
 
-    def refuse(operation: str) -> NotSupported:
-        return NotSupported(f"{operation} on a streaming source (flow {flow})", _STATE)
+    def refuse(operation: str, way_out: str = _STATE) -> NotSupported:
+        return NotSupported(f"{operation} on a streaming source (flow {flow})", way_out)
 
     def visit(relation: Relation) -> bool:  # noqa: PLR0911  (one an operator)
         kind = relation.WhichOneof("rel_type")
@@ -226,9 +232,10 @@ def check_streaming(plan: Relation, flow: str) -> bool:
             return bool(relation.read.is_streaming)
         node: Any = getattr(relation, kind) if kind else None
         if kind == "sql":
-            return _sql_streams(relation.sql.query, flow, refuse, stream_given=False)
-        if kind == "with_relations" and any(visit(reference) for reference in node.references):
-            return _sql_streams(node.root.sql.query, flow, refuse, stream_given=True)
+            return sql_streams(relation.sql.query, f"flow {flow}", refuse)
+        if kind == "with_relations" and node.root.WhichOneof("rel_type") == "sql":
+            given = [r.subquery_alias.alias for r in node.references if visit(r)]
+            return sql_streams(node.root.sql.query, f"flow {flow}", refuse, given)
         children = _children(node) if node is not None else []
         flags = [visit(child) for child in children]
         if not any(flags):
@@ -238,16 +245,21 @@ def check_streaming(plan: Relation, flow: str) -> bool:
             return True
         if kind == "set_op":
             if node.set_op_type == relations_pb2.SetOperation.SET_OP_TYPE_UNION:
+                if not all(flags):
+                    raise refuse("A union with a batch query", UNION_WAY_OUT)
                 return True
             raise refuse("INTERSECT or EXCEPT")
         if kind == "join":
             _check_join(node, flags, refuse)
             return True
-        raise refuse(
-            {"aggregate": "Aggregation", "deduplicate": "dropDuplicates", "sort": "Sorting"}.get(
-                str(kind), str(kind)
+        if kind == "apply_in_pandas_with_state" or (
+            kind == "group_map" and node.HasField("transform_with_state_info")
+        ):
+            name = "applyInPandasWithState" if kind == "apply_in_pandas_with_state" else "transformWithState"
+            raise refuse(
+                name, "Write it as groupBy(...).applyInPandas(...) in a @dlt.table whose query is a batch one"
             )
-        )
+        raise refuse(_OPERATIONS.get(str(kind), str(kind)))
 
     return visit(plan)
 
@@ -342,7 +354,7 @@ def _expression_messages(value: Any) -> Iterator[Message]:
 
 def _check_join(node: Any, flags: list[bool], refuse: Callable[[str], NotSupported]) -> None:
     if all(flags) and len(flags) > 1:
-        raise refuse("A join of two streaming sources")
+        raise refuse("A join with another stream")
     left_streams = bool(flags[0])
     join = relations_pb2.Join.JoinType.Name(node.join_type)
     allowed = {
@@ -355,24 +367,3 @@ def _check_join(node: Any, flags: list[bool], refuse: Callable[[str], NotSupport
     }
     if not allowed.get(join, False):
         raise refuse(f"{join.removeprefix('JOIN_TYPE_')} join with the stream on this side")
-
-
-def _sql_streams(text: str, flow: str, refuse: Callable[[str], NotSupported], *, stream_given: bool) -> bool:
-    if not stream_given and not any(r.streaming for r in pipeline_sql.table_references(text, f"flow {flow}")):
-        return False
-    tree = pipeline_sql.parse(text, f"flow {flow}")
-    problem = pipeline_sql.needs_other_rows(text, f"flow {flow}")
-    for kind, name in (
-        (exp.Group, "GROUP BY"),
-        (exp.Distinct, "DISTINCT"),
-        (exp.Window, "A window function"),
-        (exp.Order, "ORDER BY"),
-        (exp.Limit, "LIMIT"),
-        (exp.Except, "EXCEPT"),
-        (exp.Intersect, "INTERSECT"),
-    ):
-        if tree.find(kind) is not None:
-            raise refuse(name)
-    if problem is not None:
-        raise refuse(problem)
-    return True

@@ -82,6 +82,9 @@ def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:
     for message in reversed(list(walk(copy))):
         if isinstance(message, Relation) and message.WhichOneof("rel_type") == "sql":
             _end_metadata(message)
+    for message in reversed(list(walk(copy))):
+        if isinstance(message, Relation) and message.WhichOneof("rel_type") == "with_watermark":
+            _end_watermark(message)
     # A list: what takes the place of a source is not to be looked at again.
     messages = list(walk(copy))
     named = {id(message) for message in _that_name_columns(messages)}
@@ -141,6 +144,15 @@ def _end_metadata(relation: Relation) -> None:
         inner.CopyFrom(relation)
         relation.Clear()
         relation.CopyFrom(drop_columns(inner, ["_metadata"]))
+
+
+def _end_watermark(relation: Relation) -> None:
+    """Leave out a watermark, which says when state may go: nothing that is served here has any."""
+    inner = Relation()
+    inner.CopyFrom(relation.with_watermark.input)
+    # A node stays, since columns may be named by its plan id.
+    relation.project.input.CopyFrom(inner)
+    relation.project.expressions.add().unresolved_star.SetInParent()
 
 
 def files_for_text(staged: Relation, text: str) -> Relation:

@@ -386,6 +386,22 @@ dlt.create_auto_cdc_flow(target="towns", source="feed", keys=["id"], sequence_by
         },
         refused=("SCD TYPE", "1 or 2", "o.sql:2"),
     ),
+    Case(
+        "a watermark alone",
+        {
+            "w.py": f"""
+import dlt
+
+@dlt.table
+def trips():
+    frame = {READ}.selectExpr("trip", "TIMESTAMP'2026-01-05' AS at")
+    late = frame.withWatermark("at", "1 hour")
+    return late.select(late.trip, frame.trip.alias("again"))
+"""
+        },
+        {"trips/1.json": '{"trip": 1}'},
+        {"trips": [{"trip": 1, "again": 1}]},
+    ),
 ]
 
 CSV = 'id,name,price,day\n1,"Smith, A",2.50,2026-01-05\n2,Böll,,2026-01-06\n'

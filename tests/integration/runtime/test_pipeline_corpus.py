@@ -14,8 +14,9 @@ from local_workspace.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parent))
 from corpus_of_files import FILES, SOURCES, Case
+from corpus_of_refusals import REFUSALS
 
-CASES = [*SOURCES, *FILES]
+CASES = [*SOURCES, *FILES, *REFUSALS]
 # What the engine or Python would say, which is no help to whoever wrote the pipeline.
 RAW_MESSAGES = (
     "Traceback",
