@@ -145,6 +145,15 @@ def read_of(read: Any, flow: str) -> FileRead:
     return FileRead(kind.lower(), paths[0], options, source.schema, bool(read.is_streaming), loader)
 
 
+def no_delta_folder(path: str, where: str) -> PipelineCodeError:
+    """Make the error for a path that a query reads as a Delta table and that is none."""
+    return PipelineCodeError(
+        f"[PATH_NOT_FOUND] {path} is no Delta table ({where})",
+        got="a folder without _delta_log, or none",
+        next_step=f"Correct the path, or give the folder that stands for it: --volume {path}=FOLDER",
+    )
+
+
 def check(read: FileRead, flow: str) -> FileOptions | AutoLoaderOptions:
     """Check the options of a read; JSON has the options of Auto Loader.
 

@@ -86,6 +86,13 @@ def stage(
         else:
             readable.append(file)
     columns = reader.columns(stored)
+    if not columns and staged.faults:
+        raise DataFault(
+            f"Files of {options.path} cannot be read, so their columns are not known (flow {flow})",
+            got="; ".join(f"{uri}: {fault.reason}" for uri, fault in staged.faults.items())[:400],
+            consequence="Nothing was read",
+            next_step=f"Repair or remove them; they have to be {options.format} files",
+        )
     if not columns:
         raise PipelineCodeError(
             f"[CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE] Cannot infer schema when the input path is empty: {options.path}",

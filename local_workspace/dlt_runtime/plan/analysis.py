@@ -11,7 +11,7 @@ from local_workspace.delta import delta_source
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.names import Names
 from local_workspace.dlt_runtime.declare.registry import Registry
-from local_workspace.dlt_runtime.files.reads import FileRead, read_of
+from local_workspace.dlt_runtime.files.reads import FileRead, no_delta_folder, read_of
 from local_workspace.dlt_runtime.files.static import stage_static
 from local_workspace.dlt_runtime.plan import plans, rewrite
 from local_workspace.dlt_runtime.plan.graph import NotBuiltYet, PlannedFlow, plan_flow
@@ -53,7 +53,7 @@ class AnalysisSources:
                 return rewrite.files_for_text(staged, read.options.get("text", ""))
             now = delta_source.position(Path(self._context.local_path(asked.path)))
             if now is None:
-                raise PipelineCodeError(f"[PATH_NOT_FOUND] {asked.path} is no Delta table")
+                raise no_delta_folder(asked.path, "a dataset function")
             return rewrite.delta_read(Path(self._context.local_path(asked.path)), now.version)
         names = self._names()
         key = names.key(read.name)

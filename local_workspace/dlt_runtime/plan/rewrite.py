@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from pyspark.sql.connect.proto import expressions_pb2, relations_pb2
 
 from local_workspace.dlt_runtime.auto_loader.rows import HIDDEN_METADATA
-from local_workspace.dlt_runtime.files.reads import is_file_source
+from local_workspace.dlt_runtime.files.reads import is_file_source, no_delta_folder
 from local_workspace.dlt_runtime.plan.plans import (
     FILES,
     NamedRead,
@@ -90,7 +90,7 @@ def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:
     named = {id(message) for message in _that_name_columns(messages)}
     for message in messages:
         if isinstance(message, Relation) and message.WhichOneof("rel_type") == "read":
-            _replace_read(message, resolver)
+            _replace_read(message, resolver, where)
         elif isinstance(message, relations_pb2.SQL):
             text = _for_engine(message.query)
             message.query = known_faults.avoid(_replace_text(text, resolver, where, own))
@@ -217,7 +217,7 @@ def _replace_text(text: str, resolver: SourceResolver, where: str, own: set[str]
     return pipeline_sql.replace_tables(text, where, replaced)
 
 
-def _replace_read(relation: Relation, resolver: SourceResolver) -> None:
+def _replace_read(relation: Relation, resolver: SourceResolver, where: str) -> None:
     read = relation.read
     if read.HasField("named_table"):
         replacement = resolver.table(
@@ -226,7 +226,7 @@ def _replace_read(relation: Relation, resolver: SourceResolver) -> None:
     elif read.HasField("data_source") and is_file_source(read.data_source):
         replacement = resolver.cloud_files(read)
     else:
-        _replace_paths(read.data_source, resolver)
+        _replace_paths(read.data_source, resolver, where)
         return
     plan_id = relation.common.plan_id if relation.HasField("common") else None
     relation.CopyFrom(replacement)
@@ -234,11 +234,17 @@ def _replace_read(relation: Relation, resolver: SourceResolver) -> None:
         relation.common.plan_id = plan_id
 
 
-def _replace_paths(source: relations_pb2.Read.DataSource, resolver: SourceResolver) -> None:
-    source.paths[:] = [resolver.path(path) for path in source.paths]
+def _replace_paths(source: relations_pb2.Read.DataSource, resolver: SourceResolver, where: str) -> None:
+    def local(path: str) -> str:
+        place = resolver.path(path)
+        if source.format.lower() == "delta" and not (Path(place) / "_delta_log").is_dir():
+            raise no_delta_folder(path, where)
+        return place
+
+    source.paths[:] = [local(path) for path in source.paths]
     for key in source.options:
         if key.lower() == "path":
-            source.options[key] = resolver.path(source.options[key])
+            source.options[key] = local(source.options[key])
 
 
 def delta_read(path: Path, version: int) -> Relation:

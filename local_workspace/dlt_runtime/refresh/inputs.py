@@ -14,7 +14,7 @@ from local_workspace.dlt_runtime.auto_loader.options import AutoLoaderOptions
 from local_workspace.dlt_runtime.auto_loader.stage import Staged, empty_staged, source_schema, stage_files
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.files import staging
-from local_workspace.dlt_runtime.files.reads import FileOptions
+from local_workspace.dlt_runtime.files.reads import FileOptions, no_delta_folder
 from local_workspace.dlt_runtime.plan import rewrite
 from local_workspace.dlt_runtime.plan.graph import Dataset, PlannedFlow
 from local_workspace.dlt_runtime.record.state import FAULT_MAY_PASS, FileRecord, FlowState
@@ -95,7 +95,14 @@ def look(
     assert source.location is not None  # noqa: S101
     now = delta_source.position(source.location)
     if now is None:
-        raise DataFault(f"{source.shown} does not exist yet", consequence="There is nothing to stream from")
+        where = f"flow {planned.flow.name}, {planned.flow.location}"
+        if source.id.startswith("delta:"):
+            raise no_delta_folder(source.shown, where)
+        raise DataFault(
+            f"{source.shown} does not exist yet ({where})",
+            consequence="There is nothing to stream from",
+            next_step="Refresh it first",
+        )
     known = state.offsets.get(source.id)
     if known is None:
         return Input(source, until=now)

@@ -15,7 +15,7 @@ from local_workspace.delta.delta_source import Position
 from local_workspace.dlt_runtime.auto_loader.options import AutoLoaderOptions
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.registry import Expectation
-from local_workspace.dlt_runtime.files.reads import FileOptions, FileRead, check, read_of
+from local_workspace.dlt_runtime.files.reads import FileOptions, FileRead, check, no_delta_folder, read_of
 from local_workspace.dlt_runtime.files.static import stage_static
 from local_workspace.dlt_runtime.plan import rewrite
 from local_workspace.dlt_runtime.plan.graph import Dataset, NotBuiltYet, PlannedFlow
@@ -243,7 +243,10 @@ class BatchSources:
             key = f"delta:{read.path.rstrip('/')}"
             if named.streaming:
                 return self.relations[key]
-            return self._pinned(key, Path(self.context.local_path(read.path)), read.path)
+            place = Path(self.context.local_path(read.path))
+            if delta_source.position(place) is None:
+                raise no_delta_folder(read.path, f"flow {self.flow}")
+            return self._pinned(key, place, read.path)
         staged = self._files(replace(read, streaming=named.streaming))
         return rewrite.files_for_text(staged, named.options.get("text", ""))
 

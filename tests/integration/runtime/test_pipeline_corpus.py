@@ -15,8 +15,9 @@ from local_workspace.workspace import Workspace
 sys.path.insert(0, str(Path(__file__).parent))
 from corpus_of_files import FILES, SOURCES, Case
 from corpus_of_refusals import REFUSALS
+from corpus_of_tables import TABLES
 
-CASES = [*SOURCES, *FILES, *REFUSALS]
+CASES = [*SOURCES, *FILES, *REFUSALS, *TABLES]
 # What the engine or Python would say, which is no help to whoever wrote the pipeline.
 RAW_MESSAGES = (
     "Traceback",

@@ -23,7 +23,7 @@ QUERIES = {
     "through_view": ("dlt.read('big')", "APPEND_ONLY"),
     "aggregate": ("dlt.read('silver.src').groupBy('name').agg(F.sum('id').alias('s'))", "MORE_GROUPS"),
     "hidden_aggregate": ("dlt.read('silver.src').select(F.sum('id').alias('s'))", "sum()"),
-    "text_aggregate": ("dlt.read('silver.src').selectExpr('max(id) AS m')", "Max in"),
+    "text_aggregate": ("dlt.read('silver.src').selectExpr('max(id) AS m')", "max()"),
     "window": (
         "dlt.read('silver.src').withColumn('n', F.expr('row_number() over (order by id)'))",
         "Window in",
@@ -32,7 +32,7 @@ QUERIES = {
     "distinct": ("dlt.read('silver.src').distinct()", "deduplicate"),
     "subquery": ("dlt.read('silver.src').where('id = (SELECT max(id) FROM silver.src)')", "in id = "),
     "sql": ("spark.sql('SELECT id FROM silver.src')", "sql"),
-    "unknown_function": ("dlt.read('silver.src').select(F.soundex('name').alias('x'))", "soundex"),
+    "unlisted_function": ("dlt.read('silver.src').select(F.explode(F.array('name')).alias('x'))", "explode"),
 }
 VOLATILE = {
     "now": "dlt.read('silver.src').withColumn('at', F.current_timestamp())",
