@@ -111,7 +111,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text), encoding="utf-8")
-    for macros in ("export", "operations", "run"):
+    for macros in ("export", "operations", "run", "tests"):
         shutil.copytree(PROJECT / "macros" / macros, root / "macros" / macros)
     return root
 

@@ -83,7 +83,7 @@ def test_reconcile_agrees_to_the_cent(built_workspace):
     """Guards the whole chain on real and generated orders: nothing lost, doubled or rounded from landing to Postgres."""
     outcome = json.loads(built_workspace.run("reconcile", "--format", "json").stdout)
     assert [c["law"] for c in outcome["comparisons"] if not c["holds"]] == []
-    assert len(outcome["comparisons"]) == 9
+    assert len(outcome["comparisons"]) == 10
     layers = {layer["name"]: layer for layer in outcome["layers"]}
     assert layers["landing"]["rows"] == 6919 + 2 * 100
     cdnow = built_workspace.sql(

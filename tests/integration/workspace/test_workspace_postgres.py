@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg2
@@ -107,6 +108,7 @@ def test_data_and_port_survive_a_restart(layout: WorkspaceLayout) -> None:
 WRITES_ON = """
 import sys, threading
 from pathlib import Path
+from typing import Any
 ended = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), ended.set())).start()
 while not ended.is_set():
@@ -116,6 +118,7 @@ while not ended.is_set():
 START_AND_WAIT = """
 import sys, threading, time
 from pathlib import Path
+from typing import Any
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.postgres import PostgresServer
 server = PostgresServer(WorkspaceLayout(Path(sys.argv[1])))
@@ -258,17 +261,28 @@ def test_postgres_killed_alone_recovers(layout: WorkspaceLayout) -> None:
         assert query(server.endpoint(), "SELECT n FROM t") == [(1,)]
 
 
+def _connection_after_recovery(endpoint: PostgresEndpoint) -> Any:
+    """Connect once more: the postmaster may hear of the killed backend only after it has taken the next connection."""
+    for _ in range(600):
+        try:
+            return psycopg2.connect(endpoint.uri())
+        except psycopg2.OperationalError:
+            time.sleep(0.1)
+    raise AssertionError("Postgres did not come back within a minute")
+
+
 def test_crash_recovery_is_waited_for(layout: WorkspaceLayout) -> None:
     """Guards a command that meets a server whose backend was killed: it recovers, and for a moment refuses everybody."""
     with PostgresServer(layout) as server:
         endpoint = server.endpoint()
         query(endpoint, "CREATE TABLE t AS SELECT generate_series(1, 200000) AS n")
         for _ in range(5):
-            held = psycopg2.connect(endpoint.uri())
+            held = _connection_after_recovery(endpoint)
             backend = held.info.backend_pid
             os.kill(backend, signal.SIGKILL)
             ensure_database(endpoint)
             held.close()
+        _connection_after_recovery(endpoint).close()
         assert query(endpoint, "SELECT count(*) FROM t") == [(200000,)]
 
 
