@@ -126,9 +126,12 @@ class Project:
 
     @property
     def landing(self) -> Path:
-        """The landing folder on this machine."""
+        """The landing folder on this machine, below a workspace that is laid out.
+
+        A folder made below the plain name of a workspace that is not there yet would be in no place, or be cleared later.
+        """
         self.require_local("landing files")
-        return self.layout.local_path(self.settings.landing_path)
+        return self.layout.create().local_path(self.settings.landing_path)
 
     def require_local(self, what: str) -> None:
         """Refuse what only the local workspace can do.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -137,3 +140,21 @@ def test_cdnow_lands_by_month_and_only_once(tmp_path):
     assert {row["items_ordered"] for row in rows} == {1}
     assert write_batches(tmp_path) == []
     assert dict(monthly_batches()) == {p.name: p.read_text().splitlines() for p in sorted(tmp_path.iterdir())}
+
+
+@pytest.mark.parametrize("name", ["with space", "ü [1] %20#+"])
+def test_the_first_command_lands_in_a_workspace_under_any_name(name: str, tmp_path: Path) -> None:
+    """Guards `make run` in a clone under an odd path: the first batch comes before anything has made the workspace."""
+    home = tmp_path / name / "workspace"
+    environment = {
+        **os.environ,
+        "ORDERS_HOME": str(home),
+        "HOME": str(tmp_path),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+    }
+    command = [sys.executable, "-m", "orders.cli.main", "generate", "--end", "1", "--batch-size", "3"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert [p.name for p in (home / "Volumes").resolve().rglob("orders/landing/*.json")] == [
+        "orders-000001.json"
+    ]
