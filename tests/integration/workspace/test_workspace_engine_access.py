@@ -121,8 +121,8 @@ def test_a_heavy_statement_holds_nobody_up(engine: EngineHandle, tmp_path: Path)
             heavy[number].sql(
                 "SELECT count(*) FROM range(3000000) a JOIN range(3000000) b ON a.id % 1000 = b.id % 1000"
             ).collect()
-        except PySparkException:
-            return  # interrupted
+        except (PySparkException, AssertionError):
+            return  # interrupted; the client asserts a result that an interrupted statement does not have
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(2)]
     for thread in threads:

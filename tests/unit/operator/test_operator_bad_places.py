@@ -118,7 +118,9 @@ def test_workspace_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = run("generate", env={**os.environ, "ORDERS_HOME": str(tmp_path / "file" / "home")})
     assert done.returncode == 1
-    assert "This path cannot be used" in done.stderr
+    assert done.stderr.startswith("Error: The workspace folder cannot be created or written (got ")
+    assert str(tmp_path / "file" / "home") in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
