@@ -56,6 +56,12 @@ audit: ## known vulnerabilities of every pin; asks the network
 	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	@.venv-audit/bin/python .ci/audit.py requirements.lock
 
+docs-site: ## the pages of docs/ as a site in target/docs-site; fails on a broken link
+	@$(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check --requirement .ci/docs-site.lock
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs --quiet build --strict
+	@echo "Open target/docs-site/index.html"
+
 ##@ Set up
 venv: $(STAMP) ## the environment in .venv, from the exact versions of requirements.lock
 
@@ -71,4 +77,4 @@ $(STAMP): requirements.lock pyproject.toml
 help: ## this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {gsub(/[$$][$$]/, "$$"); printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run dashboard docs clean test test-unit lint fmt bench torture audit venv help
+.PHONY: run dashboard docs clean test test-unit lint fmt bench torture audit docs-site venv help
