@@ -15,7 +15,7 @@ PAGES = sorted([*PROJECT.glob("docs/**/*.md"), *PROJECT.glob("*.md")])
 # Fences with commands or statements, and fences without. Any other is refused: its commands would be seen by nobody.
 COMMANDS_OF = {"console": False, "console workspace": True, "crontab": False}
 STATEMENTS = frozenset({"sql", "sql workspace"})
-NO_COMMANDS = frozenset({"text", "python", "yaml", "yaml bundle"})
+NO_COMMANDS = frozenset({"mermaid", "text", "python", "yaml", "yaml bundle"})
 _FENCE = re.compile(r"^[ ]*```([^\n]*)\n(.*?)^[ ]*```", re.DOTALL | re.MULTILINE)
 _CRON_FIELDS = 5
 
