@@ -42,7 +42,7 @@ class Composition:
     Attributes:
         project_root: The folder of `databricks.yml`.
         target: The target's name.
-        tree: The merged tree; `variables.<name>.value` is set where a value is known.
+        tree: The merged tree; `variables.<name>.value` is set if a value is known.
         files: The files it was read from, relative to the project root, in the order of reading.
         duplicates: Keys and resources that are defined twice.
         targets: All target names.
@@ -59,12 +59,12 @@ class Composition:
 def compose(
     project_root: Path, target: str | None, variables: Mapping[str, Any] | None = None
 ) -> Composition:
-    """Reads and merges the bundle for one target.
+    """Read and merge the bundle for one target.
 
     Args:
         project_root: The folder of `databricks.yml`.
-        target: A name below `targets`, or None for the default one.
-        variables: Values that win over everything in the files, as `--var` does for the Databricks CLI.
+        target: A name in `targets`, or None for the default target.
+        variables: Values that override everything in the files, like `--var` of the Databricks CLI.
 
     Raises:
         BundleError: A file cannot be read, an include matches nothing, the target or a given variable is
@@ -79,7 +79,7 @@ def compose(
             raise BundleError(
                 f"the include {include.value!r} matches no file",
                 where=f"{include.position} include",
-                allowed="a path or glob, relative to databricks.yml, of existing YAML files",
+                allowed="a path or glob of existing YAML files, relative to databricks.yml",
                 next_step="Correct the pattern or remove it.",
             )
         for file in matches:
@@ -103,7 +103,7 @@ def compose(
             f"there is no target {target!r}" if target else "no target is marked `default: true`",
             where=f"{targets.position} targets",
             allowed=", ".join(names) or "at least one target",
-            next_step="Name one of these targets, or add it to databricks.yml.",
+            next_step="Use one of these targets, or add yours to databricks.yml.",
         )
     override = targets.find(chosen) or Node({}, targets.position)
     for key in _TARGET_OVERRIDES:
@@ -120,10 +120,10 @@ def compose(
 
 
 def merge(base: Node, change: Node, key: str | int = "") -> Node:
-    """The tree of `base` with `change` laid over it, by the rules of the Databricks CLI.
+    """Return `base` with `change` merged over it, by the rules of the Databricks CLI.
 
-    Mappings merge key by key; lists merge by their elements' key where they have one (tasks, job clusters,
-    environments, parameters), and are appended otherwise; anything else is replaced.
+    Mappings merge key by key; lists merge by the key of their elements if they have one (tasks, job clusters,
+    environments, parameters) and are appended otherwise; anything else is replaced.
     """
     if isinstance(base.value, dict) and isinstance(change.value, dict):
         merged = dict(base.value)
@@ -156,7 +156,7 @@ def merge(base: Node, change: Node, key: str | int = "") -> Node:
 
 
 def _defined_twice(tree: Node, part: Node) -> list[tuple[KeyPath, Position]]:
-    """Resources and variables that an included file defines although an earlier file did."""
+    """Return resources and variables that an included file defines although an earlier file did."""
     found: list[tuple[KeyPath, Position]] = []
     for kind, resources in (part.find("resources") or part).items() if part.find("resources") else []:
         found += [
@@ -179,7 +179,7 @@ def _variables(tree: Node, override: Node, given: Mapping[str, Any]) -> Node:
                 f"there is no variable {name!r}",
                 where=f"{declared.position} variables",
                 allowed=", ".join(known for known, _ in declared.items()),
-                next_step="Name one of these, or declare it below `variables`.",
+                next_step="Use one of these, or declare yours in `variables`.",
             )
     values: dict[str, Node] = {}
     for name, declaration in declared.items():
@@ -200,7 +200,7 @@ def _variables(tree: Node, override: Node, given: Mapping[str, Any]) -> Node:
                 f"the target sets {name!r}, which is no variable of the bundle",
                 where=f"{node.position} {key_text(('targets', '*', 'variables', name))}",
                 allowed=", ".join(known for known, _ in declared.items()),
-                next_step="Declare it below `variables`, or correct its name.",
+                next_step="Declare it in `variables`, or correct its name.",
             )
     return Node(
         {name: Node({"value": value}, value.position) for name, value in values.items()}, declared.position

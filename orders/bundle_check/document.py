@@ -1,4 +1,4 @@
-"""YAML files as trees whose every value knows its file and line, so that a finding can name the place."""
+"""YAML files as trees in which every value knows its file and line, so that a finding can name the place."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dlt_ingest.yaml_files import LOADER
 from orders.bundle_check.errors import BundleError
 
 KeyPath = tuple[str | int, ...]
-"""The way to a value: mapping keys and list positions, e.g. `("resources", "jobs", "orders", "tasks", 0)`."""
+"""The path to a value: mapping keys and list positions, e.g. `("resources", "jobs", "orders", "tasks", 0)`."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a value stands: a file (relative to the project root, with `/`) and a line counted from 1."""
+    """Where a value is: a file (relative to the project root, with `/`) and a line counted from 1."""
 
     file: str
     line: int
@@ -33,7 +33,7 @@ class Node:
 
     Attributes:
         value: A dict of key to `Node`, a list of `Node`, or a plain scalar.
-        position: Where the value (for a mapping's entry: its key) stands.
+        position: Where the value is; for an entry of a mapping, where its key is.
     """
 
     value: Any
@@ -48,7 +48,7 @@ class Node:
         return self.value
 
     def find(self, *path: str | int) -> Node | None:
-        """The node at a key path below this one, or None where there is none."""
+        """Return the node at a key path below this one, or None."""
         node = self
         for part in path:
             try:
@@ -60,15 +60,15 @@ class Node:
         return node
 
     def items(self) -> list[tuple[str, Node]]:
-        """The entries of a mapping; of anything else none."""
+        """The entries of a mapping; empty for anything else."""
         return list(self.value.items()) if isinstance(self.value, dict) else []
 
     def elements(self) -> list[Node]:
-        """The elements of a list; of anything else none."""
+        """The elements of a list; empty for anything else."""
         return self.value if isinstance(self.value, list) else []
 
     def walk(self, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Node]]:
-        """This node and all below it, each with its key path, in the order of the file."""
+        """Yield this node and all nodes below it, each with its key path, in the order of the file."""
         yield path, self
         if isinstance(self.value, dict):
             for key, node in self.value.items():
@@ -80,14 +80,14 @@ class Node:
 
 @dataclass(frozen=True)
 class Document:
-    """One YAML file: its tree, and the keys that stand twice in one mapping (the last one would win)."""
+    """One YAML file: its tree, and the keys that occur twice in one mapping (the last one would win)."""
 
     root: Node
     duplicates: list[tuple[KeyPath, Position]] = field(default_factory=list)
 
 
 def key_text(path: KeyPath) -> str:
-    """Writes a key path as the Databricks CLI does: `resources.jobs.orders.tasks[0].task_key`."""
+    """Format a key path as the Databricks CLI does: `resources.jobs.orders.tasks[0].task_key`."""
     text = ""
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
@@ -95,7 +95,7 @@ def key_text(path: KeyPath) -> str:
 
 
 def read_document(file: Path, project_root: Path) -> Document:
-    """Reads one YAML file with positions.
+    """Read one YAML file with positions.
 
     Args:
         file: The file to read.
@@ -105,7 +105,7 @@ def read_document(file: Path, project_root: Path) -> Document:
         The document; an empty file gives an empty mapping.
 
     Raises:
-        BundleError: The file is absent, not UTF-8, not YAML, or not a mapping at its top.
+        BundleError: The file is missing, not UTF-8, not YAML, or not a mapping at the top level.
     """
     shown = file.relative_to(project_root).as_posix() if file.is_relative_to(project_root) else file.name
     try:
@@ -115,15 +115,15 @@ def read_document(file: Path, project_root: Path) -> Document:
             "the file does not exist",
             where=shown,
             allowed="a bundle's YAML file",
-            next_step="Restore the file, or remove it from what includes it.",
+            next_step="Restore the file, or remove the include.",
         ) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         raise BundleError(
-            f"not readable as YAML ({getattr(error, 'problem', None) or error})",
+            f"cannot be read as YAML ({getattr(error, 'problem', None) or error})",
             where=f"{shown}:{mark.line + 1}" if mark is not None else shown,
             allowed="YAML 1.1 in UTF-8",
-            next_step="Correct the line: mostly it is indentation, a missing quote or a tab.",
+            next_step="Correct the line. Usual causes are indentation, a missing quote or a tab.",
         ) from error
     document = Document(Node({}, Position(shown, 1)))
     if top is None:
@@ -133,8 +133,8 @@ def read_document(file: Path, project_root: Path) -> Document:
         raise BundleError(
             f"the top of the file is a {type(root.value).__name__}",
             where=shown,
-            allowed="a mapping with keys like bundle, targets, resources",
-            next_step="Put the content below one of these keys.",
+            allowed="a mapping with keys such as bundle, targets, resources",
+            next_step="Put the content under one of these keys.",
         )
     return Document(root, document.duplicates)
 
@@ -144,7 +144,7 @@ def _node(
 ) -> Node:
     construct = yaml.SafeLoader("")
     if isinstance(source, yaml.MappingNode):
-        # Before `<<` is merged in: a key may well be set again after it came from there.
+        # Before `<<` is merged: a key from there may be set again.
         seen: set[str] = set()
         for key_node, _ in source.value:
             if key_node.value in seen:

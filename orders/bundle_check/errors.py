@@ -6,12 +6,12 @@ from dlt_ingest.errors import ConfigurationError
 
 
 class BundleError(ConfigurationError):
-    """The bundle's files cannot be read as a bundle; whoever edits `databricks.yml` or `resources/` must act.
+    """The bundle's files cannot be read as a bundle. The author of `databricks.yml` or `resources/` must act.
 
     Args:
         what: What is wrong, in one clause.
-        where: File, line and key path as far as they are known.
-        allowed: What would have been accepted.
+        where: File, line and key path, as far as known.
+        allowed: What is accepted.
         next_step: What to do about it.
     """
 

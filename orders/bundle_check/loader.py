@@ -1,4 +1,4 @@
-"""The bundle as local runs use it: the very pipeline and dbt commands that would be deployed."""
+"""The bundle as local runs use it: the pipeline and dbt commands that would be deployed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _JOB_VALUE = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 class Bundle:
     """A bundle, read for one target: includes merged, overrides applied, references resolved.
 
-    References that only a workspace answers (`${workspace.current_user...}`, ids of deployed resources,
-    variables without a value) stay in the text as they are.
+    References that only a workspace can resolve (`${workspace.current_user...}`, ids of deployed resources, variables
+    without a value) stay in the text unchanged.
 
     Attributes:
         project_root: The folder of `databricks.yml`.
@@ -36,16 +36,16 @@ class Bundle:
     def load(
         cls, project_root: Path, target: str | None = None, *, variables: Mapping[str, Any] | None = None
     ) -> Bundle:
-        """Reads `databricks.yml` and what it includes.
+        """Read `databricks.yml` and its includes.
 
         Args:
             project_root: The folder of `databricks.yml`.
-            target: `dev`, `staging` or `prod`; None takes the default target.
-            variables: Values that win over the files', as `--var` does for the Databricks CLI. A local run
+            target: `dev`, `staging` or `prod`; None for the default target.
+            variables: Values that override the files', like `--var` of the Databricks CLI. A local run
                 passes `{"catalog": "ecommerce_local"}` and changes nothing else.
 
         Raises:
-            BundleError: A file is unreadable, the target unknown, or a reference leads nowhere.
+            BundleError: A file is unreadable, the target is unknown, or a reference is dangling.
         """
         composition = compose(Path(project_root), target, variables)
         tree, dangling = resolve(composition.tree)
@@ -60,24 +60,24 @@ class Bundle:
         return cls(composition, tree)
 
     def resources(self, kind: str) -> dict[str, dict[str, Any]]:
-        """All resources of one kind (`jobs`, `pipelines`, `alerts`, ...) by their key."""
+        """Return all resources of one kind (`jobs`, `pipelines`, `alerts`, ...) by key."""
         return (self.tree.find("resources", kind) or Node({}, self.tree.position)).plain()
 
     def variable(self, name: str) -> Any:
-        """A variable's value for this target; None where a value comes only with the deployment."""
+        """Return a variable's value for this target; None if only the deployment sets it."""
         node = self.tree.find("variables", name, "value")
         return None if node is None else node.plain()
 
     def pipeline(self, name: str = "orders") -> dict[str, Any]:
-        """A pipeline resource, with its paths made absolute.
+        """Return a pipeline resource with absolute paths.
 
         Args:
-            name: The pipeline's name, or its key below `resources.pipelines`.
+            name: The pipeline's name, or its key in `resources.pipelines`.
 
         Returns:
             The keys of the bundle's pipeline resource: name, catalog, schema, libraries, root_path,
-            configuration, event_log and so on. In a bundle paths are relative to the file that says them;
-            here they are absolute.
+            configuration, event_log and so on. Paths in a bundle are relative to the file that contains them; here they
+            are absolute.
 
         Raises:
             BundleError: There is no such pipeline.
@@ -96,23 +96,22 @@ class Bundle:
     def dbt_commands(
         self, job: str = "orders", task: str = "dbt", *, values: Mapping[str, str] | None = None
     ) -> list[str]:
-        """The commands of a job's dbt task, in order, as one shell line each.
+        """Return the commands of a job's dbt task, in order, one shell line each.
 
         Args:
-            job: The job's key below `resources.jobs`.
+            job: The job's key in `resources.jobs`.
             task: The task's `task_key`.
-            values: What stands for the job's dynamic values, e.g. `{"job.run_id": "20261123-1"}`. Without
-                it they stay in the text, as the bundle has them.
+            values: Values of the job's dynamic values, e.g. `{"job.run_id": "20261123-1"}`. If None, they stay in the
+                text unchanged.
 
         Raises:
-            BundleError: There is no such job or dbt task, or a dynamic value is used that `values` does not
-                have.
+            BundleError: There is no such job or dbt task, or `values` lacks a dynamic value that a command uses.
         """
         node = self._task(job, task)
         commands = node.find("dbt_task", "commands")
         if commands is None:
             raise BundleError(
-                f"the task {task!r} is no dbt task",
+                f"the task {task!r} is not a dbt task",
                 where=str(node.position),
                 allowed="a task with dbt_task.commands",
                 next_step="Name the job's dbt task.",
@@ -127,7 +126,7 @@ class Bundle:
                     f"the command uses {match.group(0)}, for which no value was given",
                     where=str(node.position),
                     allowed=", ".join(values) or "no dynamic value",
-                    next_step="Give the value, or take it out of the command.",
+                    next_step="Pass the value, or remove it from the command.",
                 )
             return values[match.group(1)]
 
@@ -144,7 +143,7 @@ class Bundle:
             f"the job {job!r} has no task {task!r}",
             where=str(self._resource("jobs", job).position),
             allowed=", ".join(map(str, known)) or "no task at all",
-            next_step="Name one of these tasks.",
+            next_step="Use one of these tasks.",
         )
 
     def _resource(self, kind: str, name: str) -> Node:
@@ -154,12 +153,12 @@ class Bundle:
                 f"the bundle has no resource {kind}.{name}",
                 where=f"{self.tree.position.file} resources.{kind}",
                 allowed=", ".join(self.resources(kind)) or f"no {kind} at all",
-                next_step="Name one of these, or define it below resources/.",
+                next_step="Use one of these, or define yours in resources/.",
             )
         return node
 
     def _absolute(self, node: Node) -> str:
-        """A path of the bundle as an absolute one; a path of the workspace stays as it is."""
+        """Return a path of the bundle as an absolute path; a path of the workspace stays unchanged."""
         text = str(node.value)
         if text.startswith(("/", "${")):
             return text

@@ -1,4 +1,4 @@
-"""`${...}` references of a bundle: resolved where its files decide, left alone where only a workspace can."""
+"""`${...}` references of a bundle: resolved if its files decide the value, left unchanged if only a workspace can."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FROM_WORKSPACE = re.compile(
     r"|current_user\.(userName|short_name|domain_friendly_name|displayName|id))"
     r"|bundle\.(git\.(branch|commit|origin_url|bundle_root_path)|environment|uuid|deployment\.\w+)"
 )
-# What a resource has only after it was deployed.
+# What a resource has only after it is deployed.
 _AFTER_DEPLOYMENT = frozenset(
     {"id", "url", "etag", "warehouse_id", "dashboard_id", "alert_id", "create_time", "path"}
 )
@@ -28,7 +28,7 @@ MAXIMUM_DEPTH = 20
 
 @dataclass(frozen=True)
 class Dangling:
-    """A reference that nothing answers: where it stands, its text without `${}`, and why."""
+    """A reference to nothing: its place, its text without `${}`, and the reason."""
 
     path: KeyPath
     position: Position
@@ -37,14 +37,14 @@ class Dangling:
 
 
 def resolve(tree: Node) -> tuple[Node, list[Dangling]]:
-    """Replaces every reference that the files alone decide.
+    """Replace every reference that the files alone can resolve.
 
-    A string that is one reference takes the referred value with its type; a reference inside a longer
-    string is written into it. References to the workspace, to what exists only after deployment, and to
-    variables without a value stay as they are.
+    A string that is one reference becomes the value, with its type; a reference inside a longer string is inserted as
+    text. References to the workspace, to what exists only after deployment, and to
+    variables without a value stay unchanged.
 
     Returns:
-        The resolved tree and the references that nothing answers.
+        The resolved tree and the dangling references.
     """
     dangling: list[Dangling] = []
 
@@ -82,7 +82,7 @@ def _resolve_text(tree: Node, node: Node, report: Callable[[str, str], None], de
             return match.group(0)
         value = _resolve_below(tree, target, report, depth + 1).value
         if isinstance(value, (dict, list)):
-            report(match.group(1), "is a mapping or list and cannot be written into a text")
+            report(match.group(1), "is a mapping or list and cannot be part of a text")
             return match.group(0)
         return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -100,9 +100,9 @@ def _resolve_below(tree: Node, node: Node, report: Callable[[str, str], None], d
 
 
 def _look_up(tree: Node, reference: str, report: Callable[[str, str], None]) -> Node | None:
-    """The node that a reference names; None when it must stay (reported when nothing will answer it)."""
+    """Return the node that a reference names; None if it must stay. Report a reference to nothing."""
     if not _NAME.fullmatch(reference):
-        report(reference, "is no reference: names separated by dots are, e.g. ${var.catalog}")
+        report(reference, "is not a reference, which is names separated by dots, e.g. ${var.catalog}")
         return None
     parts: list[str | int] = []
     for part in reference.split("."):
@@ -111,7 +111,7 @@ def _look_up(tree: Node, reference: str, report: Callable[[str, str], None]) -> 
     if parts[0] == "var":
         declaration = tree.find("variables", *parts[1:2])
         if declaration is None:
-            report(reference, "no such variable is declared below `variables`")
+            report(reference, "no such variable is declared in `variables`")
             return None
         value = declaration.find("value")
         found = value.find(*parts[2:]) if value is not None else None

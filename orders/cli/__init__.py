@@ -1,1 +1,1 @@
-"""The `orders` command line: the one place that joins the pipeline's code to the local workspace."""
+"""The `orders` command line: the only place that joins the pipeline's code and the local workspace."""

@@ -27,7 +27,7 @@ def check(output_format: str) -> None:
 
     project = Project.find()
     project.require_local("it compares the deployed files with those that run here")
-    # What the local runtime loads, by content: the bundle must deploy these files and no others.
+    # The files that the local runtime loads, by content: the bundle must deploy these and no others.
     loaded = {file: hash_of(file) for file in pipeline_spec(project).files()}
     findings = check_bundle(project.root, local_files=loaded)
     if output_format == "json":
@@ -38,7 +38,7 @@ def check(output_format: str) -> None:
         console.print(
             f"Found {len(findings)} mistake{'s' if len(findings) > 1 else ''}."
             if findings
-            else "The bundle is sound."
+            else "The bundle has no mistakes."
         )
     if findings:
         raise SystemExit(1)

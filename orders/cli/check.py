@@ -1,4 +1,4 @@
-"""`orders check` and `orders reconcile`: is the product healthy, and do the layers agree."""
+"""`orders check` and `orders reconcile`: is the deployment healthy, and do the layers agree."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write json or prometheus output to this file, in one step: a scraper never reads half of it.",
+    help="Write json or prometheus output to this file, atomically: a scraper never reads half of it.",
 )
 @click.option("--strict", is_flag=True, help="Treat warnings as failures.")
 @click.option("--env", "environment", default=None, help="Environment to use instead of ORDERS_ENV.")
@@ -85,7 +85,7 @@ def reconcile(output_format: str, environment: str | None) -> None:
 
 
 def health(project: Project, client: Queries) -> HealthReport:
-    """Ask all checks of a project's environment."""
+    """Run all checks of a project's environment."""
     from dlt_ingest.metrics.health.report import check_health
 
     settings = project.settings
@@ -107,7 +107,7 @@ def health(project: Project, client: Queries) -> HealthReport:
 
 
 def print_health(report: HealthReport) -> None:
-    """Print the report: what wants attention first, each finding with its next step below it."""
+    """Print the report: findings first, each with its next step below it."""
     order = ["fail", "warn", "ok", "not_applicable"]
     names = max((len(item.name) for item in report.checks), default=0)
     for item in sorted(report.checks, key=lambda c: order.index(c.verdict)):
@@ -131,7 +131,7 @@ def _landing(project: Project) -> LandingState:
 
 
 def _landed_files(project: Project) -> Landing:
-    """Give what reads landing as the pipeline does: of the two halves only the command line knows both."""
+    """Return what reads landing as the pipeline does: only the command line knows both halves."""
     from local_workspace.dlt_runtime.landed_records import landed_files
     from local_workspace.dlt_runtime.paths import Paths
     from orders.cli.ingest import pipeline_spec

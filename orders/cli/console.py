@@ -1,6 +1,6 @@
-"""How commands talk: one console, tables and JSON in one place.
+"""The output of commands: one console, tables and JSON in one place.
 
-On a terminal: colour and a status line for long work. In a pipe or a log: plain lines, nothing that moves.
+On a terminal: colour, and a status line for long work. In a pipe or a log: plain lines.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from rich.text import Text
 from dlt_ingest.errors import InputError
 from orders.cli.tables import CUT, Cell, is_cut, lay_out
 
-# Neither markup nor emoji codes: `[red]` and `:ok:` are legal in a path, a file name and an order's item.
+# Neither markup nor emoji codes: `[red]` and `:ok:` are legal in a path, a file name and an order item.
 console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 progress_console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
-# What a check found, as a mark of four characters.
+# The verdict of a check, as a mark of four characters.
 MARKS = {
     "ok": ("ok  ", "green"),
     "warn": ("warn", "yellow"),
@@ -51,7 +51,7 @@ format_option = click.option(
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
-    """Say what is under way: a spinner on a terminal, one plain line in a log. Goes to standard error."""
+    """Show what is running: a spinner on a terminal, one plain line in a log. Write to standard error."""
     if progress_console.is_terminal:
         with progress_console.status(Text(text)):
             yield
@@ -62,7 +62,7 @@ def step(text: str) -> Iterator[None]:
 
 @contextmanager
 def moving_line(text: str) -> Iterator[Callable[[str], None]]:
-    """A line that changes while work goes on, and the function that changes it; in a log only its first text."""
+    """Show a line that changes during the work; yield the function that changes it. A log gets only the first text."""
     if progress_console.is_terminal:
         with progress_console.status(Text(text)) as status:
             yield lambda changed: status.update(Text(changed))
@@ -77,7 +77,7 @@ def say(*parts: str | tuple[str, str]) -> None:
 
 
 def say_hanging(head: Sequence[str | tuple[str, str]], text: str) -> None:
-    """Print a text behind a head, broken between words where the terminal ends and indented below itself."""
+    """Print a head and a text, wrapped between words at the terminal's width and indented below itself."""
     first = Text.assemble(*head)
     room = None if width() is None else max((width() or 0) - first.cell_len, 20)
     lines = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) if room else [text]
@@ -87,7 +87,7 @@ def say_hanging(head: Sequence[str | tuple[str, str]], text: str) -> None:
 
 
 def plain(value: object) -> object:
-    """A value as JSON can say it: dates in ISO form, bytes in hexadecimal; decimals stay as they are."""
+    """Return a value for JSON: dates in ISO form, bytes in hexadecimal, decimals unchanged."""
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if isinstance(value, Mapping):
@@ -100,11 +100,11 @@ def plain(value: object) -> object:
 
 
 def to_json(value: object) -> str:
-    """JSON text in which a decimal is a number with exactly its digits: 2.50 is neither "2.50" nor 2.5.
+    """Return JSON text in which a decimal is a number with exactly its digits: 2.50 is neither "2.50" nor 2.5.
 
-    The standard encoder has no exact decimal, so each is written as a marked text first and unquoted afterwards.
+    The standard encoder has no exact decimal, so each is first written as a marked text and then unquoted.
     """
-    mark = f"decimal {secrets.token_hex(8)} "  # no text in the data can be taken for it
+    mark = f"decimal {secrets.token_hex(8)} "  # no text in the data can contain it
 
     def exact(item: object) -> str:
         if isinstance(item, Decimal):
@@ -127,8 +127,8 @@ def print_rows(
     Args:
         rows: Values by column.
         output_format: One of FORMATS.
-        columns: The columns to print; else those of the first row.
-        ends_matter: Columns of paths and qualified names, of which a cut takes the beginning.
+        columns: The columns to print; those of the first row by default.
+        ends_matter: Columns of paths and qualified names, which are cut at the beginning.
     """
     names = list(columns or (rows[0].keys() if rows else ()))
     print_columns(
@@ -143,19 +143,19 @@ def print_columns(
     *,
     ends_matter: Collection[str] = (),
 ) -> None:
-    """Print rows by the place of their values: two columns of a statement may share a name.
+    """Print rows by the position of their values: two columns of a statement may have the same name.
 
     Raises:
-        InputError: If JSON is asked for and two columns share a name, since an object has each name once.
+        InputError: If the format is JSON and two columns have the same name, because an object has each name once.
     """
     if output_format == "json":
         if twice := [name for name, number in Counter(names).items() if number > 1]:
             raise InputError(
                 "Two columns of the result have the same name",
                 got=", ".join(twice),
-                allowed="each name once in JSON",
+                allowed="unique names in JSON",
                 consequence="Nothing was printed",
-                next_step="Give one of them another name with AS, or use --format csv",
+                next_step="Rename one of them with AS, or use --format csv",
             )
         click.echo(to_json([dict(zip(names, row, strict=True)) for row in rows]))
     elif output_format == "csv":
@@ -175,11 +175,11 @@ def print_columns(
         was_cut = print_cells(names, cells)
         console.print(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}", style="dim")
         if was_cut:
-            console.print(f"{CUT} marks a cut text; --format json shows it whole.", style="dim")
+            console.print(f"{CUT} marks a cut text; --format json shows all of it.", style="dim")
 
 
 def print_cells(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bool:
-    """Print a table of cells in the width that there is, and say whether a text was cut for it."""
+    """Print a table of cells in the available width; return whether a text was cut."""
     lines = lay_out(names, rows, width())
     for line in lines:
         console.print(line)
@@ -187,12 +187,12 @@ def print_cells(names: Sequence[str], rows: Sequence[Sequence[Cell]]) -> bool:
 
 
 def width() -> int | None:
-    """Columns of the terminal, or those that COLUMNS says; None in a pipe or a log, which have no width."""
+    """Return the width of the terminal, or that in COLUMNS; None in a pipe or a log, which have no width."""
     return console.width if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit() else None
 
 
 def _shown(value: object) -> str | None:
-    """What a value looks like; None for one that is missing."""
+    """Return a value as text; None for a missing value."""
     if value is None:
         return None
     shown = plain(value)

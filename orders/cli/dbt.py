@@ -1,7 +1,7 @@
-"""`orders build` and `orders docs`: dbt against the local workspace, and dbt as `orders run` calls it.
+"""`orders build` and `orders docs`: dbt on the local workspace, also for `orders run`.
 
-dbt needs three seconds of CPU time to import itself. A fork server of the workspace does that once, and each command is a
-fork of it; where there is none (other systems than Linux, a package installed meanwhile) the plain `dbt` runs, with the same
+Importing dbt takes three seconds of CPU time. A fork server of the workspace does that once, and each command is a fork
+of it. Without a fork server (not on Linux, or a package changed since it started), the plain `dbt` runs, with the same
 result.
 """
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from local_workspace.fork_server import ForkServer
     from local_workspace.workspace import Workspace
 
-# What a command of dbt imports, whatever it does. Not the project's own modules, nor dbt's plugins, which import them: a
-# change to those counts at once.
+# What every dbt command imports. Without the project's own modules and dbt's plugins, which import them: a change to
+# those must take effect at once.
 _MODULES = (
     "dbt.cli.main",
     "dbt.adapters.databricks",
@@ -42,7 +42,7 @@ _MODULES = (
     "multiprocessing.resource_tracker",
     "psycopg2",
 )
-# dbt reads these while it is imported; with one of them set, it is started plainly.
+# dbt reads these during import; if one is set, dbt starts without the fork server.
 _READ_AT_IMPORT = re.compile(
     r"DBT_(ENGINE_)?RECORDER_\w+|DBT_MACRO_DEBUGGING|DBT_PACKAGE_HUB_URL|DBT_SPARK_LOG_LEVEL"
 )
@@ -56,8 +56,9 @@ class DbtRun:
     """How one dbt command ended.
 
     Attributes:
-        exit_code: dbt's own: 0 all good, 1 a node failed, 2 dbt could not run.
-        totals: dbt's closing counts, for example `PASS=97 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=97`; empty without one.
+        exit_code: dbt's own: 0 success, 1 a node failed, 2 dbt could not run.
+        totals: dbt's final counts, for example `PASS=97 WARN=0 ERROR=0 SKIP=0 NO-OP=0 TOTAL=97`; empty if there are
+            none.
         seconds: Wall time.
         log: File with everything that dbt printed.
     """
@@ -71,7 +72,7 @@ class DbtRun:
 @click.command(context_settings=_PASS_THROUGH)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def build(arguments: tuple[str, ...]) -> int:
-    """Run `dbt build` on the local workspace. It takes all arguments of dbt and returns dbt's exit code."""
+    """Run `dbt build` on the local workspace. It accepts all arguments of dbt and returns dbt's exit code."""
     return call_dbt(["build", *arguments])
 
 
@@ -82,20 +83,20 @@ def docs(arguments: tuple[str, ...]) -> int:
     code = call_dbt(["docs", "generate", *arguments])
     if code == 0:
         console.print(
-            'The docs site is made. Next: eval "$(.venv/bin/orders env)" && .venv/bin/dbt docs serve --port 8080'
+            'The docs site is ready. Next: eval "$(.venv/bin/orders env)" && .venv/bin/dbt docs serve --port 8080'
         )
     return code
 
 
 def call_dbt(arguments: Sequence[str]) -> int:
-    """Run dbt with its output on this terminal and give its exit code."""
+    """Run dbt with its output on this terminal; return its exit code."""
     project = Project.find()
     with project.workspace() as workspace:
         server = dbt_server(workspace)
         server.start()
         environment = {**os.environ, **project.environment_of(workspace)}
         if not sys.stdout.isatty():
-            # dbt colours its lines in a log as well.
+            # dbt also colours its lines in a log.
             environment.setdefault("DBT_USE_COLORS", "false")
         command = start_dbt(server, arguments, environment=environment, root=project.root)
         with workspace.watched(command.end):
@@ -103,25 +104,25 @@ def call_dbt(arguments: Sequence[str]) -> int:
                 try:
                     return command.wait()
                 except KeyboardInterrupt:
-                    # dbt then cancels its statements, closes its sessions and says what it had done.
+                    # dbt then cancels its statements, closes its sessions and reports what it has done.
                     command.interrupt()
 
 
 class RunningDbt(Protocol):
-    """A dbt command that was started."""
+    """A dbt command that has started."""
 
     def wait(self) -> int:
-        """Wait for its end and give its exit code."""
+        """Wait for its end; return its exit code."""
 
     def interrupt(self) -> None:
-        """Let it know of a Ctrl-C in this terminal."""
+        """Pass on a Ctrl-C in this terminal."""
 
     def end(self) -> None:
-        """End it, whatever it does."""
+        """Kill it."""
 
 
 class _PlainDbt:
-    """dbt as a process of its own, in this terminal's process group."""
+    """dbt as a separate process in this terminal's process group."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -130,15 +131,15 @@ class _PlainDbt:
         return self._process.wait()
 
     def interrupt(self) -> None:
-        """Do nothing: Ctrl-C has reached the process itself."""
+        """Do nothing: the terminal sends Ctrl-C to the process itself."""
 
     def end(self) -> None:
-        """Kill it: what it would do now cannot be done."""
+        """Kill it: nobody waits for its result."""
         self._process.kill()
 
 
 def dbt_server(workspace: Workspace) -> ForkServer:
-    """The workspace's fork server for dbt, which may not run yet."""
+    """Return the workspace's fork server for dbt, which may not be running yet."""
     from local_workspace.fork_server import ForkServer
 
     return ForkServer(workspace.layout, name="dbt", modules=_MODULES, entry="dbt.cli.main:cli")
@@ -152,14 +153,14 @@ def start_dbt(
     root: Path,
     output: int | None = None,
 ) -> RunningDbt:
-    """Start a dbt command, by the fork server if there is one that can.
+    """Start a dbt command, through the fork server if possible.
 
     Args:
-        server: The workspace's; the caller holds the workspace.
-        arguments: As after `dbt`.
-        environment: All of its environment.
+        server: The workspace's; the caller keeps the workspace running.
+        arguments: The arguments after `dbt`.
+        environment: Its whole environment.
         root: Its working folder.
-        output: Descriptor for all that it prints; without one, this process's standard output and error.
+        output: Descriptor for its output; by default, this process's standard output and error.
 
     Raises:
         ConfigurationError: If dbt is not installed beside this Python.
@@ -184,7 +185,7 @@ def start_dbt(
 
 
 def dbt_executable() -> str:
-    """The dbt of this environment, never another one that happens to come first on PATH.
+    """Return the dbt of this environment, never another one on PATH.
 
     Raises:
         ConfigurationError: If dbt is not installed beside this Python.
@@ -203,9 +204,9 @@ def dbt_executable() -> str:
 def run_quietly(
     workspace: Workspace, arguments: Sequence[str], *, environment: Mapping[str, str], root: Path, log: Path
 ) -> DbtRun:
-    """Run dbt with a line of progress instead of its full output, which goes to `log`.
+    """Run dbt with a progress line instead of its full output, which goes to `log`.
 
-    What failed is printed in dbt's own words.
+    Print failures in dbt's own words.
     """
     started = time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -225,7 +226,7 @@ def run_quietly(
             command = start_dbt(
                 dbt_server(workspace),
                 ["--no-use-colors", *arguments],
-                # dbt's debug log is a tenth of its time, and `log` has all that it prints.
+                # dbt's debug log takes a tenth of its time, and `log` has all its output.
                 environment={"DBT_LOG_LEVEL_FILE": "none", **variables},
                 root=root,
                 output=writable,
@@ -241,7 +242,9 @@ def run_quietly(
             closing = closing or text.startswith(
                 ("Finished running", "Encountered an error", "Runtime Error")
             )
-            if (closing and text) or text.startswith("column_rules_"):  # which rule broke, in which column
+            if (closing and text) or text.startswith(
+                "column_rules_"
+            ):  # which rule is broken, in which column
                 failures.append(text)
             if match := _TOTALS.search(text):
                 totals = match[1]
@@ -259,6 +262,6 @@ def _tell_log(text: str) -> None:
 
 
 def _target_folder(root: Path, variables: Mapping[str, str]) -> Path:
-    """Where dbt writes its artifacts (`--target-path`, or the variable of either name; else target/)."""
+    """Return where dbt writes its artifacts (`--target-path`, or one of the two variables; otherwise target/)."""
     named = variables.get("DBT_ENGINE_TARGET_PATH") or variables.get("DBT_TARGET_PATH")
     return root / (named or "target")

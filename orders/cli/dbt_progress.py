@@ -1,6 +1,6 @@
-"""What is said while dbt runs: a moving line on a terminal, in a log one line per finished group of nodes.
+"""Progress of dbt: a changing line on a terminal; in a log, one line per finished group of nodes.
 
-dbt prints two lines per node. They go to a file; whoever watches a log sees that work goes on, what is done, and when.
+dbt prints two lines per node, which go to a file. A log shows that work continues, what is finished, and when.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 _NODE = re.compile(
     r"^(?P<number>\d+) of (?P<total>\d+) (?P<state>START|OK|PASS|ERROR|FAIL|WARN|SKIP|NO-OP) (?P<what>.*)$"
 )
-# Where dbt's lines carry a name: the last word before the dots, or before the brackets.
+# Where dbt's lines have a name: the last word before the dots or the brackets.
 _NAME = re.compile(r"(?:\w+\.)?(\w+)\s*(?:\.{2,}\s*)?\[")
 _SILENCE_SECONDS = 20.0
 _ENDED = frozenset({"OK", "PASS", "ERROR", "FAIL", "WARN", "SKIP", "NO-OP"})
@@ -27,7 +27,7 @@ class DbtProgress:
 
     Args:
         command: The command, for its lines: `dbt build`.
-        tell: Takes a line for the log.
+        tell: Writes a line to the log.
         manifest: File of the manifest, which dbt writes before it runs the first node.
         clock: Seconds, from any start.
     """
@@ -50,7 +50,7 @@ class DbtProgress:
         self._at = (0, 0)
 
     def follow(self, line: str) -> str | None:
-        """Take one line of dbt without its time, and give the text for a status line if it is about a node."""
+        """Read one line of dbt without its time; return the text for a status line if it is about a node."""
         found = _NODE.match(line)
         if found is None or "hook: " in found["what"]:
             return None
@@ -63,7 +63,7 @@ class DbtProgress:
         return f"{self._command}: {self._at[0]:,} of {self._at[1]:,} nodes"
 
     def close(self) -> None:
-        """Say what was done of the groups that are not complete: a selection of nodes, or a build that failed."""
+        """Report the progress of incomplete groups, after a selection of nodes or a failed build."""
         for group, left in self._open.items():
             if left > 0 and self._done[group]:
                 self._say(f"{group}: {_counted(self._done[group])}")
@@ -72,7 +72,7 @@ class DbtProgress:
         self._groups = _groups(self._manifest)
         self._open = Counter(self._groups.values())
         self._at = (0, total)
-        self._say(f"the project is read, {_counted(total)} to run")
+        self._say(f"the project is parsed, {_counted(total)} to run")
 
     def _end(self, found: re.Match[str]) -> None:
         self._at = (self._at[0] + 1, self._at[1])
@@ -98,11 +98,11 @@ def _counted(nodes: int) -> str:
 
 
 def _groups(manifest: Path) -> dict[str, str]:
-    """The group of each node by its name: the folder of a model, and for a test the folder of what it tests."""
+    """Return the group of each node by name: the folder of a model, and for a test the folder of what it tests."""
     try:
         nodes: dict[str, dict[str, Any]] = json.loads(manifest.read_text(encoding="utf-8"))["nodes"]
     except (OSError, ValueError, KeyError):
-        # Progress only: without the manifest there are lines by time, and the build goes on.
+        # This affects progress only: without the manifest, lines appear by time and the build continues.
         return {"": ""}
     found = {}
     for node in nodes.values():

@@ -1,6 +1,6 @@
-"""The steps of the job erase_customer (resources/erase_customer.job.yml) that are this project's own.
+"""The project's own steps of the job erase_customer (resources/erase_customer.job.yml).
 
-Between them the job refreshes datasets of the pipeline and runs dbt: what Databricks alone can start. Each step can be
+Between them, the job refreshes datasets of the pipeline and runs dbt, which only Databricks can start. Each step can be
 repeated, and so can the job.
 """
 
@@ -24,7 +24,7 @@ _POSTGRES = "Postgres"
 
 
 def mounted(volume_path: str) -> Path:
-    """A path in a volume as a folder of this machine: on Databricks' compute, volumes are mounted under their own path."""
+    """Return a path in a volume as a folder of this machine: Databricks compute mounts volumes under their own path."""
     return Path(volume_path)
 
 
@@ -33,9 +33,9 @@ class DeployedErasure:
     """The erasure of one customer from a deployment.
 
     Attributes:
-        project: The project, with the environment of the deployment.
+        project: The project with the environment of the deployment.
         queries: Its warehouse, or the Spark session of the job.
-        customer: Whom to erase.
+        customer: The customer to erase.
     """
 
     project: Project
@@ -52,31 +52,31 @@ class DeployedErasure:
         """The landing folder.
 
         Raises:
-            ConfigurationError: The volume is not mounted here, as on a laptop.
+            ConfigurationError: The volume is not mounted here, for example on a laptop.
         """
         folder = mounted(self.project.settings.landing_path)
         if not folder.is_dir():
             raise ConfigurationError(
                 "The landing files cannot be reached",
                 got=f"no folder {folder}",
-                allowed="a machine that mounts Unity Catalog volumes: compute of a job on Databricks",
-                consequence="Nothing was erased by this step",
-                next_step="Run it as the job erase_customer",
+                allowed="a machine that mounts Unity Catalog volumes, such as the compute of a Databricks job",
+                consequence="This step erased nothing",
+                next_step="Run the job erase_customer instead",
             )
         return folder
 
     def count(self) -> dict[str, int]:
-        """Records of the customer by place; nothing is changed."""
+        """Count the customer's records by place; change nothing."""
         lines = sum(landing_lines(self.landing, self.customer).values())
         return {"landing": lines, **self.tables.count(), **self._metrics_count()}
 
     def erase_source(self) -> None:
-        """Landing files, then Bronze; of both nothing comes back, since Auto Loader takes a file name once."""
+        """Erase in landing files, then in Bronze. Nothing comes back, because Auto Loader takes a file name once."""
         erase_from_landing(self.landing, self.customer, lambda *_: None)
         self.tables.delete(self.tables.bronze)
 
     def erase_tables(self) -> None:
-        """Silver's streaming tables and Gold, after an update has given the streams all of Bronze.
+        """Erase in Silver's streaming tables and in Gold, after an update has passed all of Bronze to the streams.
 
         Raises:
             DataFault: Bronze and Silver do not agree afterwards.
@@ -85,18 +85,18 @@ class DeployedErasure:
         self.tables.delete(self.tables.gold)
         if self.tables.silver and not self.tables.silver_has_all_of_bronze():
             raise DataFault(
-                "Bronze has not as many records as Silver and the quarantine",
+                "Bronze and Silver with the quarantine have different numbers of records",
                 got="a different number",
-                consequence="A record that named the customer in a new column may still be in Silver",
+                consequence="A record that names the customer in a new column may still be in Silver",
                 next_step="Pause the job orders, refresh silver.orders and silver.orders_quarantine in full, and repair "
                 "this run",
             )
 
     def erase_metrics(self) -> None:
-        """Dead letters and exported tables in Postgres.
+        """Erase in dead letters and exported tables in Postgres.
 
         Raises:
-            ServerUnavailableError: It does not answer, where the configuration says that it must.
+            ServerUnavailableError: Postgres does not answer, and the configuration requires it.
         """
         from dlt_ingest.governance.metrics_erasure import erase_from_metrics
 
@@ -106,22 +106,22 @@ class DeployedErasure:
             self._go_on_without_postgres(error)
 
     def forget_versions(self) -> None:
-        """Old versions of the tables, as far as their retention allows."""
+        """Remove old versions of the tables, as far as their retention allows."""
         self.tables.forget_versions()
 
     def verify(self) -> None:
         """Count again.
 
         Raises:
-            DataFault: Something is left.
+            DataFault: Records of the customer remain.
         """
         left = {place: rows for place, rows in self.count().items() if rows}
         if left:
             raise DataFault(
                 "The customer is not erased",
                 got=", ".join(f"{place} {rows:,}" for place, rows in left.items()),
-                consequence="What is erased so far stays erased",
-                next_step="See that neither the job orders nor a sender brings the records again, and run this job again",
+                consequence="What has been erased stays erased",
+                next_step="Make sure that neither the job orders nor a sender adds the records, then run this job again",
             )
 
     def _metrics_count(self) -> dict[str, int]:
@@ -134,10 +134,10 @@ class DeployedErasure:
             return {}
 
     def _go_on_without_postgres(self, error: ServerUnavailableError) -> None:
-        """The export's own policy: where it may go without Postgres, so may this."""
+        """Return the export's policy: if the export may run without Postgres, so may this."""
         if self.project.settings.EXPORT_POLICY != "warn":
             raise error
-        console.print("Postgres does not answer; EXPORT_POLICY is warn, so the erasure goes on without it.")
+        console.print("Postgres does not answer; EXPORT_POLICY is warn, so the erasure continues without it.")
 
 
 STEPS: dict[str, Callable[[DeployedErasure], None]] = {

@@ -1,4 +1,4 @@
-"""What `orders doctor` looks at: the machine, by the local workspace, and this clone."""
+"""What `orders doctor` checks: the machine and the workspace (in local_workspace), and this clone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orders.cli.project import Project
 
 
 def diagnose(project: Project) -> list[Check]:
-    """Run all checks; none of them starts or changes anything."""
+    """Run all checks. None of them starts or changes anything."""
     project.require_local("doctor")
     machine = doctor(
         project.layout,
@@ -33,9 +33,9 @@ def _judged(name: str, check: Callable[[], Check]) -> Check:
 
 def _configuration(project: Project) -> Check:
     settings = project.settings
-    return Check("configuration", "ok", f"{project.environment}.json is sound: catalog {settings.catalog}")
+    return Check("configuration", "ok", f"{project.environment}.json is valid: catalog {settings.catalog}")
 
 
 def _bundle(project: Project) -> Check:
     commands = project.bundle.dbt_commands("orders", "dbt")
-    return Check("bundle", "ok", f"the job's dbt task is readable: {len(commands)} command(s)")
+    return Check("bundle", "ok", f"the job's dbt task can be read: {len(commands)} command(s)")

@@ -1,4 +1,4 @@
-"""`orders erase`: one customer out of everything, here at once, on Databricks step by step as the job erase_customer."""
+"""`orders erase`: erase one customer everywhere; on Databricks, as the steps of the job erase_customer."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _GUIDE = "docs/operations/erase-customer.md"
 
 @click.command()
 @click.argument("customer_id")
-@click.option("--dry-run", is_flag=True, help="Count the records in each place and erase nothing.")
+@click.option("--dry-run", is_flag=True, help="Only count the records in each place.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
     "--step",
     "steps",
     multiple=True,
     type=click.Choice(list(STEPS)),
-    help="On Databricks only: a step of the job erase_customer. Can be given more than once.",
+    help="On Databricks only: a step of the job erase_customer. Repeatable.",
 )
 def erase(customer_id: str, dry_run: bool, yes: bool, steps: tuple[str, ...]) -> None:
     """Erase a customer from files, tables and their old versions, Postgres and logs.
@@ -43,7 +43,7 @@ def erase(customer_id: str, dry_run: bool, yes: bool, steps: tuple[str, ...]) ->
         return
     if steps:
         raise click.UsageError(
-            "--step is for Databricks; on the local workspace the command runs all steps. Next: leave it out"
+            "--step is for Databricks; on the local workspace, the command runs all steps. Next: omit it"
         )
     _erase_here(project, customer, dry_run=dry_run, yes=yes)
 
@@ -59,18 +59,18 @@ def _erase_here(project: Project, customer: CustomerId, *, dry_run: bool, yes: b
         with step("Looking for the customer"):
             places = erasure.count()
         if not any(places.values()):
-            # The warehouse has just logged the questions, and in them the id.
+            # The warehouse has just logged these queries, which contain the id.
             erasure.mask_logs()
         _print_places(places)
         if dry_run:
             console.print("Nothing was erased.")
             return
         if not any(places.values()) and not erasure.left():
-            console.print("The workspace holds no data of this customer.")
+            console.print("The workspace has no data of this customer.")
             return
         if not yes and not sys.stdin.isatty():
             raise click.UsageError(
-                "An erasure asks for confirmation, and there is no terminal to ask on. Next: add --yes"
+                "An erasure needs confirmation, and there is no terminal to ask. Next: add --yes"
             )
         if not yes and not click.confirm("Erase all of this permanently?"):
             console.print("Nothing was erased.")
@@ -81,9 +81,7 @@ def _erase_here(project: Project, customer: CustomerId, *, dry_run: bool, yes: b
     if left:
         for path in left:
             say(("left", "red"), f"  {project.layout.shown(path).relative_to(project.home)}")
-        console.print(
-            f"{len(left):,} files still contain the id. For the possible causes and what to do, see {_GUIDE}"
-        )
+        console.print(f"{len(left):,} files still contain the id. For causes and remedies, see {_GUIDE}")
         raise SystemExit(1)
     console.print("Erased. No file of the workspace contains the id. Next: orders reconcile")
 
@@ -93,7 +91,7 @@ def _erase_deployed(
 ) -> None:
     if not dry_run and not (steps and yes):
         raise InputError(
-            "On Databricks the job erase_customer erases a customer; the pipeline and dbt run between its steps",
+            "On Databricks, the job erase_customer erases a customer; the pipeline and dbt run between its steps",
             got=f"ORDERS_ENV={project.environment} without --step and --yes",
             allowed="--dry-run, or a step of the job",
             consequence="Nothing was erased",

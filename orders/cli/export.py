@@ -1,4 +1,4 @@
-"""`orders export`: the metrics export without dbt around it."""
+"""`orders export`: the metrics export without dbt."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from orders.cli.project import Project, run_id
     "--retry-dead-letters", is_flag=True, help="Deliver only the rows that Postgres rejected earlier."
 )
 def export(retry_dead_letters: bool) -> None:
-    """Send every exp_* model to Postgres. Rows that have not changed are left alone.
+    """Send every exp_* model to Postgres. Unchanged rows stay unchanged.
 
-    This does what the hooks of `dbt build` do, for runtimes in which they cannot run. It reads the latest build and
-    runs no tests.
+    This does the work of the hooks of `dbt build`, for environments in which they cannot run. It reads the latest build
+    and runs
+    no tests.
     """
     from dlt_ingest.metrics.declared_exports import declared_exports
     from dlt_ingest.metrics.exporting import export_models, replay_dead_letters

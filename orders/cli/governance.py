@@ -1,4 +1,4 @@
-"""`orders governance`: what the catalog shows about the tables, and where their rows come from."""
+"""`orders governance`: tags, comments and keys of the tables, and where their rows come from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def governance() -> None:
 def apply() -> None:
     """Set the tags and comments from dlt_ingest/governance that the catalog lacks.
 
-    The statements are the same locally and on Databricks. The exit code is 1 if something is left that only a build can set.
+    The statements are the same locally and on Databricks. The exit code is 1 if a difference remains that only a build
+    can fix.
     """
     project = Project.find()
     with project.sql_client() as client, step("Comparing the catalog with its description"):
@@ -28,7 +29,7 @@ def apply() -> None:
             if difference.statement:
                 client.execute(difference.statement)
         left = _differences(project, client.query)
-    console.print(f"{len(found) - len(left):,} of {len(found):,} differences were fixed.")
+    console.print(f"{len(found) - len(left):,} of {len(found):,} differences fixed.")
     _print(left)
     if left:
         raise SystemExit(1)
@@ -48,7 +49,7 @@ def check() -> None:
 
 
 @governance.command()
-@click.option("--to", "target", default=None, help="Show only what this relation or exposure is made from.")
+@click.option("--to", "target", default=None, help="Show only the inputs of this relation or exposure.")
 @format_option
 def lineage(target: str | None, output_format: str) -> None:
     """Show where rows come from: files, datasets, models, dashboards and Postgres, with row counts."""
@@ -83,4 +84,4 @@ def _print(found: list[Difference]) -> None:
         say(("differs", "yellow"), f"  {difference.what}")
         console.print(f"         found: {difference.found or 'nothing'}")
         if difference.statement is None:
-            console.print("         only the code that builds the table can set it. Next: orders run")
+            console.print("         only the code that builds the table can set this. Next: orders run")

@@ -1,4 +1,4 @@
-"""`orders ingest`: one triggered DLT update, of the pipeline exactly as the bundle deploys it."""
+"""`orders ingest`: one triggered DLT update of the pipeline as the bundle deploys it."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ PIPELINE = "orders_ingest"
     is_flag=True,
     help="Empty and rebuild the TABLEs, or all tables if none is given.",
 )
-@click.option("--dry-run", is_flag=True, help="Build and check the graph without moving any rows.")
-@click.option("--verify", is_flag=True, help="Also recompute the tables that need no refresh, and compare.")
+@click.option("--dry-run", is_flag=True, help="Build and check the graph without moving rows.")
+@click.option(
+    "--verify", is_flag=True, help="Also recompute the tables that need no refresh, and compare the results."
+)
 @click.argument("tables", nargs=-1)
 def ingest(full_refresh: bool, dry_run: bool, verify: bool, tables: tuple[str, ...]) -> None:
     """Run one triggered DLT update: new files to Bronze, valid rows to Silver, invalid rows to quarantine."""
     if tables and not full_refresh:
         raise click.UsageError(
-            f"TABLE ({', '.join(tables)}) needs --full-refresh. Next: add it, or leave out the tables."
+            f"TABLE ({', '.join(tables)}) needs --full-refresh. Next: add it, or omit the tables."
         )
     project = Project.find()
     with project.workspace() as workspace, step("DLT update"):
@@ -39,7 +41,7 @@ def ingest(full_refresh: bool, dry_run: bool, verify: bool, tables: tuple[str, .
             project, workspace, full_refresh=list(tables) or full_refresh, dry_run=dry_run, verify=verify
         )
     if dry_run and result.ok:
-        console.print(f"The graph is sound: {', '.join(result.datasets)}. No rows were moved.")
+        console.print(f"The graph is valid: {', '.join(result.datasets)}. No rows were moved.")
         return
     print_update(result)
     if not result.ok:
@@ -70,7 +72,7 @@ def update(
 
 
 def pipeline_spec(project: Project) -> PipelineSpec:
-    """The pipeline as the bundle defines it: its files, its configuration and its event log, in the local catalog."""
+    """Return the pipeline as the bundle defines it, with its files, configuration and event log, in the local catalog."""
     from local_workspace.dlt_runtime.spec import EventLogTarget, PipelineSpec
 
     resource = project.bundle.pipeline(PIPELINE)
@@ -87,7 +89,7 @@ def pipeline_spec(project: Project) -> PipelineSpec:
 
 
 def print_update(result: UpdateResult) -> None:
-    """Print what an update did, and every file or row that it could not take."""
+    """Print what an update did, and every file or row that it could not load."""
     rows = [
         [
             Cell(name),

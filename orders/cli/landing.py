@@ -1,4 +1,4 @@
-"""`orders generate`, `orders sample` and `orders land`: how files come into landing."""
+"""`orders generate`, `orders sample` and `orders land`: put files into landing."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def sample(name: str) -> None:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "--split", is_flag=True, help="Land arrays, and objects over several lines, as one record a line."
+    "--split", is_flag=True, help="Land arrays and objects that span several lines as one record per line."
 )
 @click.option(
     "--map",
@@ -80,9 +80,9 @@ def sample(name: str) -> None:
     type=click.Path(path_type=Path),
     help="For delimited text (CSV): which column is which field (docs/your-files.md).",
 )
-@click.option("--profile", "only_profile", is_flag=True, help="Only say what would happen; nothing lands.")
+@click.option("--profile", "only_profile", is_flag=True, help="Only show what would happen; land nothing.")
 def land(paths: tuple[Path, ...], split: bool, map_file: Path | None, only_profile: bool) -> None:
-    """Copy your own files into landing, each appearing whole; the same file twice lands once."""
+    """Copy your own files into landing, each atomically. Landing the same file twice has no effect."""
     from orders.landing.conversion import land_sources, read_sources
     from orders.landing.field_map import read_map
 
@@ -96,7 +96,7 @@ def land(paths: tuple[Path, ...], split: bool, map_file: Path | None, only_profi
     for source in sources:
         if source.delimited is not None and source.delimited.guessed:
             console.print(
-                f"{source.path.name}: read as {source.delimited.encoding}, a guess; `encoding` in the map says otherwise"
+                f"{source.path.name}: read as {source.delimited.encoding}, a guess; set `encoding` in the map to change it"
             )
     for landed in land_sources(sources, field_map, project.landing, originals):
         console.print(
@@ -104,7 +104,7 @@ def land(paths: tuple[Path, ...], split: bool, map_file: Path | None, only_profi
         )
     kept = [source.path.name for source in sources if source.is_converted]
     if kept:
-        console.print(f"Kept as it came in {originals}: {', '.join(kept)}")
+        console.print(f"Original kept in {originals}: {', '.join(kept)}")
 
 
 def _print_profile(project: Project, paths: tuple[Path, ...], field_map: FieldMap | None) -> None:
@@ -123,7 +123,7 @@ def _print_profile(project: Project, paths: tuple[Path, ...], field_map: FieldMa
         if written is not None:
             say(f"  {written.encoding}, separated by {written.delimiter!r}: {', '.join(written.header)}")
         if written is not None and field_map is None:
-            say("A mapping is needed. A map to begin with; save it, correct it, and give it with --map:\n")
+            say("A mapping is needed. Save this map, correct it, and pass it with --map:\n")
             click.echo(map_to_begin_with(written.header))
     ready = [source for source in sources if source.delimited is None or field_map is not None]
     if not ready:
@@ -137,7 +137,7 @@ def _print_profile(project: Project, paths: tuple[Path, ...], field_map: FieldMa
         say(f"\nNo record has {', '.join(found.missing)}.")
     if found.suggestions:
         names = {theirs: ours for ours, theirs in found.suggestions.items()}
-        say("A mapping is needed. Perhaps this, in dlt_ingest/configurations/local.json:")
+        say("A mapping is needed. For example, in dlt_ingest/configurations/local.json:")
         say(f'  "FIELD_NAMES": {json.dumps(names, ensure_ascii=False)}')
     if found.broken:
         say()

@@ -1,7 +1,7 @@
 """The steps of `orders erase` on the local workspace.
 
-They go from the source to what is computed from it, so that nothing brings the customer back after it was cleaned. Each
-can be repeated: an erasure that was killed is finished by the same command.
+They go from the source to what is computed from it, so that nothing brings the customer back into a cleaned place. Each
+can be repeated: the same command finishes an erasure that was killed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class LocalErasure:
         project: The project.
         workspace: Its running workspace.
         client: A connection to its SQL warehouse.
-        customer: Whom to erase.
+        customer: The customer to erase.
     """
 
     project: Project
@@ -65,7 +65,7 @@ class LocalErasure:
         return TableErasure(self.client, self.project.settings.catalog, self.customer)
 
     def count(self) -> dict[str, int]:
-        """Rows of the customer by place; nothing is changed."""
+        """Count the customer's rows by place; change nothing."""
         from dlt_ingest.governance.metrics_erasure import metrics_rows
 
         lines = landing_lines(self.project.landing, self.customer)
@@ -86,7 +86,7 @@ class LocalErasure:
             "landing": ("Rewriting files and deleting in Bronze", self._erase_source),
             "silver": ("Deleting in Silver", self._erase_silver),
             "gold": ("Deleting in Gold", self._erase_gold),
-            "marts": ("Computing the marts anew", self._rebuild_marts),
+            "marts": ("Rebuilding the marts", self._rebuild_marts),
             "postgres": ("Deleting in Postgres", self._erase_metrics),
             "versions": ("Removing old versions", self._forget_versions),
             "logs": ("Masking logs", self.mask_logs),
@@ -97,9 +97,9 @@ class LocalErasure:
             crash_point(f"erase_{name}")
 
     def left(self) -> list[Path]:
-        """Files of the workspace that still hold the id."""
+        """Return the files of the workspace that still contain the id."""
         layout = self.workspace.layout
-        # Where the data lies outside of the workspace folder, links lead there, which the search does not follow.
+        # If the data is outside the workspace folder, links lead to it, which the search does not follow.
         folders = (
             [layout.home] if layout.root.resolve() == layout.home.resolve() else [layout.home, layout.root]
         )
@@ -160,7 +160,7 @@ class LocalErasure:
             raise DataFault(
                 "Silver could not be refreshed",
                 got=result.error,
-                consequence="The erasure stopped; what is erased so far stays erased",
+                consequence="The erasure stopped; what has been erased stays erased",
                 next_step="Fix what the message names, then run the same command again",
             )
 
@@ -177,9 +177,9 @@ class LocalErasure:
         )
         if outcome.exit_code:
             raise DataFault(
-                "The marts could not be computed anew",
+                "The marts could not be rebuilt",
                 got=outcome.totals or f"dbt ended with {outcome.exit_code}",
-                consequence="The erasure stopped; what is erased so far stays erased",
+                consequence="The erasure stopped; what has been erased stays erased",
                 next_step=f"Fix what {log} names, then run the same command again",
             )
 
@@ -210,6 +210,6 @@ class LocalErasure:
     def mask_logs(self) -> None:
         """Mask the id in the logs of the workspace and of dbt."""
         mask(self.workspace.layout.logs, self.customer)
-        # What dbt leaves, in the clone unless its variables say otherwise: compiled SQL and its own log.
+        # dbt's files, in the clone unless its variables say otherwise: compiled SQL and its log.
         for variable, folder in (("DBT_TARGET_PATH", "target"), ("DBT_LOG_PATH", "logs")):
             mask(self.project.root / (os.environ.get(variable) or folder), self.customer)

@@ -1,8 +1,8 @@
 """Entry point of `orders`.
 
-Each command lives in a module of its own and is imported only when it is called: `orders --help` must not pay for
-Spark, dbt or Postgres. Errors that a person can act on are one sentence with the next step; anything else is a fault of
-ours and says so. `--debug` shows the trace of both.
+Each command has its own module, which is imported only when the command runs: `orders --help` must not pay for Spark,
+dbt or Postgres. Errors that a user can act on are one sentence with the next step; any other error is our fault and
+says so. `--debug` shows the stack trace of both.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import traceback
 
 import click
 
-# Command name -> "module:attribute" below orders.cli, in the order that help shows them.
+# Command name -> "module:attribute" in orders.cli, in the order of the help text.
 COMMANDS: dict[str, str] = {
     "generate": "landing:generate",
     "sample": "landing:sample",
@@ -47,15 +47,15 @@ COMMANDS: dict[str, str] = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module when the command is asked for."""
+    """A group that imports a command's module when the command is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All command names, in the order of a day's work rather than of the alphabet."""
+        """Return all command names, in the order of a day's work, not alphabetically."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return one command; None for a name that does not exist."""
+        """Import and return one command; None if the name does not exist."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
@@ -71,7 +71,7 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="orders-lakehouse")
 @click.pass_context
 def orders(ctx: click.Context, debug: bool) -> None:
-    """Order analytics on Databricks DLT and dbt, and a local workspace that runs the same files here.
+    """Order analytics on Databricks DLT and dbt, and a local workspace that runs the same files.
 
     ORDERS_HOME names the workspace folder (default .workspace in the project), ORDERS_ENV the configuration
     (default local).
@@ -80,13 +80,13 @@ def orders(ctx: click.Context, debug: bool) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run `orders` and exit: 0 done, 1 the work failed, 2 the command was used wrongly, 130 interrupted."""
+    """Run `orders` and exit: 0 success, 1 the work failed, 2 the command was used incorrectly, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("ORDERS_DEBUG"))
     try:
         _make_every_character_printable()
         code = orders.main(args=arguments, prog_name="orders", standalone_mode=False)
-        # Here, not at the end of the interpreter: a full disk behind standard output is an error like any other.
+        # Here, not when the interpreter ends: a full disk behind standard output is an error like any other.
         sys.stdout.flush()
     except click.UsageError as error:
         error.show()
@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo("Interrupted. No partial results remain. Run the command again.", err=True)
         sys.exit(130)
     except BrokenPipeError:
-        # The reader (head, less) has what it wanted; silence Python's own complaint at shutdown.
+        # The reader (head, less) has stopped reading; silence Python's own message at shutdown.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:  # noqa: BLE001  # the last place: no stack trace reaches a user unasked
@@ -109,14 +109,14 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _make_every_character_printable() -> None:
-    """Show what the terminal's encoding lacks, and bytes of a file name that are no text, as escapes."""
+    """Show as escapes what the terminal's encoding lacks, and bytes of a file name that are not text."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _drop_output_that_cannot_be_written() -> None:
-    """Keep Python from failing once more, at its end, on what is still in the buffer of standard output."""
+    """Keep Python from failing again, when it ends, on what is still in the buffer of standard output."""
     try:
         sys.stdout.flush()
     except OSError:

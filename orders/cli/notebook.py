@@ -1,4 +1,4 @@
-"""`orders notebook`: run the project's notebooks against the local workspace, as Databricks would run them."""
+"""`orders notebook`: run the project's notebooks on the local workspace, as Databricks would run them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class NotebookFailedError(OrdersError):
-    """A cell of a notebook failed. Whoever wrote the notebook, or the data it checks, must act."""
+    """A cell of a notebook failed. The author of the notebook, or of the data that it checks, must act."""
 
 
-# A cell of these notebooks takes seconds; one that hangs must not hang a build for ever.
+# A cell of these notebooks takes seconds; one that hangs must not block a build forever.
 CELL_SECONDS = 300
 
-# What Databricks gives to every notebook. It is run before the first cell and is in no file.
+# What Databricks provides to every notebook. It runs before the first cell and is in no file.
 _SETUP = "from orders.cli.notebook import session as _session\nspark = _session()"
 
 
@@ -51,9 +51,9 @@ def notebook(notebooks: tuple[Path, ...], out: Path | None) -> None:
 
 
 def execute(project: Project, path: Path, folder: Path) -> Path:
-    """Execute one notebook in a kernel of this environment and write the copy with its outputs.
+    """Run one notebook in a kernel of this environment and write the copy with its outputs.
 
-    The copy is written also when a cell fails: it shows how far the notebook came, and with which figures.
+    The copy is also written if a cell fails: it shows how far the notebook came, and with which figures.
 
     Raises:
         NotebookFailedError: With the error of the cell that failed.
@@ -74,12 +74,13 @@ def execute(project: Project, path: Path, folder: Path) -> Path:
         kernel_manager_class="jupyter_client.AsyncKernelManager",
     )
     manager = client.create_kernel_manager()
-    # This environment's own Python, whatever kernel of that name the user has installed elsewhere.
+    # This environment's own Python, even if the user has installed a kernel of that name elsewhere.
     if manager.kernel_spec is not None:
         manager.kernel_spec.argv[0] = sys.executable
     target = folder / path.name
     failure: str | None = None
-    # Unix sockets in a folder that only this user can enter; a kernel on TCP runs code for whoever reaches its ports.
+    # Unix sockets in a folder that only this user can enter; a kernel on TCP runs code for anyone who can reach its
+    # ports.
     with tempfile.TemporaryDirectory(prefix="orders-kernel-") as sockets:
         manager.transport = "ipc"
         manager.connection_file = str(Path(sockets) / "kernel.json")
@@ -96,14 +97,14 @@ def execute(project: Project, path: Path, folder: Path) -> Path:
         raise NotebookFailedError(
             f"A cell of {path.name} failed",
             got=failure,
-            consequence="The cells after it were not run",
-            next_step=f"Look at {target}, then fix the cell, or the data that it checks",
+            consequence="The cells after it did not run",
+            next_step=f"Look at {target}, then fix the cell or the data that it checks",
         )
     return target
 
 
 def session() -> SparkSession:
-    """Give the `spark` of a notebook on the local workspace that is running."""
+    """Return the `spark` of a notebook on the running local workspace."""
     from local_workspace.notebook_session import open_session
 
     project = Project.find()

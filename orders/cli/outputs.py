@@ -1,4 +1,4 @@
-"""Files and folders that a user names for a command's output: looked at before the work, written whole."""
+"""Files and folders that a user names for a command's output: checked before the work, written atomically."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dlt_ingest.errors import InputError
 
 
 def usable_folder(folder: Path, option: str) -> Path:
-    """Make a folder and try it, before minutes of work are spent on what could not be written.
+    """Create a folder and test it, before minutes of work go into output that could not be written.
 
     Args:
         folder: The folder.
-        option: How the user named it, for the error.
+        option: The option, for the error.
 
     Raises:
-        InputError: If it cannot be made, or no file can be written there.
+        InputError: If it cannot be created, or no file can be written there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -28,14 +28,14 @@ def usable_folder(folder: Path, option: str) -> Path:
 
 
 def write_whole(file: Path, text: str, option: str) -> None:
-    """Write a file so that a reader finds the old text or the new one, never a part.
+    """Write a file so that a reader sees the old text or the new one, never a part.
 
-    What is no regular file (/dev/stdout, a pipe) is written to, not replaced.
+    A target that is not a regular file (/dev/stdout, a pipe) is written to, not replaced.
 
     Args:
-        file: The file; its folder is made.
-        text: What to write.
-        option: How the user named it, for the error.
+        file: The file; its folder is created.
+        text: The text to write.
+        option: The option, for the error.
 
     Raises:
         InputError: If it cannot be written.
@@ -47,7 +47,7 @@ def write_whole(file: Path, text: str, option: str) -> None:
             return
         target = file.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        # node_exporter reads every *.prom in the folder, so the half-written file must not be called so.
+        # node_exporter reads every *.prom in the folder, so the half-written file needs another name.
         aside = target.with_name(f".{target.name}.new")
         aside.write_text(text, encoding="utf-8")
         aside.replace(target)
@@ -61,5 +61,5 @@ def _unusable(path: Path, option: str, error: OSError | RuntimeError) -> InputEr
         f"{option} cannot be written",
         got=f"{path}: {reason}",
         consequence="Nothing was written",
-        next_step="Name another place, or give yourself the right to write there",
+        next_step="Name another place, or get the right to write there",
     )

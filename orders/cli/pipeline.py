@@ -30,30 +30,30 @@ def pipeline() -> None:
 @pipeline.command()
 @click.argument("paths", nargs=-1, metavar="PATH...", type=click.Path(path_type=Path))
 @click.option(
-    "--catalog", help="The pipeline's catalog, made if missing. With --bundle: in place of the bundle's."
+    "--catalog", help="The pipeline's catalog, created if missing. With --bundle: replaces the bundle's."
 )
 @click.option(
-    "--schema", help="The pipeline's schema, made if missing. With --bundle: in place of the bundle's."
+    "--schema", help="The pipeline's schema, created if missing. With --bundle: replaces the bundle's."
 )
 @click.option(
-    "--name", help="Under this name the next run goes on from this one. Default: the first PATH's name."
+    "--name", help="The next run with this name continues from this one. Default: the first PATH's name."
 )
-@click.option("--conf", multiple=True, metavar="KEY=VALUE", help="A value that spark.conf.get serves.")
+@click.option("--conf", multiple=True, metavar="KEY=VALUE", help="A value that spark.conf.get returns.")
 @click.option(
     "--volume",
     multiple=True,
     metavar="PATH=FOLDER",
-    help="A folder that stands for a path of the code, such as /Volumes/main/raw/files or s3://bucket/raw.",
+    help="A folder to read in place of a path in the code, such as /Volumes/main/raw/files or s3://bucket/raw.",
 )
 @click.option(
     "--bundle",
     type=click.Path(path_type=Path),
-    help="A folder with databricks.yml, whose pipeline is run.",
+    help="A folder with databricks.yml, whose pipeline to run.",
 )
 @click.option("--target", help="Target of the bundle. Default: its default target.")
 @click.option("--pipeline", "resource", help="Pipeline of the bundle, if it has several: its key or name.")
 @click.option("--full-refresh", is_flag=True, help="Empty every table of the pipeline and rebuild it.")
-@click.option("--dry-run", is_flag=True, help="Build and check the graph; move no row.")
+@click.option("--dry-run", is_flag=True, help="Build and check the graph without moving rows.")
 def run(
     paths: tuple[Path, ...],
     catalog: str | None,
@@ -67,13 +67,13 @@ def run(
     full_refresh: bool,
     dry_run: bool,
 ) -> None:
-    """Run one update of the pipeline that files or folders define, or a bundle."""
+    """Run one update of a pipeline, defined by files, folders or a bundle."""
     from local_workspace.pipeline_host import mounts_of, run_spec, spec_of_paths
 
     configuration, volumes = _pairs(conf, "--conf"), _pairs(volume, "--volume")
     if bundle is not None:
         if paths:
-            raise click.UsageError("PATH and --bundle exclude each other. Next: leave one of them out.")
+            raise click.UsageError("PATH and --bundle exclude each other. Next: omit one of them.")
         spec = _bundle_spec(bundle, target, resource, catalog, schema)
         spec = replace(
             spec,
@@ -83,23 +83,23 @@ def run(
         )
     else:
         if target or resource:
-            raise click.UsageError(
-                "--target and --pipeline go with --bundle. Next: add it, or leave them out."
-            )
+            raise click.UsageError("--target and --pipeline need --bundle. Next: add it, or omit them.")
         if not paths:
-            raise click.UsageError("What is to be run? Next: give files or folders, or --bundle DIR.")
+            raise click.UsageError("Nothing to run was given. Next: give files or folders, or --bundle DIR.")
         if not catalog or not schema:
-            raise click.UsageError("Files name no catalog and schema. Next: give --catalog and --schema.")
+            raise click.UsageError(
+                "Files do not name a catalog and schema. Next: give --catalog and --schema."
+            )
         spec = spec_of_paths(
             paths, catalog=catalog, schema=schema, name=name, configuration=configuration, volumes=volumes
         )
-    spec.files()  # a mistake in the paths is told before a server starts
+    spec.files()  # a mistake in the paths is reported before a server starts
     with _workspace() as workspace, step(f"Update of pipeline {spec.name}"):
         result = run_spec(workspace, spec, full_refresh=full_refresh, dry_run=dry_run)
     if dry_run and result.ok:
         for warning in result.warnings:
             say(("note", "yellow"), f"  {warning}")
-        console.print(f"The graph is sound: {', '.join(result.datasets)}. No rows were moved.")
+        console.print(f"The graph is valid: {', '.join(result.datasets)}. No rows were moved.")
         return
     print_update(result)
     if not result.ok:
@@ -135,7 +135,7 @@ def list_(output_format: str) -> None:
     "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 def show(name: str, output_format: str) -> None:
-    """Show one pipeline: its files, its tables with their rows, and how its last update ended."""
+    """Show one pipeline: its files, its tables with their rows, and the state of its last update."""
     from local_workspace.delta import delta_source
     from local_workspace.pipeline_host import find_pipeline
 
@@ -174,7 +174,7 @@ def show(name: str, output_format: str) -> None:
 @pipeline.command()
 @click.argument("name")
 def reset(name: str) -> None:
-    """Drop a pipeline's tables and forget what it has read; its next run is its first. Input files stay."""
+    """Drop a pipeline's tables and forget what it has read: its next run starts from the beginning. Keep input files."""
     from local_workspace.pipeline_host import reset_pipeline
 
     project = Project.find()
@@ -191,7 +191,7 @@ def _catalog(project: Project) -> Catalog:
 
 @contextmanager
 def _workspace() -> Iterator[Workspace]:
-    """The running workspace, without a Postgres of its own: a pipeline needs none."""
+    """Open the running workspace, without Postgres, which a pipeline does not need."""
     from local_workspace.workspace import Workspace
 
     project = Project.find()
@@ -206,7 +206,7 @@ def _pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
     wrong = [value for value in values if not value.partition("=")[0] or "=" not in value]
     if wrong:
         raise click.UsageError(
-            f"{option} takes KEY=VALUE, got {', '.join(wrong)}. Next: write it with an equals sign."
+            f"{option} takes KEY=VALUE, got {', '.join(wrong)}. Next: add the equals sign."
         )
     return {key: value for key, _, value in (text.partition("=") for text in values)}
 
@@ -220,10 +220,10 @@ def _moment(milliseconds: int | None) -> str:
 def _bundle_spec(
     folder: Path, target: str | None, resource: str | None, catalog: str | None, schema: str | None
 ) -> PipelineSpec:
-    """Read a pipeline of a bundle, as `databricks bundle deploy` would deploy it.
+    """Read a pipeline of a bundle as `databricks bundle deploy` would deploy it.
 
     Raises:
-        InputError: The folder has no bundle, or the pipeline is not named and there are several.
+        InputError: The folder has no bundle, or it has several pipelines and none is named.
     """
     from dlt_ingest.errors import InputError
     from local_workspace.dlt_runtime.spec import EventLogTarget, PipelineSpec

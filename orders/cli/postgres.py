@@ -17,12 +17,12 @@ def postgres() -> None:
 @click.option(
     "--passfile",
     is_flag=True,
-    help="Name a private file that contains the password, instead of the password itself.",
+    help="Put the path of a private password file into the URI, not the password itself.",
 )
 def uri(passfile: bool) -> None:
     """Print the libpq URI of the metrics database.
 
-    The URI contains the password. As an argument of a command it shows up in the process list, so use --passfile there:
+    The URI contains the password. The arguments of a command are visible in the process list, so use --passfile there:
 
     psql "$(orders postgres uri --passfile)"
     """
@@ -31,6 +31,6 @@ def uri(passfile: bool) -> None:
         if endpoint is None:
             raise ConfigurationError(
                 "This workspace has no metrics database",
-                next_step="Set POSTGRES_HOST and its companions, or stop and start the workspace",
+                next_step="Set POSTGRES_HOST and the related variables, or restart the workspace (orders down, orders up)",
             )
         click.echo(workspace.postgres_uri() if passfile else endpoint.uri())

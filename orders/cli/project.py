@@ -1,8 +1,8 @@
-"""Where the project, its configuration and its local workspace are: what every command starts from.
+"""The project, its configuration and its local workspace: where every command starts.
 
-The seam of the command line: `dlt_ingest` knows what to run, `local_workspace` knows how to run it on a laptop, and
-only the modules of this package know both. On Databricks the wheel is installed without a clone around it; commands that
-only ask the warehouse (check, export) work there too.
+`dlt_ingest` knows what to run, `local_workspace` knows how to run it on a laptop, and only this package knows both. On
+Databricks, the wheel is installed without a clone; commands that only query the warehouse (check, export) work there
+too.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from orders.bundle_check.loader import Bundle
 
 LOCAL = "local"
-# The bundle has no target for a laptop: what runs here is what is deployed to dev, in the local catalog.
+# The bundle has no target for a laptop: the target dev runs here, in the local catalog.
 BUNDLE_TARGET_FOR_LOCAL = "dev"
 SCHEMAS = ("bronze", "silver", "gold", "ops")
 
 
 @dataclass(frozen=True)
 class Project:
-    """The project with one environment chosen.
+    """The project with one environment.
 
     Attributes:
-        clone: Folder that holds dbt_project.yml and databricks.yml; None where only the wheel is installed.
+        clone: Folder with dbt_project.yml and databricks.yml; None if only the wheel is installed.
         environment: Name of the configuration, `local` unless ORDERS_ENV says otherwise.
     """
 
@@ -49,10 +49,10 @@ class Project:
 
     @classmethod
     def find(cls, *, environment: str | None = None) -> Project:
-        """Find the clone from the current folder upwards, else around this package.
+        """Find the clone from the current folder upwards, otherwise around this package.
 
         Raises:
-            InputError: If ORDERS_ENV or the option names an environment that has no configuration.
+            InputError: If ORDERS_ENV or the option names an environment without a configuration.
         """
         environment = environment or os.environ.get("ORDERS_ENV") or LOCAL
         require_known(environment)
@@ -60,9 +60,9 @@ class Project:
             start = Path.cwd()
         except FileNotFoundError:
             raise InputError(
-                "The current folder is gone",
+                "The current folder no longer exists",
                 consequence="Nothing was done",
-                next_step="Change into a folder that exists, and run the command again",
+                next_step="Change to a folder that exists, and run the command again",
             ) from None
         installed = Path(__file__).resolve().parents[2]
         clone = next(
@@ -85,15 +85,15 @@ class Project:
         if self.clone is None:
             raise ConfigurationError(
                 "This command needs a clone of the project",
-                got=f"no dbt_project.yml beside a databricks.yml in {Path.cwd()} or above",
+                got=f"no dbt_project.yml and databricks.yml in {Path.cwd()} or above",
                 consequence="Nothing was done",
-                next_step="Change into the clone and run the command again",
+                next_step="Change to the clone and run the command again",
             )
         return self.clone
 
     @property
     def home(self) -> Path:
-        """Folder of the local workspace: ORDERS_HOME, else `.workspace` in the clone."""
+        """Folder of the local workspace: ORDERS_HOME, or `.workspace` in the clone."""
         named = os.environ.get("ORDERS_HOME")
         return (Path(named).expanduser() if named else self.root / ".workspace").absolute()
 
@@ -104,7 +104,7 @@ class Project:
 
     @cached_property
     def bundle(self) -> Bundle:
-        """The bundle that deploys the project; the local run takes its pipeline and its dbt commands from here."""
+        """The bundle that deploys the project; local runs read pipeline and dbt commands from it."""
         from orders.bundle_check.loader import Bundle
 
         if not self.is_local:
@@ -126,15 +126,15 @@ class Project:
 
     @property
     def landing(self) -> Path:
-        """The landing folder on this machine, below a workspace that is laid out.
+        """The landing folder on this machine, in a workspace that has been laid out.
 
-        A folder made below the plain name of a workspace that is not there yet would be in no place, or be cleared later.
+        A folder created under the plain name of a workspace that does not exist yet would be lost or cleared later.
         """
         self.require_local("landing files")
         return self.layout.create().local_path(self.settings.landing_path)
 
     def require_local(self, what: str) -> None:
-        """Refuse what only the local workspace can do.
+        """Raise an error if the environment is not the local workspace.
 
         Raises:
             InputError: If ORDERS_ENV names another environment.
@@ -145,11 +145,11 @@ class Project:
                 got=f"ORDERS_ENV={self.environment}",
                 allowed="ORDERS_ENV=local, or unset",
                 consequence="Nothing was done",
-                next_step="Unset ORDERS_ENV; on Databricks the bundle's job does this work (docs/operations/)",
+                next_step="Unset ORDERS_ENV. On Databricks, the bundle's job does this work (docs/operations/)",
             )
 
     def workspace_options(self) -> WorkspaceOptions:
-        """What the local workspace must have for this project: catalog, schemas, volume, Postgres."""
+        """Return what the local workspace needs for this project: catalog, schemas, volume, Postgres."""
         from local_workspace.options import WorkspaceOptions
 
         s = self.settings
@@ -163,7 +163,7 @@ class Project:
 
     @contextmanager
     def workspace(self) -> Iterator[Workspace]:
-        """The running local workspace, started when there is none, released when the block ends."""
+        """Yield the running local workspace: start it if necessary, release it when the block ends."""
         from local_workspace.workspace import Workspace
 
         self.require_local("it starts one")
@@ -174,7 +174,7 @@ class Project:
             try:
                 yield workspace
             finally:
-                # A Postgres that is named here would be taken for somebody's own by the next workspace of this process.
+                # The next workspace of this process would take a Postgres named here for the user's own.
                 for name, value in before.items():
                     if value is None:
                         os.environ.pop(name, None)
@@ -182,7 +182,7 @@ class Project:
                         os.environ[name] = value
 
     def environment_of(self, workspace: Workspace) -> dict[str, str]:
-        """The variables with which plain dbt and psql reach this workspace (`orders env` prints them)."""
+        """Return the variables with which plain dbt and psql reach this workspace (`orders env` prints them)."""
         return {
             "ORDERS_HOME": str(self.home),
             "ORDERS_ENV": self.environment,
@@ -196,9 +196,9 @@ class Project:
         }
 
     def _dbt_folders(self) -> dict[str, str]:
-        """Where dbt leaves artifacts and what it has parsed: in the clone for its own workspace, else in the workspace.
+        """Return where dbt writes its files: in the clone for the clone's workspace, otherwise in the workspace.
 
-        Two workspaces in one folder would make dbt parse the whole project at each change from one to the other.
+        If two workspaces shared one folder, dbt would parse the whole project at each change between them.
         """
         if self.clone is not None and self.home == self.clone / ".workspace":
             return {}
@@ -207,9 +207,9 @@ class Project:
 
     @contextmanager
     def queries(self, schema: str | None = None) -> Iterator[SqlClient | SparkQueries]:
-        """Something that answers SQL in the environment's catalog.
+        """Yield a client that runs SQL in the environment's catalog.
 
-        Locally the workspace's warehouse; elsewhere the warehouse that ORDERS_WAREHOUSE_HOST names, or, within a
+        Locally, it is the workspace's warehouse; elsewhere, the warehouse that ORDERS_WAREHOUSE_HOST names or, in a
         Databricks job, the job's own Spark session.
         """
         catalog = self.settings.catalog
@@ -225,7 +225,7 @@ class Project:
 
     @contextmanager
     def sql_client(self, schema: str | None = None) -> Iterator[SqlClient]:
-        """A client of the SQL warehouse: the local workspace's, or the one that ORDERS_WAREHOUSE_HOST names elsewhere."""
+        """Yield a client of the SQL warehouse: the local workspace's, or the one that ORDERS_WAREHOUSE_HOST names."""
         if not self.is_local:
             with SqlClient.from_environment(catalog=self.settings.catalog, schema=schema) as client:
                 yield client
@@ -237,19 +237,19 @@ class Project:
             yield client
 
     def postgres_settings(self) -> PostgresSettings:
-        """The metrics database: the environment's variables over the configuration file.
+        """Return the metrics database: the environment's variables override the configuration file.
 
         Raises:
-            ExportSettingsError: If a variable has a value that cannot be used.
+            ExportSettingsError: If a variable has an invalid value.
         """
         return PostgresSettings.from_environment({**self.settings.postgres_environment(), **os.environ})
 
 
 def _with_quiet_agate(filters: str) -> str:
-    """The warning filters of the shell, and one more.
+    """Return the shell's warning filters, and one more.
 
-    dbt-databricks 1.12.7 names text columns for the catalog that most of its tables do not have, and agate warns of each,
-    dozens of times in `dbt docs generate`. The filter is for that module alone.
+    dbt-databricks 1.12.7 names text columns for the catalog that most of its tables do not have, and agate warns about
+    each, dozens of times in `dbt docs generate`. The filter applies to that module only.
     """
     return ",".join(
         dict.fromkeys([*filter(None, filters.split(",")), "ignore::RuntimeWarning:agate.type_tester"])
@@ -257,5 +257,5 @@ def _with_quiet_agate(filters: str) -> str:
 
 
 def run_id() -> str:
-    """The id that joins ingest, dbt and export of one run: ORDERS_RUN_ID when a job gives one, else a new one."""
+    """Return the id that joins ingest, dbt and export of one run: ORDERS_RUN_ID if a job sets it, otherwise a new one."""
     return os.environ.setdefault("ORDERS_RUN_ID", uuid.uuid4().hex)

@@ -15,10 +15,10 @@ def quality() -> None:
 
 @quality.command()
 def test() -> None:
-    """Run all rules on built-in valid and invalid rows, on the engine. The exit code is 1 if a row is misjudged."""
+    """Run all rules on built-in valid and invalid rows, on the engine. The exit code is 1 if a result is wrong."""
     from dlt_ingest.quality.check import check_rules
 
-    with step("Judging the built-in rows"), Project.find().queries() as client:
+    with step("Checking the built-in rows"), Project.find().queries() as client:
         results = check_rules(client.query)
     wrong = [result for result in results if not result.passed]
     for result in wrong:
@@ -27,7 +27,7 @@ def test() -> None:
             f"  {result.row.name}: broke {', '.join(result.broke) or 'no rule'}, "
             f"expected {', '.join(result.row.breaks) or 'no rule'}",
         )
-    console.print(f"{len(results) - len(wrong)} of {len(results)} built-in rows are judged correctly")
+    console.print(f"{len(results) - len(wrong)} of {len(results)} built-in rows have the expected result")
     if wrong:
         raise SystemExit(1)
 

@@ -1,4 +1,4 @@
-"""`orders quarantine`: look at what was kept out of Silver, and send fixed rows back."""
+"""`orders quarantine`: show the rows that break a rule, and send corrected rows back."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from orders.cli.project import Project
 
 @click.group()
 def quarantine() -> None:
-    """List, show and replay rows that broke a rule."""
+    """List, show and replay rows that break a rule."""
 
 
 @quarantine.command(name="list")
 @click.option("--by", type=click.Choice(["rule", "file"]), default="rule", show_default=True)
 @format_option
 def list_rows(by: str, output_format: str) -> None:
-    """Count quarantined rows by rule or by source file. `open` counts those that no replay has brought into Silver."""
+    """Count quarantined rows by rule or by source file. `open` counts those whose replay has not reached Silver."""
     from dlt_ingest.quarantine.rows import count_by_file, count_by_rule
 
     with Project.find().queries() as client:
         counts = (count_by_rule if by == "rule" else count_by_file)(client.query)
-    # To the second: a table for people fits 80 columns; the programs' formats have the whole moment.
+    # To the second, so that a table fits 80 columns; the formats for programs have the full timestamp.
     at = _to_the_second if output_format == "table" else _whole
     rows = [
         {by: c.name, "rows": c.rows, "open": c.open_rows, "first": at(c.first_at), "last": at(c.last_at)}
@@ -137,7 +137,7 @@ def replay(changes: tuple[str, ...], rule: str | None, ids: tuple[str, ...], fil
     if outcome.file_name:
         console.print(f"{len(outcome.sent):,} corrected rows landed in {outcome.file_name}. Next: orders run")
     else:
-        console.print("There was nothing to send.")
+        console.print("There is nothing to send.")
 
 
 def _to_the_second(moment: datetime) -> datetime:

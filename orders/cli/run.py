@@ -22,7 +22,7 @@ from orders.cli.summary import collect, print_summary
 
 @dataclass
 class Clock:
-    """Seconds by step, in the order of the steps."""
+    """Seconds per step, in the order of the steps."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -82,13 +82,13 @@ def run() -> None:
 
 
 def local_dbt_commands(project: Project, identity: str) -> list[list[str]]:
-    """The dbt commands of the bundle's job as arguments after `dbt`; only the bundle's variables differ.
+    """Return the dbt commands of the bundle's job as arguments after `dbt`; only the bundle's variables differ.
 
-    The run id comes by ORDERS_RUN_ID, which macro run_id() takes as well: with other `--vars` than the last time dbt would
-    parse the whole project again.
+    The run id is passed in ORDERS_RUN_ID, which the macro run_id() also reads: if `--vars` changed in each run, dbt
+    would parse the whole project each time.
 
     Raises:
-        ConfigurationError: If a command is not one of dbt's.
+        ConfigurationError: If a command is not a dbt command.
     """
     run_id_alone = ["--vars", json.dumps({"run_id": identity}, separators=(",", ":"))]
     commands = []
@@ -98,7 +98,7 @@ def local_dbt_commands(project: Project, identity: str) -> list[list[str]]:
             words = words[:-2]
         if words[:1] != ["dbt"]:
             raise ConfigurationError(
-                "The bundle's dbt task has a command that is not dbt's",
+                "The bundle's dbt task has a command that does not start with dbt",
                 got=text,
                 allowed="dbt ...",
                 consequence="The marts were not built",

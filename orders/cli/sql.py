@@ -1,4 +1,4 @@
-"""`orders sql`: one statement on the workspace."""
+"""`orders sql`: run one statement on the workspace."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def sql(query: str, output_format: str) -> None:
     with Project.find().sql_client() as client:
         table = client.query_arrow(statement.strip().rstrip(";"))
     if table.num_columns:
-        # Not to_pylist(): of two columns with one name a dictionary keeps the last.
+        # Not to_pylist(): if two columns have the same name, a dictionary keeps only the last.
         columns = [column.to_pylist() for column in table.columns]
         print_columns(table.column_names, [list(row) for row in zip(*columns, strict=True)], output_format)
 

@@ -1,4 +1,4 @@
-"""What `orders run` ends with: rows per layer, quality, revenue, metrics, time, and where to look next."""
+"""The summary of `orders run`: rows per layer, quality, revenue, metrics, time, and where to look next."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 @dataclass(frozen=True)
 class Summary:
-    """The figures at the end of a run.
+    """The figures of the summary.
 
     Attributes:
         rows: Rows by table.
-        broken_rules: Quarantined records by rule; one record may break several.
+        broken_rules: Quarantined records by rule; one record can break several.
         days: The last days with their net revenue in dollars, oldest first.
         net_revenue: Net revenue of all days in dollars.
-        metrics: Rows in Postgres by exported table; None when Postgres does not answer.
+        metrics: Rows in Postgres by exported table; None if Postgres does not answer.
     """
 
     rows: Mapping[str, int]
@@ -53,7 +53,7 @@ class Summary:
 
 
 def collect(project: Project, client: Queries) -> Summary:
-    """Ask the warehouse and Postgres for the figures."""
+    """Read the figures from the warehouse and Postgres."""
     counts = " union all ".join(
         f"select '{table}' as table_name, count(*) as row_count from {table}" for table, _ in _LAYERS
     )
@@ -83,7 +83,7 @@ def _exported(project: Project) -> dict[str, int] | None:
         targets = [
             row["target"] for row in metrics_query(settings, "select target from metrics._export_state")
         ]
-        # What is there now; a run may have sent less.
+        # The rows that are there now; a run may have sent fewer.
         counts = [
             f"select '{target}' as target, count(*) as rows from metrics.{target}" for target in targets
         ]
@@ -94,7 +94,7 @@ def _exported(project: Project) -> dict[str, int] | None:
 
 
 def print_summary(project: Project, summary: Summary, seconds: Mapping[str, float]) -> None:
-    """Print the figures as a person likes to read them."""
+    """Print the figures for people."""
     console.print()
     _print_layers(summary)
     silver, quarantine = summary.rows["silver.orders"], summary.rows["silver.orders_quarantine"]
@@ -132,7 +132,7 @@ def _print_layers(summary: Summary) -> None:
 
 
 def _bar(value: Decimal, highest: Decimal) -> str:
-    """A bar in eighths of a character; nothing for a day that earned nothing, or less."""
+    """Return a bar in eighths of a character; empty for a day without positive revenue."""
     if value <= 0 or highest <= 0:
         return ""
     eighths = max(1, round(value / highest * _BAR_WIDTH * 8))
@@ -153,7 +153,7 @@ def _print_next(project: Project) -> None:
 
 
 def _as_typed(command: str) -> str:
-    """A command of `orders` as it runs in this shell: with the program's path where the shell would not find it."""
+    """Return an `orders` command for this shell: with the program's path if the shell would not find it."""
     own = Path(sys.executable).with_name("orders")
     found = shutil.which("orders")
     if not own.is_file() or (found is not None and Path(found).resolve() == own.resolve()):

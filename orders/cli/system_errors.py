@@ -1,4 +1,4 @@
-"""What the operating system refuses, in words for the person who can change it: a full disk, a path, a right."""
+"""Errors of the operating system, in words for the user who can fix them: a full disk, a path, a right."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _PATHS = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL}
 )
 _MANY = frozenset({errno.EMFILE, errno.ENFILE})
-# A full disk as libraries word it that keep the number to themselves: Arrow and Delta, SQLite.
+# How libraries that hide the error number report a full disk: Arrow and Delta, SQLite.
 _FULL_TEXTS = ("No space left on device", "database or disk is full", "Disk quota exceeded", "File too large")
 
 
 def system_error_text(error: BaseException) -> str | None:
-    """Say what happened and what to do, or give None for an error that is not the operating system's."""
+    """Return what happened and what to do, or None for an error that is not the operating system's."""
     said = str(error)
     number = error.errno if isinstance(error, OSError) else None
     if number in _FULL or any(text in said for text in _FULL_TEXTS):
         return (
-            f"There is no room left to write{_place(error)}. Nothing half-written stays visible. "
+            f"There is no room left to write{_place(error)}. No partial output remains visible. "
             "Free some space, then run the command again."
         )
     if not isinstance(error, OSError) or error.filename is None:
@@ -29,13 +29,13 @@ def system_error_text(error: BaseException) -> str | None:
     if number in _RIGHTS:
         return (
             f"The operating system does not allow this{_place(error)}: {reason}. "
-            "Give yourself the right to it, or name another place."
+            "Get the right to it, or name another place."
         )
     if number in _PATHS:
-        return f"This path cannot be used{_place(error)}: {reason}. Name another one, or make it."
+        return f"This path cannot be used{_place(error)}: {reason}. Name another path, or create it."
     if number in _MANY:
         return f"Too many files are open{_place(error)}. Raise the limit with `ulimit -n 4096`, then run it again."
-    return f"The operating system refused{_place(error)}: {reason}. Put it right, then run the command again."
+    return f"The operating system refused{_place(error)}: {reason}. Correct it, then run the command again."
 
 
 def _place(error: BaseException) -> str:

@@ -1,7 +1,7 @@
-"""Rows as text of a given width: a table while it fits, else one block per row, as psql does with wide results.
+"""Rows as text of a given width: a table if it fits, otherwise one block per row, like psql's output of wide results.
 
-No number, date or moment is ever broken or cut. A long text is cut at its end, and the cut is marked: `…`. Where there is
-no terminal there is no width, so nothing is cut at all.
+Numbers, dates and timestamps are never broken or cut. A long text is cut at its end, with the mark `…`. Without a
+terminal there is no width, so nothing is cut.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from rich.text import Text
 
 CUT = "…"
 _GAP = "  "
-# A column of text may shrink to this many characters before the table turns into blocks.
+# A text column may shrink to this many characters before the table becomes blocks.
 _LEAST_TEXT = 24
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One value as it is shown.
+    """One value for display.
 
     Attributes:
         text: The value on one line; control characters as escapes, so that data cannot move the cursor.
-        style: Style of rich; empty for plain.
-        may_be_cut: Whether it is a text, of which a beginning says something.
+        style: Rich style; empty for plain text.
+        may_be_cut: Whether it is a text, whose beginning is useful.
         to_the_right: Whether it is a number.
-        ends_matter: Whether a cut takes the beginning: of a path and of a name in a schema the end tells more.
+        ends_matter: Whether to cut at the beginning: the end of a path or of a qualified name is more useful.
     """
 
     text: str
@@ -40,11 +40,11 @@ class Cell:
 
     @classmethod
     def of(cls, value: object, shown: str | None, *, ends_matter: bool = False) -> Cell:
-        """Make the cell of a value.
+        """Return the cell of a value.
 
         Args:
             value: The value, for its type.
-            shown: What it looks like; None for a value that is missing.
+            shown: Its text; None for a missing value.
             ends_matter: As the attribute.
         """
         if shown is None:
@@ -55,12 +55,12 @@ class Cell:
 
     @property
     def width(self) -> int:
-        """Columns of the terminal that it takes: two for a wide character."""
+        """Terminal columns that it needs: two for a wide character."""
         return cell_len(self.text)
 
 
 def one_line(text: str) -> str:
-    """A text with its control characters as escapes: a line break is shown, not obeyed."""
+    """Return a text with its control characters as escapes: a line break is shown, not executed."""
     if text.isprintable():
         return text
     return "".join(
@@ -70,7 +70,7 @@ def one_line(text: str) -> str:
 
 
 def cut(text: str, width: int, *, at_start: bool = False) -> str:
-    """A text in at most `width` columns; the mark stands where it was cut."""
+    """Return a text in at most `width` columns, with the mark where it is cut."""
     if cell_len(text) <= width:
         return text
     if at_start:
@@ -79,12 +79,12 @@ def cut(text: str, width: int, *, at_start: bool = False) -> str:
 
 
 def lay_out(names: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | None) -> list[Text]:
-    """Lines of a table, or of one block per row when not even a table with cut texts fits.
+    """Return the lines of a table, or of one block per row if not even a table with cut texts fits.
 
     Args:
-        names: Heads of the columns; two columns may share one.
-        rows: A cell for each head.
-        width: Columns of the terminal; None where there is none.
+        names: Headings of the columns; two columns may have the same.
+        rows: One cell per heading.
+        width: Width of the terminal; None without one.
     """
     heads = [one_line(name) for name in names]
     natural = [max([cell_len(head), *(row[i].width for row in rows)]) for i, head in enumerate(heads)]
@@ -100,7 +100,7 @@ def is_cut(lines: Sequence[Text]) -> bool:
 def _fitted(
     heads: Sequence[str], rows: Sequence[Sequence[Cell]], natural: list[int], width: int | None
 ) -> list[int] | None:
-    """The widths of the columns of a table, or None if it needs more than there is."""
+    """Return the widths of a table's columns, or None if the table does not fit."""
     room = None if width is None else width - len(_GAP) * (len(natural) - 1)
     if room is None or sum(natural) <= room:
         return natural
@@ -114,7 +114,7 @@ def _fitted(
         return None
     widths = list(natural)
     while sum(widths) > room:
-        # The column that can give most gives first, so that short texts stay whole.
+        # The widest column shrinks first, so that short texts stay complete.
         widest = max(range(len(widths)), key=lambda i: widths[i] - least[i])
         widths[widest] -= 1
     return widths

@@ -26,7 +26,7 @@ def up() -> None:
 
 
 @click.command()
-@click.option("--force", is_flag=True, help="Stop it even if a command is using it.")
+@click.option("--force", is_flag=True, help="Stop even if a command is using the workspace.")
 def down(force: bool) -> None:
     """Stop the local workspace. Its data is kept."""
     from local_workspace.workspace import Workspace
@@ -42,7 +42,7 @@ def down(force: bool) -> None:
     "--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True
 )
 def status(output_format: str) -> None:
-    """Show what is running and what the workspace contains. Starts nothing."""
+    """Show what is running and what the workspace contains. Start nothing."""
     from local_workspace.workspace import Workspace
 
     project = Project.find()

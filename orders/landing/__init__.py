@@ -1,1 +1,1 @@
-"""A shop's own files on their way into landing: what a file is, its records one a line, and what would become of them."""
+"""A shop's own files on their way into landing: the kind of file, its records one per line, and a preview of the result."""

@@ -1,4 +1,4 @@
-"""Files that are not records one a line, turned into batches that are; the original is kept by its name."""
+"""Convert files that are not one record per line into batches that are; keep the original under its name."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Source:
 
     Attributes:
         path: The file.
-        kind: What it is.
-        delimited: How it is written, if it is delimited text.
+        kind: Its kind.
+        delimited: Its encoding, delimiter and header, if it is delimited text.
     """
 
     path: Path
@@ -37,59 +37,59 @@ class Source:
 
     @property
     def is_converted(self) -> bool:
-        """Whether it goes into landing as batches."""
+        """Whether it lands as batches."""
         return self.kind is not FileKind.RECORDS
 
     def lines(self, field_map: FieldMap | None) -> Iterator[bytes]:
-        """Give its records, one a line."""
+        """Yield its records, one per line."""
         if self.delimited is not None and field_map is not None:
             return self.delimited.lines(field_map)
         return elements(self.path)
 
 
 def read_sources(paths: Iterable[Path], field_map: FieldMap | None, *, split: bool) -> list[Source]:
-    """Look at files before anything lands.
+    """Inspect files before anything lands.
 
     Args:
         paths: Files of JSON or delimited text, or folders.
         field_map: Which column of delimited text is which field.
-        split: Whether arrays and objects over several lines may be split.
+        split: Whether to split arrays and objects that span several lines.
 
     Raises:
-        InputError: A file is not records one a line, and neither a map nor `split` says what to do with it.
+        InputError: A file is not one record per line, and neither a map nor `split` says what to do with it.
     """
     sources = [source_of(path, field_map) for path in files_of(paths)]
     for source in sources:
         if source.kind in (FileKind.ARRAY, FileKind.OBJECTS) and not split:
             raise InputError(
-                f"The file is {source.kind.value}, and Auto Loader reads one record a line",
+                f"The file is {source.kind.value}, but Auto Loader reads one record per line",
                 got=source.path,
-                consequence="Nothing was landed: each of its lines would be in quarantine as unreadable",
-                next_step=f"Run orders land --split {source.path}: it lands one record a line, and the original is kept",
+                consequence="Nothing was landed: each line would be quarantined as unreadable",
+                next_step=f"Run orders land --split {source.path}: it lands one record per line and keeps the original",
             )
         if source.delimited is not None and field_map is None:
             raise InputError(
                 f"The file is delimited text with the columns {', '.join(source.delimited.header)}",
                 got=source.path,
-                consequence="Nothing was landed: which column is which field is not said",
-                next_step=f"Run orders land --profile {source.path}, which prints a map to begin with; then "
+                consequence="Nothing was landed: it is unknown which column is which field",
+                next_step=f"Run orders land --profile {source.path}, which prints a map to start from; then "
                 f"orders land {source.path} --map FILE",
             )
     if field_map is not None and not any(source.delimited for source in sources):
         raise InputError(
-            "A map is for delimited text, and none of the files is",
+            "A map is for delimited text, but none of the files is",
             got=", ".join(str(source.path) for source in sources),
             consequence="Nothing was landed",
-            next_step="Leave --map out; other names of JSON fields are the setting FIELD_NAMES",
+            next_step="Omit --map; to rename JSON fields, use the setting FIELD_NAMES",
         )
     return sources
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:
-    """Give the files that paths name: of a folder, all that can be landed.
+    """Return the files that paths name; for a folder, all that can be landed.
 
     Raises:
-        InputError: A path is missing, or a folder has no such file.
+        InputError: A path does not exist, or a folder has no such file.
     """
     files = []
     for path in paths:
@@ -120,7 +120,7 @@ def _can_land(path: Path) -> bool:
 
 
 def source_of(path: Path, field_map: FieldMap | None) -> Source:
-    """Look at one file; one of another kind by its name is left to `land`, which refuses it."""
+    """Inspect one file; a file whose name has another extension is left to `land`, which refuses it."""
     if not _can_land(path):
         return Source(path, FileKind.RECORDS)
     kind = kind_of(path)
@@ -131,12 +131,12 @@ def source_of(path: Path, field_map: FieldMap | None) -> Source:
 def land_sources(
     sources: Sequence[Source], field_map: FieldMap | None, landing: Path, originals: Path
 ) -> list[LandedFile]:
-    """Land files, those that are not records one a line as batches; the same files again land nothing twice.
+    """Land files; convert those that are not one record per line into batches. Landing the same files again adds nothing.
 
     Everything is converted and checked before the first file appears in landing.
 
     Raises:
-        InputError: A file cannot be read, or a name is taken by another content. Nothing has landed then.
+        InputError: A file cannot be read, or its name exists with other content. In that case, nothing has landed.
     """
     with tempfile.TemporaryDirectory(prefix="orders-land-") as folder:
         ready: list[Path] = []
@@ -145,7 +145,7 @@ def land_sources(
                 ready += write_batches(source, field_map, Path(folder) / str(number))
             else:
                 ready.append(source.path)
-        # Before their batches: a crash leaves an original too many, never one too few.
+        # Before their batches: after a crash there may be an extra original, never a missing one.
         _keep_originals(sources, field_map, originals)
         return land(ready, landing)
 

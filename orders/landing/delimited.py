@@ -1,4 +1,4 @@
-"""Delimited text (CSV and its kin) as records: encoding, delimiter, header and rows."""
+"""Delimited text (CSV and similar) as records: encoding, delimiter, header and rows."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from orders.landing.field_map import FieldMap
 _SAMPLE = 256 * 1024
 _DELIMITERS = ",;\t|"
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-# A field may hold a whole description; the default of 128 KB is a limit of Python's, not of the format.
+# A field may contain a long description; the default limit of 128 KB is Python's, not the format's.
 csv.field_size_limit(64 * 1024 * 1024)
 
 
 @dataclass(frozen=True)
 class Delimited:
-    """A delimited file and how it is written.
+    """A delimited file with its encoding, delimiter and header.
 
     Attributes:
         path: The file.
-        encoding: How its text is encoded.
-        guessed: Whether the encoding is a guess from the bytes.
-        delimiter: What separates its columns.
-        header: Names of its columns.
+        encoding: Its encoding.
+        guessed: Whether the encoding is guessed from the bytes.
+        delimiter: Its column separator.
+        header: The names of its columns.
     """
 
     path: Path
@@ -43,10 +43,10 @@ class Delimited:
 
     @classmethod
     def open(cls, path: Path, field_map: FieldMap | None = None) -> Delimited:
-        """Find out how a file is written; what the map says is taken as said.
+        """Detect how a file is written; use what the map says.
 
         Raises:
-            InputError: The file cannot be decoded, is empty, or its header is none.
+            InputError: The file cannot be decoded, is empty, or has no header.
         """
         encoding, guessed = _encoding(path, field_map.encoding if field_map else None)
         with _text(path, encoding) as text:
@@ -58,17 +58,17 @@ class Delimited:
             raise InputError(
                 "The first line of the file does not name its columns",
                 got=f"{path}: {', '.join(map(repr, names)) or 'nothing'}",
-                allowed="a name for each column, each once",
+                allowed="a unique name for each column",
                 consequence="Nothing was landed",
-                next_step="Write the names of the columns into the first line",
+                next_step="Write the column names into the first line",
             )
         return cls(path, encoding, guessed, delimiter, names)
 
     def rows(self) -> Iterator[list[str]]:
-        """Give the rows behind the header; blank lines are left out.
+        """Yield the rows after the header, without blank lines.
 
         Raises:
-            InputError: The file is no text in its encoding, or has a quote that never ends.
+            InputError: The file is not text in its encoding, or has an unclosed quote.
         """
         try:
             with _text(self.path, self.encoding) as text:
@@ -80,13 +80,14 @@ class Delimited:
                 "The file cannot be read to its end",
                 got=f"{self.path}: {error}",
                 consequence="Nothing was landed",
-                next_step="Correct that place, or say encoding and delimiter in the map",
+                next_step="Correct that place, or set encoding and delimiter in the map",
             ) from error
 
     def lines(self, field_map: FieldMap) -> Iterator[bytes]:
-        """Give the record of each row as a line of JSON.
+        """Yield the record of each row as a line of JSON.
 
-        A row with more or fewer columns than the header is given as one text: no record, so it is in quarantine as it came.
+        A row with more or fewer columns than the header is yielded as one text. It is not a record, so it is
+        quarantined unchanged.
 
         Raises:
             InputError: As `rows`, or the file lacks a column of the map.
@@ -126,10 +127,10 @@ def _encoding(path: Path, said: str | None) -> tuple[str, bool]:
         best = charset_normalizer.from_path(path).best()
         if best is None:
             raise InputError(
-                "The encoding of the file cannot be found out",
+                "The encoding of the file cannot be detected",
                 got=path,
                 consequence="Nothing was landed",
-                next_step="Say it in the map, for example `encoding: cp1252`",
+                next_step="Set it in the map, for example `encoding: cp1252`",
             ) from None
         return best.encoding, True
     return "utf-8", False
@@ -138,6 +139,6 @@ def _encoding(path: Path, said: str | None) -> tuple[str, bool]:
 def _delimiter(sample: str, path: Path) -> str:
     if path.name.lower().endswith(".tsv"):
         return "\t"
-    # Names of columns hold no delimiters of another kind; the texts in the rows do.
+    # Column names rarely contain other delimiters; the texts in the rows do.
     first = sample.partition("\n")[0]
     return max(_DELIMITERS, key=first.count)

@@ -9,10 +9,10 @@ A YAML or JSON mapping:
       customer_id: {column: CustomerID, remove_suffix: ".0"}
       price: {column: Preis, decimal: ","}                  # 1.234,50 is 1234.50
       date_ordered: {column: Datum, format: "%d.%m.%Y"}     # as Python's strptime
-    delimiter: ";"                                          # found out where it is not said
-    encoding: cp1252                                        # likewise
+    delimiter: ";"                                          # detected if not set
+    encoding: cp1252                                        # detected if not set
 
-Columns that no field names are left out of the records; the original keeps them.
+Columns that no field names are not in the records; the original keeps them.
 """
 
 from __future__ import annotations
@@ -52,18 +52,18 @@ class FieldSource(BaseModel):
     @model_validator(mode="after")
     def _one_source(self) -> FieldSource:
         if sum(value is not None for value in (self.column, self.constant, self.number_within)) != 1:
-            raise ValueError("name one of column, constant and number_within")
+            raise ValueError("set one of column, constant and number_within")
         if self.column is None and (self.remove_suffix or self.decimal or self.format):
-            raise ValueError("remove_suffix, decimal and format belong to a column")
+            raise ValueError("remove_suffix, decimal and format need a column")
         return self
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that the value comes out of."""
+        """The columns that the value comes from."""
         return tuple(name for name in (self.column, self.number_within) if name is not None)
 
     def value_of(self, text: str) -> str:
-        """Give the value of a column's text. A text that is not as declared stays as it is, for the rules to refuse."""
+        """Return the value of a column's text. A text that does not match its declaration stays unchanged."""
         if self.remove_suffix:
             text = text.removesuffix(self.remove_suffix)
         if self.decimal == "," and _COMMA_DECIMAL.fullmatch(text):
@@ -93,8 +93,8 @@ class FieldMap:
 
     Attributes:
         fields: Field of the order record -> where its value comes from.
-        delimiter: What separates the columns; None: found out.
-        encoding: How the text is encoded; None: found out.
+        delimiter: The column separator; None to detect it.
+        encoding: The encoding; None to detect it.
     """
 
     fields: Mapping[str, FieldSource]
@@ -102,7 +102,7 @@ class FieldMap:
     encoding: str | None = None
 
     def check(self, header: Sequence[str], where: str) -> None:
-        """Refuse a file that lacks a column of the map.
+        """Raise an error if a file lacks a column of the map.
 
         Raises:
             InputError: If it does.
@@ -115,11 +115,11 @@ class FieldMap:
                 got=f"{', '.join(missing)} ({where})",
                 allowed=", ".join(header),
                 consequence="Nothing was landed",
-                next_step="Correct the map, or say the delimiter in it if the columns look wrong",
+                next_step="Correct the map; if the columns look wrong, set its delimiter",
             )
 
     def records(self, header: Sequence[str]) -> _Records:
-        """Give what turns rows of a file with this header into records."""
+        """Return what turns rows of a file with this header into records."""
         return _Records(self, header)
 
 
@@ -132,7 +132,7 @@ class _Records:
         self._counts: dict[tuple[str, str], int] = {}
 
     def of(self, row: Sequence[str]) -> dict[str, Any]:
-        """Give the record of one row; an empty column has no value."""
+        """Return the record of one row; an empty column has no value."""
         record: dict[str, Any] = {}
         for name, source in self._fields.items():
             value = self._value(name, source, row)
@@ -158,7 +158,7 @@ def read_map(path: Path) -> FieldMap:
     """Read and check a map file.
 
     Raises:
-        InputError: It is missing, no YAML, names a field that there is not, or leaves one out.
+        InputError: The file is missing or not YAML, names an unknown field, or lacks one.
     """
     try:
         document = _Document.model_validate(read_mapping(path))
@@ -171,7 +171,7 @@ def read_map(path: Path) -> FieldMap:
     unknown = [name for name in document.fields if name not in known]
     missing = [field.name for field in REQUIRED_FIELDS if field.name not in document.fields]
     if unknown:
-        raise _unusable(path, f"no fields of an order record: {', '.join(unknown)}")
+        raise _unusable(path, f"not fields of an order record: {', '.join(unknown)}")
     if missing:
         raise _unusable(path, f"fields without a source: {', '.join(missing)}")
     fields = {
@@ -183,11 +183,11 @@ def read_map(path: Path) -> FieldMap:
 
 def _unusable(path: Path, faults: str) -> InputError:
     return InputError(
-        "The map is not usable",
+        "The map cannot be used",
         got=f"{path}: {faults}",
         allowed="fields: <field>: <column>, for "
         + ", ".join(field.name for field in REQUIRED_FIELDS)
         + ", and order_line if there is one (docs/your-files.md)",
         consequence="Nothing was landed",
-        next_step="Correct the map; `orders land --profile FILE` prints one to begin with",
+        next_step="Correct the map; `orders land --profile FILE` prints one to start from",
     )

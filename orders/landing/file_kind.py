@@ -1,4 +1,4 @@
-"""What a file is, from its name and its beginning: records one a line, as Auto Loader reads them, or something else."""
+"""The kind of a file, from its name and beginning: one record per line, as Auto Loader reads them, or something else."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _HEAD = 1 << 20
 
 
 class FileKind(enum.Enum):
-    """What a file is; the value says it in words."""
+    """The kind of a file; the value is its description."""
 
-    RECORDS = "JSON records, one a line"
+    RECORDS = "JSON records, one per line"
     ARRAY = "one JSON array over several lines"
     OBJECTS = "JSON objects, each over several lines"
     DELIMITED = "delimited text"
 
 
 def kind_of(path: Path) -> FileKind:
-    """Tell what a file is.
+    """Return the kind of a file.
 
-    A file that begins neither as an array nor as an object over several lines is taken for records: what is wrong with
-    its lines is for the rules to say.
+    A file that begins neither as an array nor as an object over several lines counts as records: the rules report what
+    is wrong with its lines.
     """
     if path.name.lower().endswith(DELIMITED_SUFFIXES):
         return FileKind.DELIMITED
@@ -40,7 +40,7 @@ def kind_of(path: Path) -> FileKind:
         return FileKind.RECORDS
     if head.startswith("["):
         return FileKind.ARRAY
-    # An object that goes on in the next line; a damaged first line is followed by lines that are whole.
+    # An object that continues on the next line; a damaged first line is followed by complete lines.
     second = next(line for line in rest.splitlines() if line.strip())
     return FileKind.RECORDS if _is_whole(second) else FileKind.OBJECTS
 

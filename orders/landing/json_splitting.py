@@ -1,4 +1,4 @@
-"""A JSON array, or objects over several lines, as records one a line, each as it is written."""
+"""Split a JSON array, or objects over several lines, into one record per line, each unchanged."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LARGEST_ELEMENT = 256 * 1024 * 1024
 
 
 def elements(path: Path) -> Iterator[bytes]:
-    """Give the elements of a file, each as one line with its end.
+    """Yield the elements of a file, each as one line with its line end.
 
-    Numbers, escapes and the order of keys stay as they are; only line ends between tokens become blanks. Within a text no
-    line end can stand.
+    Numbers, escapes and the order of keys stay unchanged; only line ends between tokens become spaces. A JSON string
+    cannot contain a line end.
 
     Raises:
-        InputError: The file is no JSON, at the place that the error names.
+        InputError: The file is not JSON; the error names the place.
     """
     connection = duckdb.connect(config={"threads": 1})
     try:
@@ -34,7 +34,7 @@ def elements(path: Path) -> Iterator[bytes]:
                 yield text.replace("\r", " ").replace("\n", " ").encode() + b"\n"
     except duckdb.Error as error:
         raise InputError(
-            "The file cannot be split: it is no JSON",
+            "The file cannot be split: it is not JSON",
             got=f"{path}: {str(error).splitlines()[0]}",
             consequence="Nothing was landed",
             next_step="Correct the file at that place",

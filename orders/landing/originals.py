@@ -1,4 +1,4 @@
-"""One customer's rows out of the originals of converted files: what `orders erase` needs beside landing."""
+"""Remove one customer's rows from the originals of converted files, for `orders erase`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def originals_rows(folder: Path, customer: CustomerId) -> int:
 
 
 def erase_from_originals(folder: Path, customer: CustomerId) -> int:
-    """Remove the customer's rows from all originals; return how many there were. All others stay, in their order."""
+    """Remove the customer's rows from all originals; return their number. All other rows stay, in order."""
     total = 0
     for path, content, removed in _rewritten(folder, customer):
         replace_file(path, content)

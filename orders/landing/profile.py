@@ -1,4 +1,4 @@
-"""What would happen to a file: the pipeline itself takes it, in a workspace of its own that is thrown away afterwards."""
+"""Preview of landing a file: the real pipeline loads it in a temporary workspace."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class FoundField:
     """One field of the files.
 
     Attributes:
-        name: Its name there.
-        meaning: What becomes of it.
-        values: Records that have a value in it.
+        name: Its name in the files.
+        meaning: What it becomes.
+        values: Records with a value for it.
     """
 
     name: str
@@ -56,7 +56,7 @@ class BrokenRule:
         rule: Its name.
         records: Records that break it, alone or with others.
         meaning: The rule in words.
-        examples: Order ids of some of them, or the line where it cannot be read.
+        examples: Order ids of some of them, or the line if the id cannot be read.
     """
 
     rule: str
@@ -67,15 +67,15 @@ class BrokenRule:
 
 @dataclass(frozen=True)
 class Profile:
-    """What would happen to files that are landed.
+    """The result of landing files.
 
     Attributes:
         records: Records in the files.
         accepted: Records that would be in silver.orders.
-        fields: The fields that were found.
-        missing: Required fields of which no record has a value.
-        suggestions: Field -> the name in the files that probably means it, for those that are missing.
-        broken: The rules that records would break, the most frequent first.
+        fields: The fields in the files.
+        missing: Required fields without a value in any record.
+        suggestions: Missing field -> the name in the files that probably means it.
+        broken: The rules that records would break, most frequent first.
         faults: Files that cannot be read, with the reason.
     """
 
@@ -91,12 +91,12 @@ class Profile:
 def profile(
     sources: Sequence[Source], field_map: FieldMap | None, spec: PipelineSpec, landing_path: str
 ) -> Profile:
-    """Say what would happen to files, before anything lands.
+    """Return what would happen to files, before anything lands.
 
     Args:
         sources: The files.
         field_map: Which column of delimited text is which field.
-        spec: The pipeline that would take them.
+        spec: The pipeline that would load them.
         landing_path: The folder that it reads, as a `/Volumes/...` path.
 
     Raises:
@@ -183,7 +183,7 @@ def _profile(connection: duckdb.DuckDBPyConnection, faults: tuple[str, ...]) -> 
 
 
 def _values(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Count the values of each column of Bronze; of a field that is typed out of its text, the texts."""
+    """Count the values of each column of Bronze; for a field that is typed from its text, count the texts."""
     names = [row[0] for row in connection.execute("DESCRIBE bronze").fetchall()]
     counts = ", ".join(f"count({_quoted(name)})" for name in names)
     row = connection.execute(f"SELECT {counts} FROM bronze").fetchone() or ()

@@ -1,4 +1,4 @@
-"""Which name of a shop probably means which field of an order record: a proposal for a person to correct."""
+"""Which of a shop's names probably means which field of an order record: a proposal for the user to correct."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from dlt_ingest.quality.order_record import ORDER_FIELD_NAMES, ORDER_LINE, REQUIRED_FIELDS
 
-# Names that shops use, in small letters and without what stands between words; the likeliest first.
+# Names that shops use, in lower case and without separators; most likely first.
 USUAL_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         field: tuple(names.split())
@@ -29,7 +29,7 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def suggested_names(names: Iterable[str], fields: Iterable[str] = ORDER_FIELD_NAMES) -> dict[str, str]:
-    """Give for each field the name that probably means it; a field without a likely name is left out."""
+    """Return the name that probably means each field; a field without a likely name is omitted."""
     by_key: dict[str, str] = {}
     for name in names:
         by_key.setdefault(_key(name), name)
@@ -43,7 +43,7 @@ def suggested_names(names: Iterable[str], fields: Iterable[str] = ORDER_FIELD_NA
 
 
 def map_to_begin_with(header: Sequence[str]) -> str:
-    """Give the text of a map file for columns of these names, with what is not known left for a person to fill in."""
+    """Return the text of a map file for columns of these names; the user fills in what is unknown."""
     found = suggested_names(header)
     lines = ["fields:"]
     for field in REQUIRED_FIELDS:

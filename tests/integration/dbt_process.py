@@ -54,9 +54,9 @@ class DbtProcess:
         """Run one command.
 
         Args:
-            arguments: As after `dbt`.
+            arguments: The arguments after `dbt`.
             folder: Working directory of the command.
-            environment: All of its environment.
+            environment: Its whole environment.
         """
         if self._process is None:
             self._process = subprocess.Popen(

@@ -1,6 +1,6 @@
-"""`orders bundle check`: mistakes in the bundle that would show up only when it is deployed, or never.
+"""`orders bundle check`: mistakes in the bundle that would otherwise appear only when it is deployed, or never.
 
-One family of rules a file; each yields findings and changes nothing.
+One family of rules per file; each yields findings and changes nothing.
 """
 
 from orders.bundle_check.rules.findings import Finding

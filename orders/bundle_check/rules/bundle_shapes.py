@@ -95,8 +95,7 @@ TARGET = Record(
         "default": FLAG,
         "bundle": Record(_BUNDLE),
         "git": _GIT,
-        # A target may set any key of any resource; they are looked at after the target was laid over the
-        # bundle.
+        # A target may set any key of any resource; these are checked after the target is merged into the bundle.
         "resources": MapOf(ANYTHING),
         "variables": MapOf(ANYTHING),
         **_SHARED,

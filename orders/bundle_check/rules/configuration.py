@@ -33,7 +33,7 @@ _VARIABLES = {
 
 
 def check_configuration(subject: Subject) -> Iterator[Finding]:
-    """Compares catalog, volume, landing path, limits and Postgres with the environment's JSON file."""
+    """Compare catalog, volume, landing path, limits and Postgres with the environment's JSON file."""
     environment = subject.tree.find("variables", "environment", "value")
     if environment is None or "${" in str(environment.value):
         return
@@ -50,13 +50,13 @@ def check_configuration(subject: Subject) -> Iterator[Finding]:
         )
         return
     try:
-        # What the file leaves out has its default, and the bundle must agree with that as well.
+        # A key that the file omits has its default, and the bundle must agree with that too.
         settings: dict[str, Any] = {**_defaults(), **json.loads(file.read_text(encoding="utf-8"))}
     except json.JSONDecodeError as error:
         yield finding(
             Position(shown, error.lineno),
             (),
-            f"no JSON ({error.msg})",
+            f"not JSON ({error.msg})",
             allowed="JSON",
             remedy="Correct the line.",
         )
@@ -85,7 +85,7 @@ def check_configuration(subject: Subject) -> Iterator[Finding]:
 
 
 def _defaults() -> dict[str, Any]:
-    """The default of each key that has one, as the JSON files would write it."""
+    """Return the default of each key that has one, as the JSON files would write it."""
     found = {}
     for key, field in Settings.model_fields.items():
         value = field.get_default(call_default_factory=True)
@@ -95,7 +95,7 @@ def _defaults() -> dict[str, Any]:
 
 
 def _landing(subject: Subject, settings: dict[str, Any], shown: str) -> Iterator[Finding]:
-    """The DLT code, the job's trigger and whoever sends files must mean the same folder."""
+    """Check that the DLT code, the job's trigger and the senders of files mean the same folder."""
     landing = OrdersVolume(settings["CATALOG_NAME"], settings["SCHEMA_NAME"], settings["VOLUME_NAME"]).landing
     for path, pipeline in subject.resources("pipelines"):
         where = (*path, "configuration", LANDING_PATH)
@@ -104,7 +104,7 @@ def _landing(subject: Subject, settings: dict[str, Any], shown: str) -> Iterator
             yield finding(
                 pipeline.find("configuration") or pipeline,
                 where,
-                "the key is missing, and the DLT code asks for it",
+                "the key is missing, but the DLT code reads it",
                 allowed=landing,
                 remedy="Add it to the pipeline's configuration.",
             )
@@ -117,7 +117,7 @@ def _landing(subject: Subject, settings: dict[str, Any], shown: str) -> Iterator
 
 
 def _differs(node: Node | None, path: KeyPath, expected: Any, file: str, key: str) -> Iterator[Finding]:
-    """One finding where a known value of the bundle is not the configuration's."""
+    """Yield a finding if a known value of the bundle differs from the configuration's."""
     if node is None or expected is None or "${" in str(node.value) or node.value == expected:
         return
     yield finding(

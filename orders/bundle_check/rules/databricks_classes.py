@@ -1,7 +1,7 @@
-"""Databricks' own classes as a second opinion, where the user has installed databricks-bundles.
+"""Databricks' own classes as a second opinion, if the user has installed databricks-bundles.
 
-The package is under a licence for use with Databricks' services, so this project neither ships nor requires
-it. It knows every key of every resource, where our own description stops at what the project uses.
+The package's licence allows use with Databricks' services only, so this project neither ships nor requires it. It knows
+every key of every resource; our own description covers what the project uses.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CLASSES = {
 
 
 def check_databricks_classes(subject: Subject) -> Iterator[Finding]:
-    """Gives every resource to its class of databricks-bundles; says nothing where the package is not installed."""
+    """Pass every resource to its class of databricks-bundles; find nothing if the package is not installed."""
     if (
         importlib.util.find_spec("databricks") is None
         or importlib.util.find_spec("databricks.bundles") is None
@@ -40,9 +40,9 @@ def check_databricks_classes(subject: Subject) -> Iterator[Finding]:
             if problem is not None:
                 yield finding(
                     *_place(path, resource, problem),
-                    f"databricks-bundles refuses it: {problem}",
-                    allowed=f"what its class {name} takes",
-                    remedy="Correct the key or the value that is named.",
+                    f"databricks-bundles rejects it: {problem}",
+                    allowed=f"what its class {name} accepts",
+                    remedy="Correct the named key or value.",
                 )
 
 
@@ -55,7 +55,7 @@ def _refusal(resource_class: type, resource: Node) -> str | None:
 
 
 def _place(path: KeyPath, resource: Node, problem: str) -> tuple[Node, KeyPath]:
-    """The one value that the message quotes, where there is exactly one; else the resource."""
+    """Return the value that the message quotes if there is exactly one, otherwise the resource."""
     quoted = set(re.findall(r"'([^']+)'", problem))
     places = [
         (node, where)

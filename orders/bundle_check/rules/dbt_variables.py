@@ -1,4 +1,4 @@
-"""Variables of dbt that stand in the configuration too: every environment must say what dbt_project.yml says for all."""
+"""Variables of dbt that are also in the configuration: each environment must have the value in dbt_project.yml."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _VARIABLES = {"anomaly_threshold": "REVENUE_ANOMALY_THRESHOLD"}
 
 
 def check_dbt_variables(subject: Subject) -> Iterator[Finding]:
-    """Compares the variables with every configuration: marts, dashboards and alert know those of dbt alone."""
+    """Compare the variables with every configuration: marts, dashboards and alert read only dbt's."""
     if not (subject.root / _PROJECT_FILE).is_file():
         return
     document = read_document(subject.root / _PROJECT_FILE, subject.root).root
@@ -29,7 +29,7 @@ def check_dbt_variables(subject: Subject) -> Iterator[Finding]:
             try:
                 settings = json.loads(file.read_text(encoding="utf-8"))
             except json.JSONDecodeError:
-                continue  # told by the rules of the configuration
+                continue  # reported by the rules of the configuration
             if file.name == "settings.schema.json":
                 continue
             expected = settings.get(key, Settings.model_fields[key].default)
@@ -39,5 +39,5 @@ def check_dbt_variables(subject: Subject) -> Iterator[Finding]:
                     ("vars", variable),
                     f"is {node.value}, and {_FOLDER}/{file.name} says {expected} ({key})",
                     allowed=str(expected),
-                    remedy="Write one value in both; dbt has one for all environments.",
+                    remedy="Write the same value in both; dbt has one for all environments.",
                 )

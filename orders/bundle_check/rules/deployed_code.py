@@ -1,4 +1,4 @@
-"""The DLT files that are deployed are the ones that run locally, and no dataset is left behind."""
+"""The deployed DLT files are those that run locally, and no dataset is left out."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from orders.bundle_check.rules.subject import Subject
 
 
 def hash_of(file: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal digits."""
+    """Return the SHA-256 of a file's bytes, in hexadecimal digits."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def deployed_files(subject: Subject) -> dict[Path, tuple[KeyPath, Node]]:
-    """The source files of all pipelines, each with the library that takes it in."""
+    """Return the source files of all pipelines, each with the library that includes it."""
     files: dict[Path, tuple[KeyPath, Node]] = {}
     for path, pipeline in subject.resources("pipelines"):
         for index, library in enumerate(
@@ -29,19 +29,18 @@ def deployed_files(subject: Subject) -> dict[Path, tuple[KeyPath, Node]]:
                 node = library.find(kind, key)
                 pattern = None if node is None else subject.local_path(node)
                 if node is not None and pattern is not None:
-                    # A package marker declares nothing, wherever it is run.
+                    # A package marker declares nothing, wherever it runs.
                     sources = [file for file in matched_files(pattern) if file.name != "__init__.py"]
                     files.update(dict.fromkeys(sources, ((*path, "libraries", index, kind, key), node)))
     return files
 
 
 def check_deployed_code(subject: Subject, local_files: Mapping[Path, str] | None = None) -> Iterator[Finding]:
-    """Finds dataset files outside every pipeline, and differences to what a local run loads.
+    """Find dataset files outside every pipeline, and differences from what a local run loads.
 
     Args:
         subject: The bundle.
-        local_files: Files that the local runtime loads, with the SHA-256 of what it loaded; None when not
-            known.
+        local_files: Files that the local runtime loads, with the SHA-256 of what it loaded; None if unknown.
     """
     files = deployed_files(subject)
     pipelines = list(subject.resources("pipelines"))
@@ -55,8 +54,8 @@ def check_deployed_code(subject: Subject, local_files: Mapping[Path, str] | None
             yield finding(
                 place,
                 where,
-                f"{file.relative_to(subject.root).as_posix()} declares a dataset and is in no pipeline",
-                allowed="libraries that take in every file with datasets",
+                f"{file.relative_to(subject.root).as_posix()} declares a dataset but is in no pipeline",
+                allowed="libraries that include every file with datasets",
                 remedy="Widen the glob, or move the file into its folder.",
             )
     if local_files is None:
@@ -65,7 +64,7 @@ def check_deployed_code(subject: Subject, local_files: Mapping[Path, str] | None
     for file in sorted({*files, *local}):
         shown = file.relative_to(subject.root).as_posix() if file.is_relative_to(subject.root) else file.name
         if file not in local:
-            problem = f"{shown} is deployed, and local runs do not load it"
+            problem = f"{shown} is deployed, but local runs do not load it"
         elif file not in files:
             problem = f"local runs load {shown}, and it is not deployed"
         elif hash_of(file) != local[file]:
@@ -82,7 +81,7 @@ def check_deployed_code(subject: Subject, local_files: Mapping[Path, str] | None
 
 
 def _declares_dataset(file: Path) -> bool:
-    """Whether a decorator or call of `dlt` in the file declares a table or view."""
+    """Return whether a decorator or call of `dlt` in the file declares a table or view."""
     try:
         text = file.read_text(encoding="utf-8")
         if "dlt." not in text:

@@ -1,4 +1,4 @@
-"""What a check finds: always the place, what is wrong, what would be right, and what to do."""
+"""The finding of a check: the place, what is wrong, what is allowed, and what to do."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Finding:
     Attributes:
         file: The file to edit, relative to the project root.
         line: The line in it, counted from 1.
-        key: The key path, written as the Databricks CLI writes it.
+        key: The key path, in the Databricks CLI's notation.
         what: What is wrong.
-        allowed: What would be right.
+        allowed: What is allowed.
         remedy: What to do.
     """
 
@@ -31,11 +31,11 @@ class Finding:
         return f"{self.file}:{self.line} {self.key}: {self.what}. Allowed: {self.allowed}. {self.remedy}"
 
     def to_dict(self) -> dict[str, str | int]:
-        """The parts, for a report in JSON."""
+        """Return the parts, for a report in JSON."""
         return asdict(self)
 
 
 def finding(place: Node | Position, path: KeyPath, what: str, *, allowed: str, remedy: str) -> Finding:
-    """A finding at a node of the tree."""
+    """Return a finding at a node of the tree."""
     position = place.position if isinstance(place, Node) else place
     return Finding(position.file, position.line, key_text(path), what, allowed, remedy)

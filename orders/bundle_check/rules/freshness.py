@@ -1,4 +1,4 @@
-"""The promised freshness agrees: the configuration is its source, the seed is what SQL reads of it.
+"""The promised freshness agrees: the configuration is its source, and SQL reads it from the seed.
 
 `orders check`, the mart, both dashboards, Postgres and the alert all read the seed, each environment its own rows.
 """
@@ -21,11 +21,15 @@ _KEY = "FRESHNESS_SLA_MINUTES"
 
 
 def check_freshness(subject: Subject) -> Iterator[Finding]:
-    """Compares the seed with every configuration, that of the laptop too, which no target deploys."""
+    """Compare the seed with every configuration, including the laptop's, which no target deploys."""
     seed = subject.root / SEED
     if not seed.is_file():
         yield finding(
-            Position(SEED, 1), (), "is missing", allowed="a row per environment and dataset", remedy="Add it."
+            Position(SEED, 1),
+            (),
+            "is missing",
+            allowed="one row per environment and dataset",
+            remedy="Add it.",
         )
         return
     promised, lines = _promised(seed)
@@ -39,7 +43,7 @@ def check_freshness(subject: Subject) -> Iterator[Finding]:
                 place,
                 f"promises {minutes} minutes, and {_FOLDER}/{environment}.json says "
                 f"{'nothing' if expected is None else expected} ({_KEY})",
-                allowed="what the configuration says",
+                allowed="the configuration's value",
                 remedy=f"Write {expected} here, or change the configuration first."
                 if expected is not None
                 else "Remove the row, or add the dataset to the configuration.",
@@ -51,13 +55,13 @@ def check_freshness(subject: Subject) -> Iterator[Finding]:
                     Position(SEED, 1),
                     (environment, dataset),
                     f"is missing, and {_FOLDER}/{environment}.json promises {due} minutes ({_KEY})",
-                    allowed="a row for each promise",
-                    remedy="Add the row: the mart and the alert know no other promise.",
+                    allowed="one row per promise",
+                    remedy="Add the row: the mart and the alert read promises from the seed only.",
                 )
 
 
 def _promised(seed: Path) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], int]]:
-    """Minutes and line of the file by environment and dataset."""
+    """Return minutes and line of the file, by environment and dataset."""
     promised, lines = {}, {}
     with seed.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
@@ -68,7 +72,7 @@ def _promised(seed: Path) -> tuple[dict[tuple[str, str], str], dict[tuple[str, s
 
 
 def _configured(folder: Path) -> dict[str, Mapping[str, int]]:
-    """Minutes by dataset for each environment; a file that is no JSON is told by the rules of the configuration."""
+    """Return minutes by dataset for each environment. The rules of the configuration report a file that is not JSON."""
     found: dict[str, Mapping[str, int]] = {}
     for file in folder.glob("*.json"):
         if file.name == "settings.schema.json":

@@ -1,4 +1,4 @@
-"""Jobs: the graph of their tasks, what each task runs on, and what a dbt task may say."""
+"""Jobs: the graph of their tasks, what each task runs on, and what a dbt task may run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NEEDS_COMPUTE = ("dbt_task", "python_wheel_task", "spark_python_task")
 
 
 def check_jobs(subject: Subject) -> Iterator[Finding]:
-    """Checks each job's task graph, its compute and its triggers."""
+    """Check each job's task graph, compute and triggers."""
     for path, job in subject.resources("jobs"):
         yield from _graph(path, job)
         yield from _triggers(path, job)
@@ -76,7 +76,7 @@ def _graph(path: KeyPath, job: Node) -> Iterator[Finding]:
                 (*path, "tasks", index, "depends_on", at, "task_key"),
                 f"the job has no task {name!r}",
                 allowed=", ".join(sorted(known)),
-                remedy="Name a task of this job.",
+                remedy="Use a task of this job.",
             )
     try:
         tuple(graphlib.TopologicalSorter(graph).static_order())
@@ -86,7 +86,7 @@ def _graph(path: KeyPath, job: Node) -> Iterator[Finding]:
             (*path, "tasks"),
             "the tasks wait for each other: " + " after ".join(error.args[1]),
             allowed="a graph without a cycle",
-            remedy="Remove one depends_on of the circle.",
+            remedy="Remove one depends_on of the cycle.",
         )
 
 
@@ -101,7 +101,7 @@ def _parameters(path: KeyPath, job: Node) -> Iterator[Finding]:
                     (*path, "tasks", *inner),
                     f"the job has no parameter {name!r}",
                     allowed=", ".join(sorted(filter(None, declared))) or "none is defined",
-                    remedy="Define it below `parameters` of the job.",
+                    remedy="Define it in `parameters` of the job.",
                 )
 
 
@@ -113,7 +113,7 @@ def _triggers(path: KeyPath, job: Node) -> Iterator[Finding]:
             path,
             f"has {' and '.join(given)}",
             allowed="one of schedule, trigger, continuous",
-            remedy="Keep one; a second way to start needs a second job.",
+            remedy="Keep one. A second way to start needs a second job.",
         )
     arrival = job.find("trigger", "file_arrival")
     if arrival is None:
@@ -123,9 +123,9 @@ def _triggers(path: KeyPath, job: Node) -> Iterator[Finding]:
         yield finding(
             url,
             (*path, "trigger", "file_arrival", "url"),
-            f"{url.value!r} is no location that can be watched",
+            f"{url.value!r} is not a location that can be watched",
             allowed="/Volumes/<catalog>/<schema>/<volume>/... or an external location",
-            remedy="Give the volume's path.",
+            remedy="Use the volume's path.",
         )
     for key in ("min_time_between_triggers_seconds", "wait_after_last_change_seconds"):
         seconds = arrival.find(key)
@@ -136,7 +136,7 @@ def _triggers(path: KeyPath, job: Node) -> Iterator[Finding]:
                 (*path, "trigger", "file_arrival", key),
                 f"is {seconds.value}",
                 allowed="60 or more",
-                remedy="Give at least 60 seconds.",
+                remedy="Set at least 60 seconds.",
             )
 
 
@@ -150,7 +150,7 @@ def _compute(path: KeyPath, task: Node, job: Node) -> Iterator[Finding]:
                 (*path, key),
                 f"the job has no {key} {used.value!r}",
                 allowed=", ".join(known) or f"none is defined below {name}",
-                remedy=f"Correct it, or define it below `{name}` of the job.",
+                remedy=f"Correct it, or define it in `{name}` of the job.",
             )
     given = [key for key in _COMPUTE if task.find(key) is not None]
     if len(given) > 1:
@@ -202,8 +202,8 @@ def _dbt(path: KeyPath, task: Node) -> Iterator[Finding]:
             yield finding(
                 command,
                 where,
-                f"{command.value!r} is no shell line ({error})",
-                allowed="dbt with its arguments, quotes closed",
+                f"{command.value!r} is not a shell line ({error})",
+                allowed="dbt with its arguments, with closed quotes",
                 remedy="Close the quote.",
             )
             continue
@@ -213,7 +213,7 @@ def _dbt(path: KeyPath, task: Node) -> Iterator[Finding]:
                 where,
                 f"{command.value!r} does not start with dbt",
                 allowed="dbt commands",
-                remedy="Begin with `dbt`; other work needs a task of its own.",
+                remedy="Begin with `dbt`. Other work needs a separate task.",
             )
         elif words[1:2] == ["deps"]:
             yield finding(
@@ -244,9 +244,9 @@ def _dbt(path: KeyPath, task: Node) -> Iterator[Finding]:
         yield finding(
             schema,
             (*path, "dbt_task", "schema"),
-            "is read only beside warehouse_id",
+            "is read only together with warehouse_id",
             allowed="the profile's schema",
-            remedy="Remove it; profiles.yml says the schema.",
+            remedy="Remove it; profiles.yml sets the schema.",
         )
 
 
@@ -259,5 +259,5 @@ def _bounds(path: KeyPath, task: Node) -> Iterator[Finding]:
                 (*path, key),
                 f"is {node.value}",
                 allowed=f"{least} or more",
-                remedy="Give such a number.",
+                remedy="Use such a number.",
             )

@@ -1,4 +1,4 @@
-"""Keys and structure: nothing misspelt, missing or defined twice, every value of the right type."""
+"""Keys and structure: no key misspelt, missing or defined twice, and every value of the right type."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from orders.bundle_check.rules.subject import Subject
 
 
 def check_keys(subject: Subject) -> Iterator[Finding]:
-    """Compares the whole tree with the shapes, and looks for keys and resources that are defined twice."""
+    """Compare the whole tree with the shapes, and find keys and resources that are defined twice."""
     for path, position in subject.composition.duplicates:
         yield finding(
             position,
             path,
             "is defined a second time; the last definition would silently win",
             allowed="one definition",
-            remedy="Remove one of them, or give it another key.",
+            remedy="Remove one of them, or rename it.",
         )
     yield from compare(subject.tree, BUNDLE, ())
     yield from _keys_across_kinds(subject)
 
 
 def _keys_across_kinds(subject: Subject) -> Iterator[Finding]:
-    """`bundle run KEY` must mean one thing: the Databricks CLI refuses one key for a job and a pipeline."""
+    """Check that `bundle run KEY` is unambiguous: the Databricks CLI refuses the same key for a job and a pipeline."""
     seen: dict[str, tuple[str, Position]] = {}
     resources = subject.tree.find("resources")
     for kind, entries in resources.items() if resources is not None else []:
@@ -37,7 +37,7 @@ def _keys_across_kinds(subject: Subject) -> Iterator[Finding]:
                     node,
                     ("resources", kind, key),
                     f"the key is also that of {other}.{key} ({position})",
-                    allowed="keys that are unique over all kinds of resources",
-                    remedy="Rename one of the two; its `name` may stay.",
+                    allowed="keys that are unique across all kinds of resources",
+                    remedy="Rename one of the two; its `name` can stay.",
                 )
             seen.setdefault(key, (kind, node.position))

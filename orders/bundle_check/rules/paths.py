@@ -1,4 +1,4 @@
-"""Every path of the bundle is there, and is not left out of what gets uploaded."""
+"""Every path of the bundle exists and is not excluded from the upload."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FOLDER = "a folder"
 
 
 def check_paths(subject: Subject) -> Iterator[Finding]:
-    """Looks up every file and folder that a resource names, spelt exactly as on disk."""
+    """Look up every file and folder that a resource names, spelt exactly as on disk."""
     for path, pipeline in subject.resources("pipelines"):
         yield from _must_be(subject, pipeline, path, ("root_path",), _FOLDER)
         for index, library in enumerate(
@@ -30,9 +30,9 @@ def check_paths(subject: Subject) -> Iterator[Finding]:
             yield finding(
                 file,
                 (*path, "file_path"),
-                f"{file.value!r} is no dashboard file",
+                f"{file.value!r} is not a dashboard file",
                 allowed="a name that ends with .lvdash.json",
-                remedy="Export the dashboard as a file of this kind.",
+                remedy="Export the dashboard to such a file.",
             )
     for path, task, _ in subject.tasks():
         yield from _dbt_folders(subject, path, task)
@@ -48,7 +48,7 @@ def check_paths(subject: Subject) -> Iterator[Finding]:
                 ("artifacts", name, "path"),
                 "the folder has no pyproject.toml to build a wheel from",
                 allowed="a folder of a Python project",
-                remedy="Point to the folder of pyproject.toml.",
+                remedy="Name the folder that contains pyproject.toml.",
             )
 
 
@@ -63,8 +63,7 @@ def _library(subject: Subject, library: Node, path: KeyPath) -> Iterator[Finding
     text = str(include.value)
     if pattern is None:
         return
-    # Source: "pipelines.libraries.glob", pipelines API: a file, or a folder followed by /**; no other
-    # wildcard.
+    # Source: "pipelines.libraries.glob", pipelines API: a file, or a folder followed by /**; no other wildcard.
     if "*" in text.removesuffix("/**") or "?" in text or "[" in text:
         yield finding(
             include,
@@ -79,12 +78,12 @@ def _library(subject: Subject, library: Node, path: KeyPath) -> Iterator[Finding
             where,
             f"{text!r} matches no Python or SQL file",
             allowed="an existing file, or an existing folder followed by /**",
-            remedy="Correct the path: it counts from the folder of this YAML file.",
+            remedy="Correct the path, which is relative to the folder of this YAML file.",
         )
 
 
 def matched_files(pattern: Path) -> list[Path]:
-    """The source files that an absolute `libraries.glob.include` pattern takes into a pipeline."""
+    """Return the source files that an absolute `libraries.glob.include` pattern includes in a pipeline."""
     found = pattern.parent.rglob("*") if pattern.name == "**" else [pattern]
     return sorted(file for file in found if file.is_file() and file.suffix in {".py", ".sql"})
 
@@ -105,10 +104,10 @@ def _dbt_folders(subject: Subject, path: KeyPath, task: Node) -> Iterator[Findin
             (*path, "project_directory"),
             "the folder has no dbt_project.yml",
             allowed="the folder of a dbt project",
-            remedy="Name the folder that holds dbt_project.yml, counted from this YAML file.",
+            remedy="Name the folder that contains dbt_project.yml, relative to this YAML file.",
         )
     profiles = dbt.find("profiles_directory")
-    # Source: "dbt task for jobs": relative to the project directory, unlike every other path of a bundle.
+    # Source: "dbt task for jobs": relative to the project directory, unlike all other paths of a bundle.
     if profiles is not None and not (project / str(profiles.value) / "profiles.yml").is_file():
         yield finding(
             profiles,
@@ -120,7 +119,7 @@ def _dbt_folders(subject: Subject, path: KeyPath, task: Node) -> Iterator[Findin
 
 
 def _wheels(subject: Subject, path: KeyPath, task: Node) -> Iterator[Finding]:
-    """A wheel pattern must point where an artifact is built."""
+    """Check that a wheel pattern points to where an artifact is built."""
     artifacts = subject.tree.find("artifacts") or Node({}, subject.tree.position)
     folders = {
         built / "dist"
@@ -135,8 +134,8 @@ def _wheels(subject: Subject, path: KeyPath, task: Node) -> Iterator[Finding]:
                 wheel,
                 (*path, "libraries", index, "whl"),
                 f"no artifact of the bundle is built into {wheel.value!r}",
-                allowed="dist/*.whl beside the path of an artifact",
-                remedy="Point to the artifact's dist folder, counted from this YAML file.",
+                allowed="dist/*.whl in the path of an artifact",
+                remedy="Use the artifact's dist folder, relative to this YAML file.",
             )
 
 
@@ -152,8 +151,8 @@ def _must_be(
             value,
             (*path, *keys),
             f"{value.value!r} does not exist",
-            allowed=f"{kind}, its path counted from the folder of this YAML file",
-            remedy="Correct the path (mind ../ and capitals), or add what is missing.",
+            allowed=f"{kind}, with a path relative to the folder of this YAML file",
+            remedy="Correct the path (check ../ and capitals), or add what is missing.",
         )
     elif not _spelt_as_on_disk(place, subject.root):
         yield finding(
@@ -161,7 +160,7 @@ def _must_be(
             (*path, *keys),
             f"{value.value!r} differs in capitals from the name on disk",
             allowed="the exact name",
-            remedy="Databricks' file system tells capitals apart: spell it as on disk.",
+            remedy="Databricks' file system is case-sensitive: spell it as on disk.",
         )
 
 
@@ -174,7 +173,7 @@ def _spelt_as_on_disk(place: Path, root: Path) -> bool:
 
 
 def check_upload(subject: Subject) -> Iterator[Finding]:
-    """Files that a resource needs must not be excluded from what `bundle deploy` uploads."""
+    """Check that no file that a resource needs is excluded from what `bundle deploy` uploads."""
     exclude = subject.tree.find("sync", "exclude")
     if exclude is None:
         return

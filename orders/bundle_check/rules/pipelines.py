@@ -1,4 +1,4 @@
-"""Pipelines: combinations of settings that the platform refuses, or that would not run as meant."""
+"""Pipelines: combinations of settings that the platform refuses, or that would not run as intended."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from orders.bundle_check.rules.subject import Subject
 
 
 def check_pipelines(subject: Subject) -> Iterator[Finding]:
-    """Checks compute, mode and edition of every pipeline."""
+    """Check compute, mode and edition of every pipeline."""
     for path, pipeline in subject.resources("pipelines"):
         serverless = pipeline.find("serverless")
         is_serverless = serverless is not None and serverless.value is True
         for key, instead in (
-            ("clusters", "compute is chosen by the platform"),
-            ("edition", "all features are in"),
+            ("clusters", "the platform chooses the compute"),
+            ("edition", "all features are included"),
         ):
             node = pipeline.find(key)
             if is_serverless and node is not None:
@@ -25,7 +25,7 @@ def check_pipelines(subject: Subject) -> Iterator[Finding]:
                     (*path, key),
                     f"a serverless pipeline takes no {key}: {instead}",
                     allowed=f"serverless: true, or {key}",
-                    remedy="Remove one; docs/operations/compute.md has the pipeline on classic clusters.",
+                    remedy="Remove one. docs/operations/compute.md shows the pipeline on classic clusters.",
                 )
         continuous = pipeline.find("continuous")
         if continuous is not None and continuous.value is True:
@@ -34,7 +34,7 @@ def check_pipelines(subject: Subject) -> Iterator[Finding]:
                 (*path, "continuous"),
                 "a continuous update never ends, so the job's dbt task would never start",
                 allowed="false",
-                remedy="Leave it triggered; the job's file-arrival trigger starts it.",
+                remedy="Keep it triggered; the job's file-arrival trigger starts it.",
             )
         for index, cluster in enumerate(
             (pipeline.find("clusters") or Node([], pipeline.position)).elements()
@@ -46,7 +46,7 @@ def check_pipelines(subject: Subject) -> Iterator[Finding]:
                     (*path, "clusters", index, "autoscale", "min_workers"),
                     f"is {low.value}, more than max_workers {high.value}",
                     allowed=f"at most {high.value}",
-                    remedy="Exchange the two numbers.",
+                    remedy="Swap the two numbers.",
                 )
             if cluster.find("num_workers") is not None and cluster.find("autoscale") is not None:
                 yield finding(
@@ -66,5 +66,5 @@ def check_pipelines(subject: Subject) -> Iterator[Finding]:
                     (*path, *(("event_log",) if where is log else ()), key),
                     f"the bundle defines no schema {node.value!r}",
                     allowed=", ".join(sorted(filter(None, schemas))),
-                    remedy="Define the schema, or name one that is defined.",
+                    remedy="Define the schema, or use one that is defined.",
                 )

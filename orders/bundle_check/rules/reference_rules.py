@@ -1,4 +1,4 @@
-"""Every `${...}` and `{{...}}` leads somewhere."""
+"""Every `${...}` and `{{...}}` refers to something."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from orders.bundle_check.rules.findings import Finding, finding
 from orders.bundle_check.rules.subject import Subject
 
 _JOB_VALUE = re.compile(r"\{\{([^{}]*)\}\}")
-# Source: "Supported value references", Databricks jobs documentation. Task values and parameters have free
-# last parts.
+# Source: "Supported value references", Databricks jobs documentation. The last part of task values and parameters is
+# free.
 _KNOWN_JOB_VALUE = re.compile(
     r"job\.(id|name|run_id|repair_count|start_time\.[\w.]+|trigger\.[\w.]+|parameters\.\w+)"
     r"|task\.(name|run_id|execution_count|notebook_path)"
@@ -23,14 +23,14 @@ _KNOWN_ALERT_VALUE = re.compile(r"(ALERT_(STATUS|CONDITION|THRESHOLD|NAME|URL)|Q
 
 
 def check_references(subject: Subject) -> Iterator[Finding]:
-    """Finds references to nothing, unclosed references and unknown dynamic values of a job."""
+    """Find dangling references, unclosed references and unknown dynamic values of a job."""
     for dangling in subject.dangling:
         yield finding(
             dangling.position,
             dangling.path,
             f"${{{dangling.reference}}}: {dangling.reason}",
             allowed="a declared variable, a key of the bundle, or a resource that is defined",
-            remedy="Correct the reference, or define what it means.",
+            remedy="Correct the reference, or define its target.",
         )
     declared = subject.tree.find("variables")
     for path, node in subject.composition.tree.walk():
@@ -54,9 +54,9 @@ def check_references(subject: Subject) -> Iterator[Finding]:
                 yield finding(
                     node,
                     path,
-                    f"{{{{{text}}}}} is no value that the platform fills in here",
+                    f"{{{{{text}}}}} is not a value that the platform fills in here",
                     allowed="e.g. {{job.run_id}}, {{tasks.NAME.values.KEY}}, {{secrets/SCOPE/KEY}}",
-                    remedy="Correct it; it would reach the task as it is written.",
+                    remedy="Correct it; it would reach the task unchanged.",
                 )
     used = {
         name
@@ -71,13 +71,13 @@ def check_references(subject: Subject) -> Iterator[Finding]:
                 ("variables", name),
                 f"has no value in target {subject.target}; the Databricks CLI refuses every command",
                 allowed="a default, a value in the target, or a lookup",
-                remedy='Give it one; `default: ""` where only other targets use it.',
+                remedy='Set one; use `default: ""` if only other targets use it.',
             )
         if name not in used:
             yield finding(
                 node,
                 ("variables", name),
-                "no value of the bundle uses this variable",
+                "nothing in the bundle uses this variable",
                 allowed="variables that are used",
                 remedy=f"Use ${{var.{name}}}, or remove it.",
             )

@@ -1,4 +1,4 @@
-"""The relations that SQL of alerts and dashboards may name, with the columns that the project writes down."""
+"""The relations that SQL of alerts and dashboards may name, with the columns that the project declares."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from dlt_ingest.yaml_files import read_mapping
 
 Relations = dict[str, dict[str, dict[str, str]]]
-"""Schema to relation to column to type; a relation whose columns are written nowhere has an empty mapping."""
+"""Schema to relation to column to type; a relation without declared columns has an empty mapping."""
 
 _DBT_SCHEMA = "gold"
 
 
 def read_relations(project_root: Path) -> Relations:
-    """Collects relations from dbt's properties files and models.
+    """Collect relations from dbt's properties files and models.
 
     Args:
         project_root: The folder of dbt_project.yml.

@@ -25,7 +25,7 @@ RUN_AS = Record(dict.fromkeys(PRINCIPAL, TEXT), one_of=[PRINCIPAL])
 
 
 def permissions(*levels: str) -> Shape:
-    """A list of who may do what with a resource."""
+    """Return the shape of a list of permissions on a resource."""
     return ListOf(
         Record(
             {"level": choice(*levels), **dict.fromkeys(PRINCIPAL, TEXT)},
@@ -36,7 +36,7 @@ def permissions(*levels: str) -> Shape:
 
 
 def grants(*privileges: str) -> Shape:
-    """A list of Unity Catalog privileges by principal."""
+    """Return the shape of a list of Unity Catalog privileges by principal."""
     return ListOf(
         Record(
             {"principal": TEXT, "privileges": ListOf(choice(*privileges), least=1)},

@@ -1,4 +1,4 @@
-"""Runs every family of rules on every target."""
+"""Run every family of rules on every target."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def check_bundle(
     *,
     local_files: Mapping[Path, str] | None = None,
 ) -> list[Finding]:
-    """Checks the bundle offline.
+    """Check the bundle offline.
 
     Args:
         project_root: The folder of `databricks.yml`.
-        targets: The targets to look at; all of them by default.
-        local_files: What the local runtime loads, file to SHA-256, to compare with what is deployed.
+        targets: The targets to check; all by default.
+        local_files: Files that the local runtime loads and their SHA-256, to compare with what is deployed.
 
     Returns:
-        The findings of all targets, each once, in the order of the files; empty for a good bundle.
+        The findings of all targets, each once, in the order of the files; empty for a correct bundle.
     """
     project_root = Path(project_root).resolve()
     found: set[Finding] = set()
@@ -77,7 +77,7 @@ def _check_target(subject: Subject, local_files: Mapping[Path, str] | None) -> l
 
 
 def _as_finding(error: BundleError) -> Finding:
-    """A bundle that cannot even be composed is one finding: nothing after it can be judged."""
+    """Return one finding for a bundle that cannot be composed: no other rule can be checked."""
     place, _, key = error.where.partition(" ")
     file, _, line = place.partition(":")
     return Finding(

@@ -1,4 +1,4 @@
-"""Quartz cron expressions and time zones, which the platform refuses only when it is asked to deploy them."""
+"""Quartz cron expressions and time zones, whose mistakes the platform reports only on deployment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
 
 
 def check_schedules(subject: Subject) -> Iterator[Finding]:
-    """Checks every schedule of a job or an alert."""
+    """Check every schedule of a job or an alert."""
     for kind, key in (("jobs", "quartz_cron_expression"), ("alerts", "quartz_cron_schedule")):
         for path, resource in subject.resources(kind):
             schedule = resource.find("schedule")
@@ -48,7 +48,7 @@ def _schedule(schedule: Node, path: KeyPath, key: str) -> Iterator[Finding]:
         yield finding(
             zone,
             (*path, "timezone_id"),
-            f"{zone.value!r} is no time zone",
+            f"{zone.value!r} is not a time zone",
             allowed="a name of the tz database, e.g. UTC or Europe/Berlin",
             remedy="Use such a name; abbreviations and offsets are not accepted.",
         )
@@ -63,14 +63,14 @@ def _is_time_zone(name: str) -> bool:
 
 
 def quartz_problem(expression: str) -> str | None:
-    """What is wrong with a Quartz cron expression, or None.
+    """Return what is wrong with a Quartz cron expression, or None.
 
-    Quartz is not Unix cron: it begins with seconds, one of the two day fields must be `?`, and days of the
-    week count from 1, Sunday.
+    Quartz differs from Unix cron: it begins with seconds, one of the two day fields must be `?`, and days of the week
+    start with Sunday as 1.
     """
     fields = expression.split()
     if len(fields) not in {6, 7}:
-        hint = "; this looks like Unix cron, Quartz begins with seconds" if len(fields) == 5 else ""
+        hint = "; this looks like Unix cron, but Quartz begins with seconds" if len(fields) == 5 else ""
         return f"has {len(fields)} fields instead of 6 or 7{hint}"
     for text, (name, low, high, words) in zip(fields, _FIELDS, strict=False):
         problem = _field_problem(text.upper(), name, low, high, words)
@@ -93,7 +93,7 @@ def _field_problem(text: str, name: str, low: int, high: int, words: tuple[str, 
             continue
         span, _, step = part.partition("/")
         if step and not (step.isdigit() and 1 <= int(step) <= high):
-            return f"the step {step!r} of {name} is no number from 1 to {high}"
+            return f"the step {step!r} of {name} is not a number from 1 to {high}"
         if span in {"*", ""}:
             if not span and not step:
                 return f"{name} has an empty part"

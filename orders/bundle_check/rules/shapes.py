@@ -1,8 +1,7 @@
-"""A small language for the shape of YAML: which keys a mapping may have, and what each holds.
+"""A small language for the shape of YAML: which keys a mapping may have, and their values.
 
-Written for this check. Databricks' own JSON schema and the classes of databricks-bundles say the same in
-full; neither may be copied into a repository, so a test holds these shapes against databricks-bundles where
-that is installed.
+Written for this check. Databricks' own JSON schema and the classes of databricks-bundles are complete, but neither may
+be copied into a repository, so a test compares these shapes with databricks-bundles.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from orders.bundle_check.rules.findings import Finding, finding
 
 @dataclass(frozen=True)
 class Scalar:
-    """A single value of one of some Python types; `words` limits a text to an enumeration."""
+    """A single value of one of several Python types; `words` limits a text to an enumeration."""
 
     name: str
     types: tuple[type, ...]
@@ -35,7 +34,7 @@ class ListOf:
 
 @dataclass(frozen=True)
 class MapOf:
-    """A mapping with free keys, whose values all have one shape."""
+    """A mapping with any keys, whose values all have one shape."""
 
     item: Shape
 
@@ -45,9 +44,9 @@ class Record:
     """A mapping with known keys.
 
     Attributes:
-        keys: What may be there.
-        required: What must be there.
-        one_of: Groups of keys of which exactly one must be there.
+        keys: Keys that may occur.
+        required: Keys that must occur.
+        one_of: Groups of keys of which exactly one must occur.
     """
 
     keys: Mapping[str, Shape]
@@ -57,7 +56,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Anything:
-    """Not looked into: a documented key that this project does not use."""
+    """Not checked: a documented key that this project does not use."""
 
 
 Shape = Scalar | ListOf | MapOf | Record | Anything
@@ -70,15 +69,14 @@ ANYTHING = Anything()
 
 
 def choice(*words: str) -> Scalar:
-    """A text out of an enumeration."""
+    """Return the shape of a text from an enumeration."""
     return Scalar("one of " + ", ".join(words), (str,), words)
 
 
 def compare(node: Node, shape: Shape, path: KeyPath) -> Iterator[Finding]:
-    """Compares a tree with a shape.
+    """Compare a tree with a shape.
 
-    A text that still holds a `${...}` reference (its value comes with the deployment) passes as any single
-    value.
+    A text that still contains a `${...}` reference (the deployment sets its value) passes as any single value.
     """
     if isinstance(shape, Anything) or (isinstance(node.value, str) and node.value.startswith("${")):
         return
@@ -125,7 +123,7 @@ def _compare_record(node: Node, shape: Record, path: KeyPath) -> Iterator[Findin
             allowed=", ".join(shape.keys),
             remedy=f"Write {near[0]!r}."
             if near
-            else "Remove it, or add it to orders/bundle_check/rules if it is new.",
+            else "Remove it, or add it to orders/bundle_check/rules if it is a new key of the platform.",
         )
     for key in shape.required:
         if key not in node.value:
@@ -138,9 +136,9 @@ def _compare_record(node: Node, shape: Record, path: KeyPath) -> Iterator[Findin
             yield finding(
                 node,
                 path,
-                f"has {', '.join(given)}" if given else "has none of the keys that say what it is",
+                f"has {', '.join(given)}" if given else "has none of the keys that determine its kind",
                 allowed="exactly one of " + ", ".join(group),
-                remedy="Keep one and move the others into elements of their own." if given else "Add one.",
+                remedy="Keep one, and move the others to separate elements." if given else "Add one.",
             )
 
 
@@ -155,7 +153,7 @@ def _compare_scalar(node: Node, shape: Scalar, path: KeyPath) -> Iterator[Findin
         yield finding(
             node,
             path,
-            f"{value!r} is no known value",
+            f"{value!r} is not a known value",
             allowed=", ".join(shape.words),
             remedy=f"Write {word}.",
         )
@@ -166,4 +164,4 @@ def _wrong_type(node: Node, path: KeyPath, allowed: str) -> Finding:
     shown = names.get(type(node.value), f"the {type(node.value).__name__} {node.value}")
     if isinstance(node.value, str):
         shown = f"the text {node.value!r}"
-    return finding(node, path, f"is {shown}", allowed=allowed, remedy="Give a value of this type.")
+    return finding(node, path, f"is {shown}", allowed=allowed, remedy="Use a value of this type.")

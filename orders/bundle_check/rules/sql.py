@@ -1,4 +1,4 @@
-"""SQL of alerts and dashboards: it parses as Databricks SQL, and names relations and columns that exist."""
+"""SQL of alerts and dashboards: it parses as Databricks SQL and names existing relations and columns."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from orders.bundle_check.rules.subject import Subject
 
 _DIALECT = "databricks"
 _FIELD = re.compile(r"`([^`]+)`")
-# A filter that acts on several datasets counts by this name; the platform fills it in.
+# A filter on several datasets counts by this name; the platform fills it in.
 _PLATFORM_FIELDS = frozenset({"associative_filter_predicate_group"})
 
 
 def check_sql(subject: Subject) -> Iterator[Finding]:
-    """Checks the query of every alert and of every dataset of every dashboard."""
+    """Check the query of every alert and of every dataset of every dashboard."""
     relations = read_relations(subject.root)
     for path, alert in subject.resources("alerts"):
         yield from _alert(alert, path, relations)
@@ -65,20 +65,20 @@ def _alert(alert: Node, path: KeyPath, relations: Relations) -> Iterator[Finding
                 (*path, "evaluation", *keys, "name"),
                 f"the query has no column {name.value!r}",
                 allowed=", ".join(columns),
-                remedy="Name a column of the query.",
+                remedy="Use a column of the query.",
             )
 
 
 def check_dashboard(
     file: Path, shown: str, relations: Relations, *, default_schema: str | None
 ) -> Iterator[Finding]:
-    """Checks one AI/BI dashboard file: its datasets' SQL, and that its widgets show columns of them.
+    """Check one AI/BI dashboard file: its datasets' SQL, and that its widgets show their columns.
 
     Args:
         file: The `.lvdash.json` file.
         shown: Its name in findings.
-        relations: What its SQL may name.
-        default_schema: The schema that a name without one means (`dataset_schema` of the resource).
+        relations: The relations that its SQL may name.
+        default_schema: The schema of a name without one (`dataset_schema` of the resource).
     """
     place = Position(shown, 1)
     text = file.read_text(encoding="utf-8")
@@ -88,7 +88,7 @@ def check_dashboard(
         yield finding(
             Position(shown, error.lineno),
             (),
-            f"no JSON ({error.msg})",
+            f"not JSON ({error.msg})",
             allowed="JSON",
             remedy="Correct the line.",
         )
@@ -127,7 +127,7 @@ def _widget(
                 (*where, "datasetName"),
                 f"the dashboard has no dataset {name!r}",
                 allowed=", ".join(columns_of),
-                remedy="Name a dataset of this dashboard.",
+                remedy="Use a dataset of this dashboard.",
             )
             continue
         for at, field in enumerate(query.get("fields") or []):
@@ -138,7 +138,7 @@ def _widget(
                         (*where, "fields", at, "expression"),
                         f"dataset {name!r} has no column {column!r}",
                         allowed=", ".join(columns_of[name]),
-                        remedy="Name a column of the dataset.",
+                        remedy="Use a column of the dataset.",
                     )
 
 
@@ -148,7 +148,7 @@ def _line_of(text: str, needle: str) -> int:
 
 
 class UnknownRelationError(Exception):
-    """A query names a relation that the project does not make."""
+    """A query names a relation that the project does not create."""
 
 
 @lru_cache(maxsize=256)
@@ -162,15 +162,14 @@ def _parse(query: str) -> exp.Expr:
 def problem_of(
     query: str, relations: Relations, *, default_schema: str | None
 ) -> tuple[str | None, tuple[str, ...]]:
-    """What is wrong with a query, and the lower-case names of its columns (empty where they cannot be told).
+    """Return what is wrong with a query, and the lower-case names of its columns (empty if unknown).
 
-    Columns are looked up where every relation of the query has its columns written down; a relation without
-    them ends that part of the check for this query.
+    Columns are checked only if every relation of the query has declared columns.
     """
     try:
         tree = _parse(query).copy()
         if not isinstance(tree, exp.Query):
-            return f"is no query but {tree.key.upper()}", ()
+            return f"is not a query but {tree.key.upper()}", ()
         schema: dict[str, object] | None = _schema_of(tree, relations, default_schema)
         if schema is None:
             return None, tuple(name.lower() for name in tree.named_selects if name != "*")
@@ -180,14 +179,14 @@ def problem_of(
     except UnknownRelationError as error:
         return str(error), ()
     except OptimizeError as error:
-        return f"names a column that is not there: {str(error).splitlines()[0]}", ()
+        return f"names a column that does not exist: {str(error).splitlines()[0]}", ()
     return None, tuple(name.lower() for name in tree.named_selects)
 
 
 def _schema_of(tree: exp.Query, relations: Relations, default_schema: str | None) -> dict[str, object] | None:
-    """The columns of every relation that a query names, or None where they are not all written down.
+    """Return the columns of every relation that a query names, or None if not all are declared.
 
-    Names in the tree become `schema.name`, as sqlglot wants them for the look-up.
+    Names in the tree become `schema.name`, as sqlglot requires for the look-up.
 
     Raises:
         UnknownRelationError: The query names a relation that the project does not make.

@@ -1,4 +1,4 @@
-"""What every family of rules looks at: the bundle, composed and resolved for one target."""
+"""What every family of rules checks: the bundle, composed and resolved for one target."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Subject:
 
     Attributes:
         composition: The merged files, references as written.
-        tree: The same with references resolved where the files decide.
-        dangling: References that nothing answers.
+        tree: The same, with the references resolved that the files decide.
+        dangling: References to nothing.
     """
 
     composition: Composition
@@ -38,20 +38,20 @@ class Subject:
         return self.composition.target
 
     def resources(self, kind: str) -> Iterator[tuple[KeyPath, Node]]:
-        """The resources of one kind, each with its key path."""
+        """Return the resources of one kind, each with its key path."""
         for name, node in (self.tree.find("resources", kind) or Node({}, self.tree.position)).items():
             yield ("resources", kind, name), node
 
     def tasks(self) -> Iterator[tuple[KeyPath, Node, Node]]:
-        """All tasks of all jobs: key path, task, and the job it belongs to."""
+        """Return all tasks of all jobs: key path, task and job."""
         for path, job in self.resources("jobs"):
             for index, task in enumerate((job.find("tasks") or Node([], job.position)).elements()):
                 yield (*path, "tasks", index), task, job
 
     def local_path(self, node: Node) -> Path | None:
-        """The file or folder that a path of the bundle means; None for a path of the workspace.
+        """Return the file or folder that a path of the bundle names; None for a path of the workspace.
 
-        A relative path counts from the folder of the YAML file that says it.
+        A relative path starts at the folder of the YAML file that contains it.
         """
         text = str(node.value)
         if text.startswith("${") or text.startswith(SHARED_FOLDERS):

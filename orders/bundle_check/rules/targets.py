@@ -1,4 +1,4 @@
-"""Targets: one default, and a production that is protected and does not point at development."""
+"""Targets: one default, and a protected production that does not point at development."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECRET_KEY = re.compile(r"(password|token|secret|api_key|private_key)$", re.IGN
 
 
 def check_targets(subject: Subject) -> Iterator[Finding]:
-    """Checks what makes a target safe: principal, protection of data, a catalog of its own, no secret."""
+    """Check what makes a target safe: principal, protection of data, its own catalog, no secret."""
     targets = subject.tree.find("targets") or Node({}, subject.tree.position)
     defaults = [(name, node) for name, node in targets.items() if node.plain().get("default") is True]
     if len(defaults) > 1:
@@ -22,7 +22,7 @@ def check_targets(subject: Subject) -> Iterator[Finding]:
         yield finding(
             node.find("default") or node,
             ("targets", name, "default"),
-            f"{defaults[0][0]} is the default too",
+            f"{defaults[0][0]} is also the default",
             allowed="one default target",
             remedy="Remove one `default: true`.",
         )
@@ -40,7 +40,7 @@ def _production(subject: Subject, target: Node) -> Iterator[Finding]:
         yield finding(
             run_as or target,
             (*path, "run_as", "service_principal_name"),
-            "production would run as the person who deploys it",
+            "production would run as the user who deploys it",
             allowed="a service principal",
             remedy="Add run_as with service_principal_name.",
         )
@@ -48,7 +48,7 @@ def _production(subject: Subject, target: Node) -> Iterator[Finding]:
         yield finding(
             target,
             (*path, "permissions"),
-            "nobody but the deployer could see or run what is deployed",
+            "only the deployer could see or run what is deployed",
             allowed="permissions for operators and readers",
             remedy="Add permissions.",
         )
@@ -68,7 +68,7 @@ def _production(subject: Subject, target: Node) -> Iterator[Finding]:
                 yield finding(
                     cascade or resource,
                     (*where, "cascade_on_destroy"),
-                    "the tables would go with the pipeline",
+                    "removing the pipeline would remove its tables",
                     allowed="false",
                     remedy="Set it to false in the target.",
                 )
@@ -94,8 +94,8 @@ def _production(subject: Subject, target: Node) -> Iterator[Finding]:
         yield finding(
             catalog,
             (*path, "variables", "catalog"),
-            f"{catalog.value!r} is the catalog of {', '.join(others)} too",
-            allowed="a catalog of its own",
+            f"{catalog.value!r} is also the catalog of {', '.join(others)}",
+            allowed="its own catalog",
             remedy="Give production its own catalog.",
         )
 
@@ -114,5 +114,5 @@ def _inline_secrets(subject: Subject) -> Iterator[Finding]:
                 path,
                 "a secret stands in the file",
                 allowed="{{secrets/SCOPE/KEY}}",
-                remedy="Change it, since it leaked, and put it into the secret scope.",
+                remedy="Change the secret, because it has leaked, and put the new one into the secret scope.",
             )

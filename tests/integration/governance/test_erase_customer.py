@@ -198,7 +198,7 @@ def test_the_customer_is_gone_everywhere(small: Small) -> None:
     assert postgres(orders, "select payload_hash from metrics._dead_letter where target = 't'") == [("b",)]
     assert json.loads(orders.run("reconcile", "--format", "json").stdout)["equal"]
     assert others(orders) == small.others
-    assert "holds no data of this customer" in orders.run("erase", ERASED, "--yes").stdout
+    assert "has no data of this customer" in orders.run("erase", ERASED, "--yes").stdout
 
 
 def test_the_pipeline_goes_on(small: Small) -> None:

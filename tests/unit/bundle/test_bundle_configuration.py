@@ -52,7 +52,7 @@ MISTAKES = [
         '"REVENUE_ANOMALY_THRESHOLD": 2.5, "EXPORT_LAG_MINUTES": 60',
         "vars.anomaly_threshold",
         "is 3.5, and dlt_ingest/configurations/prod.json says 2.5",
-        "one value in both",
+        "the same value in both",
         at="dbt_project.yml",
     ),
     Mistake(

@@ -24,5 +24,5 @@ def test_deployed_code_is_compared_by_hash(bundle_copy: Path) -> None:
     local[bundle_copy / "dlt_ingest" / "extra.py"] = "0" * 64
     found = "\n".join(f.what for f in check_bundle(bundle_copy, ["prod"], local_files=local))
     assert "bronze_orders.py is not what the local run loaded" in found
-    assert "silver_orders.py is deployed, and local runs do not load it" in found
+    assert "silver_orders.py is deployed, but local runs do not load it" in found
     assert "local runs load dlt_ingest/extra.py, and it is not deployed" in found

@@ -23,16 +23,16 @@ MISTAKES = [
         "            - task_key: ingestion\n",
         "resources.jobs.orders.tasks[1].depends_on[0].task_key",
         "no task 'ingestion'",
-        "Name a task",
+        "Use a task",
     ),
     Mistake(
-        "circle of tasks",
+        "cycle of tasks",
         JOB,
         "          pipeline_task:\n",
         "          depends_on:\n            - task_key: health_check\n          pipeline_task:\n",
         "resources.jobs.orders.tasks",
         "wait for each other",
-        "circle",
+        "cycle",
     ),
     Mistake(
         "two task types in one task",
@@ -113,7 +113,7 @@ MISTAKES = [
         "{{job.run_id}}\"}'\n          libraries: &libraries",
         '{{job.run_id}}"}\n          libraries: &libraries',
         "resources.jobs.orders.tasks[1].dbt_task.commands[0]",
-        "no shell line",
+        "not a shell line",
         "Close the quote",
     ),
     Mistake(

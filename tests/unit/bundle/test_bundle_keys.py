@@ -97,7 +97,7 @@ MISTAKES = [
         "      name: orders\n",
         "      name: orders: watch\n",
         "",
-        "not readable as YAML",
+        "cannot be read as YAML",
         "Correct the line",
     ),
     Mistake(

@@ -113,7 +113,7 @@ def test_dbt_commands_with_the_values_of_a_run(small: Path) -> None:
         (lambda root: Bundle.load(root, variables={"catalogue": "x"}), r"no variable 'catalogue'.*catalog"),
         (lambda root: Bundle.load(root).pipeline(), r"no resource pipelines\.orders"),
         (lambda root: Bundle.load(root).dbt_commands("nightly", "four"), r"no task 'four'.*one, two"),
-        (lambda root: Bundle.load(root).dbt_commands("nightly", "two"), r"'two' is no dbt task"),
+        (lambda root: Bundle.load(root).dbt_commands("nightly", "two"), r"'two' is not a dbt task"),
     ],
 )
 def test_errors_say_what_is_there(small: Path, call, message: str) -> None:

@@ -59,7 +59,7 @@ MISTAKES = [
         "(RUN_AS_SERVICE_PRINCIPAL).\n",
         "variables.run_as_service_principal",
         "no value in target dev",
-        "Give it one",
+        "Set one",
         target="dev",
     ),
     Mistake(
@@ -68,7 +68,7 @@ MISTAKES = [
         "  node_type_id:\n",
         "  unused:\n    description: x\n  node_type_id:\n",
         "variables.unused",
-        "no value of the bundle uses",
+        "nothing in the bundle uses",
         "remove it",
     ),
     Mistake(
@@ -78,7 +78,7 @@ MISTAKES = [
         '--vars \'{"run_id":"{{job.runid}}"}\'\n          libraries: &libraries',
         "resources.jobs.orders.tasks[1].dbt_task.commands[0]",
         "{{job.runid}}",
-        "as it is written",
+        "unchanged",
     ),
 ]
 

@@ -35,12 +35,12 @@ MISTAKES = [
         "0 30 6",
     ),
     Mistake(
-        "no time zone",
+        "not a time zone",
         JOB,
         "timezone_id: UTC",
         "timezone_id: CEST",
         "resources.jobs.orders_watch.schedule.timezone_id",
-        "no time zone",
+        "not a time zone",
         "Use such a name",
     ),
 ]

@@ -44,7 +44,7 @@ MISTAKES = [
         "          name: rate",
         "resources.alerts.quality_rate.evaluation.source.name",
         "no column 'rate'",
-        "Name a column",
+        "Use a column",
     ),
     Mistake(
         "alert with an unknown comparison",

@@ -13,7 +13,7 @@ MISTAKES = [
         "mode: production",
         "mode: production\n    default: true",
         "targets.prod.default",
-        "default too",
+        "also the default",
         "Remove one",
     ),
     Mistake(
@@ -22,7 +22,7 @@ MISTAKES = [
         "    run_as: *shared_run_as\n",
         "",
         "targets.prod.run_as.service_principal_name",
-        "person who deploys",
+        "user who deploys",
         "run_as",
     ),
     Mistake(
@@ -31,7 +31,7 @@ MISTAKES = [
         "cascade_on_destroy: false",
         "cascade_on_destroy: true",
         "resources.pipelines.orders_ingest.cascade_on_destroy",
-        "go with the pipeline",
+        "removing the pipeline would remove its tables",
         "false",
     ),
     Mistake(
@@ -50,7 +50,7 @@ MISTAKES = [
         "catalog: ecommerce_prod",
         "catalog: ecommerce_dev",
         "targets.prod.variables.catalog",
-        "catalog of dev too",
+        "also the catalog of dev",
         "its own catalog",
     ),
     Mistake(
@@ -60,7 +60,7 @@ MISTAKES = [
         "hunter2",
         "resources.jobs.orders.job_clusters[0].new_cluster.spark_env_vars.POSTGRES_PASSWORD",
         "secret stands in",
-        "Change it",
+        "Change the secret",
     ),
 ]
 

@@ -95,7 +95,7 @@ def test_an_array_is_refused_by_name_and_split_on_request(tmp_path, landing):
 
 def test_a_damaged_array_lands_nothing(tmp_path, landing):
     """Guards against half a file: what cannot be split to its end leaves landing as it was."""
-    with pytest.raises(InputError, match="no JSON"):
+    with pytest.raises(InputError, match="not JSON"):
         land(landing, file(tmp_path, "a.json", '[\n{"a": 1},\n{"a": \n]'), split=True)
     assert not landing.exists()
 
@@ -167,9 +167,9 @@ def test_a_decimal_comma_and_a_date_format_are_declared_never_guessed(tmp_path, 
     ("spoil", "words"),
     [
         (lambda m: m["fields"].pop("price"), "without a source: price"),
-        (lambda m: m["fields"].update(prize="Price"), "no fields of an order record: prize"),
+        (lambda m: m["fields"].update(prize="Price"), "not fields of an order record: prize"),
         (lambda m: m["fields"].update(price="Prize"), "Prize"),
-        (lambda m: m["fields"].update(price={"column": "Price", "constant": "1"}), "name one of"),
+        (lambda m: m["fields"].update(price={"column": "Price", "constant": "1"}), "set one of"),
         (lambda m: m.update(delimeter=";"), "delimeter"),
     ],
 )

@@ -145,7 +145,7 @@ def test_the_current_folder_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(InputError, match="The current folder is gone"):
+    with pytest.raises(InputError, match="The current folder no longer exists"):
         Project.find()
 
 

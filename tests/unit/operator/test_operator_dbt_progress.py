@@ -56,7 +56,7 @@ def follow(lines: list[str], manifest: Path, seconds: float = 1.0) -> list[str]:
 def test_each_group_is_told_when_it_is_done(manifest: Path) -> None:
     """Guards the log of a job: a line per group with its time, in the order in which groups end."""
     assert follow(BUILD, manifest) == [
-        "dbt build, 3 s: the project is read, 5 nodes to run",
+        "dbt build, 3 s: the project is parsed, 5 nodes to run",
         "dbt build, 4 s: seeds: 1 node",
         "dbt build, 6 s: staging: 1 node",
         "dbt build, 8 s: marts/revenue: 2 nodes",
