@@ -56,15 +56,19 @@ REPLAY_OF = OrderField(
     "replay_of", "STRING", "quarantine_id of the row that this record corrects; NULL for all others"
 )
 CORRUPT_RECORD = OrderField(
-    "_corrupt_record", "STRING", "The line as it came, if it is not a JSON object; else NULL"
+    "_corrupt_record", "STRING", "The line as it arrived, if it is not a JSON object; otherwise NULL"
 )
 RESCUED_DATA = OrderField(
-    "_rescued_data", "STRING", "JSON of the fields that did not fit their declared name or type; else NULL"
+    "_rescued_data",
+    "STRING",
+    "JSON of the fields that did not fit their declared name or type; otherwise NULL",
 )
 
 # The fields that are read as text, and typed by us. A BIGINT needs no text: Spark takes nothing for it but an integer.
 TEXT_FIELDS: tuple[OrderField, ...] = tuple(
-    OrderField(text_column(name), "STRING", f"{name} as it came: the text, or the number as it was written")
+    OrderField(
+        text_column(name), "STRING", f"{name} as it arrived: the text, or the number as it was written"
+    )
     for name in ("price", "date_ordered", "order_timestamp")
 )
 _READ_AS_TEXT = frozenset(column.name.removesuffix("_text") for column in TEXT_FIELDS)
@@ -84,7 +88,7 @@ SOURCE_COLUMNS: tuple[OrderField, ...] = (
 SHADOWED_FIELDS = OrderField(
     "shadowed_fields",
     "STRING",
-    "JSON of those fields of the record that have the name of a column added in Bronze; else NULL",
+    "JSON of those fields of the record that have the name of a column added in Bronze; otherwise NULL",
 )
 
 # The columns that Bronze adds to the record, under names that a record may have as well.
@@ -112,7 +116,7 @@ def schema_hints(other_names: Mapping[str, str] = MappingProxyType({})) -> str:
 
 
 def own_column_hints(other_names: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Give hints for what a record may have under the name of a column that Bronze adds: text, as it came.
+    """Give hints for what a record may have under the name of a column that Bronze adds: text, as it arrived.
 
     Args:
         other_names: As for `schema_hints`, which has hinted these names already.

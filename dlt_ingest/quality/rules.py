@@ -95,7 +95,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "record_is_readable",
         "_corrupt_record IS NULL",
-        "The line is one JSON object. What is not, is kept as it came.",
+        "The line is one JSON object. What is not, is kept as it arrived.",
     ),
     Rule(
         "fields_have_declared_types",

@@ -105,5 +105,5 @@ def _trimmed_sql(text: str) -> str:
 
 
 def text_column(field: str) -> str:
-    """Give the column of Bronze that keeps the text of a field as it came."""
+    """Give the column of Bronze that keeps the text of a field as it arrived."""
     return f"{field}_text"

@@ -1,4 +1,4 @@
-"""bronze.orders: every record that ever landed, as it came.
+"""bronze.orders: every record that ever landed, as it arrived.
 
 Auto Loader takes each file of landing once. Nothing is dropped here: a line that is no JSON object is kept in
 `_corrupt_record`, a field that does not fit its type in `_rescued_data`, and an unknown field becomes a new

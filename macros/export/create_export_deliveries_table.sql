@@ -3,7 +3,7 @@
 
     Args: none.
     Example (dbt_project.yml): `on-run-start: ["{{ create_export_deliveries_table() }}"]`
-    NB: it runs before the models, since a staging view reads the table in the very first build.
+    Note: it runs before the models, since a staging view reads the table in the very first build.
 #}
 {% macro create_export_deliveries_table() -%}
     {%- if execute and flags.WHICH in run_results_commands() -%}
@@ -13,6 +13,6 @@
         {%- endfor %}
     )
     using delta
-    comment 'What became of each export to Postgres: one row per exported model and run.'
+    comment 'The outcome of each export to Postgres: one row per exported model and run.'
     {%- endif -%}
 {%- endmacro %}

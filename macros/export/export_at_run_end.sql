@@ -4,7 +4,7 @@
     Args:
         results (required): the `results` that dbt gives to on-run-end hooks.
     Example (dbt_project.yml): `on-run-end: ["{{ record_run_results(results) }}", "{{ export_at_run_end(results) }}"]`
-    NB: put it after record_run_results, whose rows it exports. It runs after failed builds too: a failure is what an
+    Note: put it after record_run_results, whose rows it exports. It runs after failed builds too: a failure is what an
     operator of Postgres must see first. Models with `meta.export.when: run_end` are views, so they hold what was just
     recorded; one that no build has made yet is left out. The record is one row per model and run in
     ops.export_deliveries, written on dbt's own connection. After it an undelivered export fails the hook by a statement

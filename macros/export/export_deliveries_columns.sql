@@ -3,7 +3,7 @@
 
     Args: none.
     Example: `{% for column in export_deliveries_columns() %}{{ column.name }}{% endfor %}`
-    NB: the table is written to for years: add columns at the end, with `alter table ... add columns`; never retype one.
+    Note: the table is written to for years: add columns at the end, with `alter table ... add columns`; never retype one.
     dlt_ingest/metrics/delivery_record.py has the same columns and writes the rows.
 #}
 {% macro export_deliveries_columns() -%}

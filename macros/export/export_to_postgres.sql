@@ -13,9 +13,9 @@
     Variables:
         export_targets: targets that export; the project's own by default, so that a CI target never writes metrics.
         export_policy: warn or fail when Postgres does not take the rows; else ORDERS_EXPORT_POLICY, else fail.
-    NB: the address and the password of Postgres come from POSTGRES_* in the environment, read in Python. They must not
+    Note: the address and the password of Postgres come from POSTGRES_* in the environment, read in Python. They must not
         come near Jinja: what Jinja reads lands in the manifest.
-    NB: renders to nothing, so that no SQL is sent. A hook runs before the tests of its own model: put it on a thin model
+    Note: renders to nothing, so that no SQL is sent. A hook runs before the tests of its own model: put it on a thin model
         over tested marts.
 #}
 {% macro export_to_postgres(relation) -%}

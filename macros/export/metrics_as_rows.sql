@@ -5,7 +5,7 @@
         metrics (required): list of [name, SQL expression, unit].
         type (required): SQL type of the value.
     Example: `select update_id, {{ metrics_as_rows([['rows_in', 'rows_in', 'rows']], 'decimal(24, 6)') }} from runs`
-    NB: gives the columns metric_name, metric_value and unit; a metric without a value is a row with NULL.
+    Note: gives the columns metric_name, metric_value and unit; a metric without a value is a row with NULL.
 #}
 {% macro metrics_as_rows(metrics, type) -%}
     stack(

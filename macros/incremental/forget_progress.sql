@@ -5,7 +5,7 @@
     Args:
         relation (required): the model, `this`.
     Example: `pre_hook="{{ forget_progress(this) }}"`
-    NB: before and not after, so that a build that is killed half way is unknown, too. Renders to nothing in a usual build.
+    Note: before and not after, so that a build that is killed half way is unknown, too. Renders to nothing in a usual build.
 #}
 {% macro forget_progress(relation) -%}
     {%- set progress = ref('int_marts__progressed') -%}

@@ -11,7 +11,7 @@
     Config of the model: `partition_by`, one DATE column, and `unique_key`, one column or a list that has the partition in it.
     Example: `config(materialized='incremental', incremental_strategy='merge_pruned', unique_key='order_id',
         partition_by='order_month')`
-    NB: the query of the model must not read `this`: Sail prunes such a merge wrongly.
+    Note: the query of the model must not read `this`: Sail prunes such a merge wrongly.
 #}
 {% macro get_incremental_merge_pruned_sql(arg_dict) -%}
     {%- set partition_by = config.require('partition_by') -%}

@@ -6,10 +6,10 @@
         upstream (optional, default []): names of the incremental models that it reads; each becomes a dependency, so that it
             is built before. With none it has all of int_orders__loaded.
     Example: `post_hook="{{ record_progress(this, ['fct_order_events']) }}"`
-    NB: the record goes down as well as up. A model built from inputs that are unknown themselves (macro forget_progress) is
+    Note: the record goes down as well as up. A model built from inputs that are unknown themselves (macro forget_progress) is
         unknown after it, and its next build is a full one. So no order of partial builds leaves rows out.
-    NB: `--empty` and `--sample` read a part of the rows, and `--defer` the record of another environment: they write none.
-    NB: one dbt invocation at a time writes the Gold layer (the job allows one run, a local workspace locks); a second one
+    Note: `--empty` and `--sample` read a part of the rows, and `--defer` the record of another environment: they write none.
+    Note: one dbt invocation at a time writes the Gold layer (the job allows one run, a local workspace locks); a second one
         could record a load between this model's query and this hook.
 #}
 {% macro record_progress(relation, upstream=[]) -%}

@@ -4,7 +4,7 @@
 
     Args: none.
     Example: `{% if is_incremental() %}`, which asks it.
-    NB: `full_refresh: false` in a model's config wins, as in dbt: the bookkeeping tables are never replaced.
+    Note: `full_refresh: false` in a model's config wins, as in dbt: the bookkeeping tables are never replaced.
 #}
 {% macro should_full_refresh() -%}
     {%- set configured = config.get('full_refresh') -%}

@@ -7,7 +7,7 @@
         previous (required): an expression for the first day of the period before.
         kpis (required): names of the columns, each castable to DECIMAL(18, 2).
     Example: see fct_kpis_daily.
-    NB: a rate against zero, or against a period before the first, is NULL: there is nothing to compare with.
+    Note: a rate against zero, or against a period before the first, is NULL: there is nothing to compare with.
 #}
 {% macro kpi_changes(relation, period, previous, kpis) -%}
     with long_kpis as (

@@ -3,7 +3,7 @@
 
     Args: none.
     Example: `{% if billing_catalog() %} ... {% endif %}`
-    NB: configuration alone decides: variable billing_catalog, else environment variable ORDERS_BILLING_CATALOG (the job
+    Note: configuration alone decides: variable billing_catalog, else environment variable ORDERS_BILLING_CATALOG (the job
     cluster sets it to `system`). A workspace whose runner has no grant on the system tables leaves both empty.
 #}
 {% macro billing_catalog() -%}

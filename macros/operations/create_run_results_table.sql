@@ -3,7 +3,7 @@
 
     Args: none.
     Example (dbt_project.yml): `on-run-start: ["{{ create_run_results_table() }}"]`
-    NB: it runs before the models, since a staging view reads the table in the very first build. It makes no schema: `ops`
+    Note: it runs before the models, since a staging view reads the table in the very first build. It makes no schema: `ops`
     belongs to the bundle (and to the local workspace), where its grants are.
 #}
 {% macro create_run_results_table() -%}
@@ -14,6 +14,6 @@
         {%- endfor %}
     )
     using delta
-    comment 'What dbt did: one row per invocation and node, appended at the end of each invocation.'
+    comment 'dbt's results: one row per invocation and node, appended at the end of each invocation.'
     {%- endif -%}
 {%- endmacro %}

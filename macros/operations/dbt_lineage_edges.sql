@@ -3,7 +3,7 @@
 
     Args: none.
     Example: `from_json('{{ dbt_lineage_edges() }}', 'array<struct<from_name: string>>')`
-    NB: the graph is known when dbt runs, not when it parses; while parsing the answer is `[]`. Tests are no data and have
+    Note: the graph is known when dbt runs, not when it parses; while parsing the answer is `[]`. Tests are no data and have
     no edge. An ephemeral model is no table, so its readers are joined to what it reads.
 #}
 {% macro dbt_lineage_edges() -%}

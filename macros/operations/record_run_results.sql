@@ -4,7 +4,7 @@
     Args:
         results (required): the `results` that dbt gives to on-run-end hooks.
     Example (dbt_project.yml): `on-run-end: ["{{ record_run_results(results) }}"]`
-    NB: dbt runs the hook after failed nodes and tests too. A row that is there already (same invocation and node) is not
+    Note: dbt runs the hook after failed nodes and tests too. A row that is there already (same invocation and node) is not
     written again, so a client that repeats a statement doubles nothing. `--empty` builds prove code, not data: they are
     left out. Messages are shortened and scrubbed, since an error text can quote a connection string.
 #}

@@ -3,7 +3,7 @@
 
     Args: none.
     Example: `{% for column in run_results_columns() %}{{ column.name }}{% endfor %}`
-    NB: the table is appended to for years: add columns at the end, with `alter table ... add columns`; never retype one.
+    Note: the table is appended to for years: add columns at the end, with `alter table ... add columns`; never retype one.
 #}
 {% macro run_results_columns() -%}
     {{ return([
@@ -16,7 +16,7 @@
         {'name': 'materialization', 'type': 'string', 'comment': 'table, view, incremental, snapshot, seed, test or unit.'},
         {'name': 'status', 'type': 'string', 'comment': 'success, error, skipped, pass, fail or warn, as dbt says.'},
         {'name': 'message', 'type': 'string', 'comment': 'What the adapter or dbt said, shortened, without secrets.'},
-        {'name': 'failures', 'type': 'bigint', 'comment': 'Rows that a test returned; null for what is no test.'},
+        {'name': 'failures', 'type': 'bigint', 'comment': 'Rows that a test returned; null for anything that is not a test.'},
         {'name': 'row_count', 'type': 'bigint', 'comment': 'Rows in the built table after the build; null for views.'},
         {'name': 'execution_seconds', 'type': 'decimal(18,3)', 'comment': 'Time dbt spent on the node.'},
         {'name': 'started_at', 'type': 'timestamp', 'comment': 'When the node began to execute; null when skipped.'},

@@ -3,7 +3,7 @@
 
     Args: none.
     Example: `{% if flags.WHICH in run_results_commands() %}`
-    NB: compile, docs generate and the like run on-run-start and on-run-end hooks too, with nothing to record.
+    Note: compile, docs generate and the like run on-run-start and on-run-end hooks too, with nothing to record.
 #}
 {% macro run_results_commands() -%}
     {{ return(['build', 'run', 'test', 'seed', 'snapshot', 'retry']) }}

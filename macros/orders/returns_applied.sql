@@ -1,7 +1,7 @@
 {#
     Order events, each with what it does to its line: three CTEs, the last of which is `applied`.
 
-    An event states its line anew (any status but one that is a refund), or is a return: it takes back what it names. The
+    An event states its line again (any status but one that is a refund), or is a return: it takes back what it names. The
     latest statement of a line counts, and of the returns those after it; a return that a later statement follows is
     superseded. Returns are applied one after the other, until all that was stated is back: pieces and value each on its own.
 
@@ -14,7 +14,7 @@
         stated_items, stated_value, stated_is_gross: of the line's latest statement; NULL for a line that has none.
         items_returned, value_refunded: what the return takes back, within what was stated; 0 for every other event.
         order_customer_id, order_date: of the latest statement of the whole order; of its latest return where it has none.
-    NB: of two events at one moment the one further in the lifecycle is the later, then the one with the greater id.
+    Note: of two events at one moment the one further in the lifecycle is the later, then the one with the greater id.
 #}
 {% macro returns_applied(events) -%}
     {%- set latest_first = 'event_at desc, lifecycle_rank desc, order_event_id desc' -%}

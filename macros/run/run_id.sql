@@ -3,7 +3,7 @@
 
     Args: none.
     Example: `'{{ run_id() }}' as run_id`
-    NB: var run_id wins over the environment variable ORDERS_RUN_ID; with neither, it is dbt's invocation id, so that a
+    Note: var run_id wins over the environment variable ORDERS_RUN_ID; with neither, it is dbt's invocation id, so that a
     row written by hand-started dbt still has one.
 #}
 {% macro run_id() -%}

@@ -3,7 +3,7 @@
 
     Args: as of the test, all required.
     Example: `{{ broken_column_rules(ref('fct_orders'), {'order_id': {'unique': true}}, []) }}`
-    NB: here and not in the test, since dbt knows only tests in the file of a generic test.
+    Note: here and not in the test, since dbt knows only tests in the file of a generic test.
 #}
 {% macro broken_column_rules(model, columns, keys) %}
 

@@ -5,7 +5,7 @@
     Args:
         results (required): the `results` that dbt gives to on-run-end hooks.
     Example: `{% set explained = explain_column_rules(results) %}`
-    NB: it asks again what the test has asked, for failed tests only.
+    Note: it asks again what the test has asked, for failed tests only.
 #}
 {% macro explain_column_rules(results) -%}
     {%- set explained = {} -%}

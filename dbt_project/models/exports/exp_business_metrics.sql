@@ -90,7 +90,7 @@ exp_business_metrics as (
         unit,
         metric_value
     from day_metrics
-    -- A metric without a value (an average over no orders, a baseline before there is a history) is no metric.
+    -- A metric without a value (an average over no orders, a baseline before there is a history) is not a metric.
     where metric_value is not null
 
 )

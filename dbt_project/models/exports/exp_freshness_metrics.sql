@@ -1,6 +1,6 @@
 -- Grain: one row per dataset and run that refreshed it, or tried to; the run is '' for a promised dataset without any.
--- A row tells of its own run only, so a later run adds rows and changes none. Ages are not here: they would change with
--- every look, and Postgres has now() for them.
+-- A row is about its own run only, so a later run adds rows and changes none. Ages are not here: they change all the
+-- time, and Postgres has now() for them.
 -- A view that is exported when the invocation has ended (macro export_at_run_end), with what that one has built.
 
 {{ config(materialized='view') }}

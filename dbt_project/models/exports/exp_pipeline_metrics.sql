@@ -3,7 +3,7 @@
 -- Each row belongs to one update that has ended, so a later run changes none of them, with one exception: cost, which
 -- the billing tables bring a day later.
 -- Deliberately absent: dbt invocations, whose results are recorded after this model is built (exp_dbt_metrics), and
--- ages, which would change with every run (Postgres has now() for them).
+-- ages, which change all the time (Postgres has now() for them).
 
 {% set value_type = 'decimal(24, 6)' %}
 
@@ -141,7 +141,7 @@ exp_pipeline_metrics as (
         runs.pipeline_name,
         all_metrics.unit,
         all_metrics.metric_value,
-        -- Text has no place among the values; like the run it is told of each row that it holds for.
+        -- Text does not fit among the values; like the run, it is on each row that it applies to.
         dataset_runs.refresh_kind,
         runs.started_at
     from all_metrics
@@ -152,7 +152,7 @@ exp_pipeline_metrics as (
             all_metrics.update_id = dataset_runs.update_id
             and all_metrics.dataset = dataset_runs.dataset
             and all_metrics.rule_name = ''
-    -- A metric without a value (a rate over no rows, a cost where none is billed) is no metric.
+    -- A metric without a value (a rate over no rows, a cost where none is billed) is not a metric.
     where all_metrics.metric_value is not null
 
 )

@@ -1,8 +1,8 @@
 -- Grain: one row per customer with at least one order; scores are NULL for one without an order that counts as revenue. A score
 -- is the quintile of the customers who are strictly worse: 1 + floor(5 * customers below / all customers). Equal values
 -- therefore have equal scores, at the price of quintiles of unequal size where many customers are equal. Recency is counted
--- from the other end and has floors in days: on the first day of a shop everybody bought lately, and who bought a week ago is
--- not lost because others bought yesterday. Customers below are summed over the values that occur, which sorts far fewer rows
+-- from the other end and has floors in days: on a shop's first day everyone bought recently, and a customer who bought a week
+-- ago is not lost because others bought yesterday. Customers below are summed over distinct values, which sorts far fewer rows
 -- than ranking every customer three times.
 with customers as (
 

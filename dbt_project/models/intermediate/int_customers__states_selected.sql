@@ -1,5 +1,5 @@
 -- Grain: one row per customer with at least one order: what customers_snapshot keeps the history of, and nothing
--- else, so that a new order alone begins no new period.
+-- more, so that a new order alone does not begin a new period.
 with customers as (
 
     select * from {{ ref('dim_customers') }}

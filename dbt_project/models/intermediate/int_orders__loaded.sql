@@ -1,4 +1,4 @@
--- Grain: one row per source file, ingestion and load: what has reached Silver, numbered as dbt came to see it.
+-- Grain: one row per source file, ingestion and load: what has reached Silver, numbered in the order in which dbt saw it.
 --
 -- This is how the incremental models know what is new. A watermark over ingested_at would lose rows: the time is set
 -- when a micro batch starts, so an ingest that commits late brings rows older than those that dbt has read. Here a file

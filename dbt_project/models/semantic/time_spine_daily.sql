@@ -1,5 +1,5 @@
--- One row per calendar day, for metrics over days on which nothing happened. It spans more than the orders do, on purpose:
--- a metric may be asked for last week before last week's first order has come.
+-- Grain: one row per calendar day, for metrics over days on which nothing happened. It spans more than the orders do,
+-- on purpose: a metric may be asked for last week before last week's first order has come.
 
 {{ config(materialized='table', access='protected', group='revenue', contract={'enforced': true}) }}
 

@@ -7,7 +7,7 @@
         columns (required): per column min_value, the least value allowed, max_value, the greatest, or both; the bounds are
             themselves allowed. A bound is SQL: a number, or for example `date '2026-01-01'`.
     Example: `accepted_ranges: {arguments: {columns: {rate: {min_value: 0, max_value: 1}, orders: {min_value: 0}}}}`
-    NB: give the test a `name`; else dbt makes one of all the bounds, without the columns, and a new one when a bound changes.
+    Note: give the test a `name`; else dbt makes one of all the bounds, without the columns, and a new one when a bound changes.
 #}
 {% test accepted_ranges(model, columns) %}
 

@@ -15,7 +15,7 @@
             keys: [[date_ordered, order_hour]]
             columns:
               order_hour: {not_null: true, min_value: 0, max_value: 23}
-    NB: a relationship to another model stays a test of its own: dbt lets a test keep back only models that read all that the
+    Note: a relationship to another model stays a test of its own: dbt lets a test keep back only models that read all that the
     test reads. Give the test a `name`; else dbt makes one of all the rules. When it fails, macro explain_column_rules prints which
     rule broke, in which column, with which values.
 #}

@@ -1,4 +1,4 @@
--- Guards against two opinions of who the customers are: DLT computes silver.customers from all order events at once, Gold does
+-- Guards against two definitions of the customers: DLT computes silver.customers from all order events at once, Gold does
 -- it file by file. Severity is warn, since an ingest between the builds of the two sides makes them differ for one run.
 {{ config(severity='warn') }}
 

@@ -1,4 +1,4 @@
--- One row per pipeline update and dataset, with the part that the dataset plays: reads files only, is checked by rules.
+-- Grain: one row per pipeline update and dataset, with its role: reads files only, is checked by rules.
 
 with
 

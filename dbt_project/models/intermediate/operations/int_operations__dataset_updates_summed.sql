@@ -1,4 +1,4 @@
--- One row per pipeline update and dataset, summed over the flow_progress events of all flows into the dataset.
+-- Grain: one row per pipeline update and dataset, summed over the flow_progress events of all flows into the dataset.
 -- A flow reports its counts per micro-batch, in events with status RUNNING, and may end with an event that has none.
 
 {{

@@ -1,4 +1,4 @@
--- One row per edge of the dbt graph, as it was when this table was built.
+-- Grain: one row per edge of the dbt graph, as it was when this table was built.
 
 {{ config(materialized='table') }}
 

@@ -1,4 +1,4 @@
--- One row per exported model and run, with the delivery that brought its rows to Postgres: its own, or the next one,
+-- Grain: one row per exported model and run, with the delivery that brought its rows to Postgres: its own, or the next one,
 -- since every export sends what the ones before it could not.
 
 with

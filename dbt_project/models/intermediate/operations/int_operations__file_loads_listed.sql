@@ -1,4 +1,4 @@
--- One row per pipeline update and source file that the update read.
+-- Grain: one row per pipeline update and source file that the update read.
 -- What the event log lists comes first: it knows sizes, empty files and faults. Files that no event lists, which on
 -- Databricks are all of them, are known by the rows they left.
 

@@ -1,4 +1,5 @@
--- One row per pipeline update, dataset and input of the dataset; a dataset that only reads files has one row with no input.
+-- Grain: one row per pipeline update, dataset and input of the dataset;
+-- a dataset that only reads files has one row with no input.
 
 with
 

@@ -1,4 +1,4 @@
--- One row per pipeline update, dataset and quality rule, summed over the events that counted it.
+-- Grain: one row per pipeline update, dataset and quality rule, summed over the events that counted it.
 
 {{
     config(

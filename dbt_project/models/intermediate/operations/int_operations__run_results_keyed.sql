@@ -1,4 +1,4 @@
--- One row per dbt invocation and node, under one key.
+-- Grain: one row per dbt invocation and node, under one key.
 
 with
 

@@ -1,5 +1,5 @@
--- One row per source file that left rows, kept or quarantined, with the update that loaded it last. A file without rows is
--- not here.
+-- Grain: one row per source file that left rows, kept or quarantined, with the update that loaded it last. A file without
+-- rows is not here.
 -- Kept rows are those that int_orders__loaded has counted already, so Silver is not scanned for them a second time.
 
 with

@@ -1,4 +1,4 @@
--- One row per pipeline update, summed over its events. An update that is still running has a row too.
+-- Grain: one row per pipeline update, summed over its events. An update that is still running has a row too.
 
 {{ config(materialized='incremental', unique_key='update_id', incremental_strategy='merge', on_schema_change='fail') }}
 

@@ -1,4 +1,4 @@
--- One row per usage record of a pipeline, with the list price that was valid when the usage ended.
+-- Grain: one row per usage record of a pipeline, with the list price that was valid when the usage ended.
 
 with
 

@@ -1,5 +1,5 @@
 -- Grain: one row per customer with at least one order. A table over customers, rebuilt each time: a quintile score
--- is relative to all customers, so anyone's purchase may move anyone's score. It reads
+-- is relative to all customers, so any purchase may change any customer's score. It reads
 -- int_customers__orders_aggregated, never the orders.
 with customers as (
 

@@ -1,5 +1,5 @@
 -- Grain: one row per pipeline update and dataset that the update refreshed, or tried to.
--- Rows and bytes add up over updates; rates and durations do not, since datasets of one update refresh side by side.
+-- Rows and bytes add up over updates; rates and durations do not, because datasets of one update refresh in parallel.
 
 with
 

@@ -1,5 +1,5 @@
 -- Grain: one row per exported model and run.
--- A view over the clock: rows that wait for Postgres go on waiting when nothing runs. Written by dbt's on-run-end and by
+-- A view over the clock: rows that wait for Postgres keep waiting when nothing runs. Written by dbt's on-run-end and by
 -- `orders export`, so an invocation is here as soon as it has ended.
 
 {{ config(materialized='view') }}

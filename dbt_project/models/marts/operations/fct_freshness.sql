@@ -1,6 +1,6 @@
 -- Grain: one row per dataset that the pipeline has loaded or dbt has built, intermediate ones excepted, or that
 -- freshness_slas promises.
--- A view over the clock: age and status are those of the moment of the query, so they go on ageing when nothing runs.
+-- A view over the clock: age and status are those of the moment of the query, so they keep ageing when nothing runs.
 
 {{ config(materialized='view') }}
 

@@ -1,4 +1,4 @@
--- Grain: one row per pipeline update, whatever became of it.
+-- Grain: one row per pipeline update, whatever its outcome.
 -- Rows and files add up over updates. Durations do not where updates of several pipelines overlap; rates never do.
 
 with

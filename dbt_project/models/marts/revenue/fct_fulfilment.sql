@@ -1,5 +1,5 @@
--- Grain: one row per order: when it first reached each status, and how long that took. Durations are averages and medians at
--- will, they do not add up. An order counts as fulfilled with its first fulfilled event, whichever line it is about.
+-- Grain: one row per order: when it first reached each status, and how long that took. Durations can be averaged, but do
+-- not add up. An order counts as fulfilled with its first fulfilled event, whichever line it is about.
 -- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(

@@ -1,4 +1,4 @@
--- Grain: one row per line of an order, in its current state: the latest statement about it, less what came back since. The
+-- Grain: one row per line of an order, in its current state: the latest statement about it, less what has come back since. The
 -- order of arrival never matters. customer_id and date_ordered are the order's, so that all lines of an order are in one
 -- place.
 -- depends_on: {{ ref('int_orders__changed') }}

@@ -1,4 +1,4 @@
--- One row per SKU, cloud, unit and period of validity, in US dollars. Empty where no billing catalog is configured.
+-- Grain: one row per SKU, cloud, unit and period of validity, in US dollars. Empty where no billing catalog is configured.
 
 {% set list_prices = source('billing', 'list_prices') %}
 

@@ -1,4 +1,4 @@
--- One row per usage record of a DLT pipeline. Empty where no billing catalog is configured.
+-- Grain: one row per usage record of a DLT pipeline. Empty where no billing catalog is configured.
 
 {% set usage = source('billing', 'usage') %}
 

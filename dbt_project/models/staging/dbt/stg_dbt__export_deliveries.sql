@@ -1,4 +1,4 @@
--- One row per exported model and run.
+-- Grain: one row per exported model and run.
 
 with
 

@@ -1,4 +1,4 @@
--- One row per dbt invocation and node.
+-- Grain: one row per dbt invocation and node.
 
 with
 

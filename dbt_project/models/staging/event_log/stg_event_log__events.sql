@@ -1,4 +1,4 @@
--- One row per event of the pipelines' event log, with the fields that describe the update as a whole.
+-- Grain: one row per event of the pipelines' event log, with the fields that describe the update as a whole.
 -- Deliberately absent: details of flows, expectations and plans, each of which has its own staging model and grain.
 
 with

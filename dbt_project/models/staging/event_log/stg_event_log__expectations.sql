@@ -1,4 +1,4 @@
--- One row per flow_progress event and expectation in it. Counts are of that event only; add them up.
+-- Grain: one row per flow_progress event and expectation in it. Counts are of that event only; add them up.
 
 with
 

@@ -1,4 +1,4 @@
--- One row per flow_definition event and input of the flow; a flow without inputs has one row with no input.
+-- Grain: one row per flow_definition event and input of the flow; a flow without inputs has one row with no input.
 
 with
 

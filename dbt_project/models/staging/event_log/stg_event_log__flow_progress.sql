@@ -1,4 +1,4 @@
--- One row per flow_progress event: what one flow reported at one moment. Counts are of that moment only; add them up.
+-- Grain: one row per flow_progress event: what one flow reported at one moment. Counts are of that moment only; add them up.
 
 with
 

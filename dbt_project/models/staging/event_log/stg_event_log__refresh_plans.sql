@@ -1,4 +1,4 @@
--- One row per planning_information event: how the platform chose to refresh one materialized view.
+-- Grain: one row per planning_information event: how the platform chose to refresh one materialized view.
 
 with
 

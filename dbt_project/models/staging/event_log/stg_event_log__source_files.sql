@@ -1,4 +1,4 @@
--- One row per source_files event and file in it: what an ingesting flow read.
+-- Grain: one row per source_files event and file in it: what an ingesting flow read.
 -- The event type is the local runtime's own. On Databricks there is none, and files are known by the rows they left.
 
 with
