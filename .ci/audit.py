@@ -34,7 +34,7 @@ def pins(text: str) -> list[tuple[str, str]]:
         match = _PIN.fullmatch(line.strip())
         if match is None:
             raise ValueError(
-                f"This line is no pin: {line!r}; allowed: name==version, with a condition behind ; if needed"
+                f"This line is not a pin: {line!r}; allowed: name==version, with a condition behind ; if needed"
             )
         found.append((normalised(match[1]), match[2]))
     return list(dict.fromkeys(found))

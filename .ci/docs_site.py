@@ -1,6 +1,6 @@
 """What the docs site adds to the pages of docs/: the pages at the top of the project, and links that lead out of docs/.
 
-The pages are written for a reader of the repository. A link to a file that is no page of the site, such as a test, keeps
+The pages are written for a reader of the repository. A link to a file that is not a page of the site, such as a test, keeps
 its text and loses its target, so that no link of the site is broken. A link to a file that does not exist stays as it
 is, so that `mkdocs build --strict` refuses it.
 """

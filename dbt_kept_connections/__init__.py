@@ -2,7 +2,7 @@
 
 dbt-databricks opens a session for each node and closes it afterwards (`connections.py`, `release`). That stays: a session
 has the node's query tags, its temporary views and its `USE`. What goes is what databricks-sql-connector does around each
-session and nobody asked for: it reads the certificates of the whole system and shakes hands anew.
+session and nobody asked for: it reads the certificates of the whole system and shakes hands again.
 
 Found by dbt by its name, as `dbt_postgres_export` is, and as small as that for the same reason.
 """

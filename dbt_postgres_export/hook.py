@@ -1,6 +1,6 @@
 """What the hooks run: the rows of a built relation, from the adapter's own connection, into the sink.
 
-Post-hooks run on dbt's threads, the record of them is written once, at the end of the invocation: what became of each
+Post-hooks run on dbt's threads, the record of them is written once, at the end of the invocation: the outcome of each
 export waits in this module until then.
 """
 
@@ -52,7 +52,7 @@ def export_relation(
         model: The model's name, which is the table's name in Postgres.
         export: `meta.export` of the model.
         run_id: Id that joins job, update, dbt invocation and export.
-        policy: `warn` or `fail`; else ORDERS_EXPORT_POLICY decides, else `fail`.
+        policy: `warn` or `fail`; else ORDERS_EXPORT_POLICY decides, otherwise `fail`.
 
     Returns:
         `status` (`exported` or `undelivered`) and a `message` for the log.
@@ -94,7 +94,7 @@ def export_relation(
     if result.rejected:
         _log.warning(
             f"{result.rejected} rows of {model} were rejected by Postgres and are in metrics._dead_letter"
-            " with the reason; put the cause right, then run `orders export --retry-dead-letters`"
+            " with the reason; correct the cause, then run `orders export --retry-dead-letters`"
         )
     return {"status": "exported", "message": f"Exported {result}"}
 

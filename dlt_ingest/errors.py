@@ -2,7 +2,7 @@
 
 They carry the same five facts as the errors of the local workspace (a package of its own that this one does
 not import), so that a command prints both alike: one readable sentence or two, never a stack trace for
-something a person can put right.
+something a person can correct.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class OrdersError(Exception):
         return " ".join([head, *tail])
 
     def to_dict(self) -> dict[str, str | None]:
-        """Give the class name and the parts, for a report in JSON."""
+        """Return the class name and the parts, for a report in JSON."""
         return {
             "class": type(self).__name__,
             "what": self.what,

@@ -22,7 +22,7 @@ from dlt_ingest.errors import ConfigurationError, OrdersError
 _REQUIRED = ("ORDERS_WAREHOUSE_HOST", "ORDERS_WAREHOUSE_HTTP_PATH", "ORDERS_WAREHOUSE_TOKEN")
 
 
-# The error classes of Databricks for a table or a schema that is not there, with its quoted name.
+# The error classes of Databricks for a table or a schema that does not exist, with its quoted name.
 _MISSING = re.compile(
     r"\[(TABLE_OR_VIEW|SCHEMA)_NOT_FOUND\] The (?:table or view|schema) (\S+) cannot be found"
 )
@@ -33,7 +33,7 @@ class QueryFailedError(OrdersError):
 
 
 class NotBuiltError(QueryFailedError):
-    """A table that a statement reads is not there. Whoever asked must build it first, or correct its name."""
+    """A table that a statement reads does not exist. Whoever asked must build it first, or correct its name."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class WarehouseConnection:
         token: Access token; never shown by repr.
         uri: Full address, for a warehouse that is not on port 443 (the local workspace); else None.
         ca_file: Certificate authority to trust, for the local workspace's own certificate; else None.
-        catalog: Catalog that unqualified names resolve in; else the warehouse's default.
-        schema: Schema that unqualified names resolve in; else the warehouse's default.
+        catalog: Catalog that unqualified names resolve in; otherwise the warehouse's default.
+        schema: Schema that unqualified names resolve in; otherwise the warehouse's default.
     """
 
     host: str
@@ -110,7 +110,7 @@ class SparkQueries:
 
     Args:
         catalog: Catalog that unqualified names resolve in.
-        schema: Schema that unqualified names resolve in; else the session's.
+        schema: Schema that unqualified names resolve in; otherwise the session's.
     """
 
     def __init__(self, catalog: str, schema: str | None = None) -> None:
@@ -245,7 +245,7 @@ class SqlClient:
 
 
 def refused(error: BaseException) -> QueryFailedError:
-    """The error that a refused statement becomes."""
+    """Return the error that a refused statement becomes."""
     text = first_line(error)
     if missing := _MISSING.search(text):
         return NotBuiltError(
@@ -263,6 +263,6 @@ def refused(error: BaseException) -> QueryFailedError:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text: what a person needs, without the server's stack trace."""
+    """Return the first line of an error's text: what a person needs, without the server's stack trace."""
     text = str(getattr(error, "message", None) or error).strip()
     return text.splitlines()[0] if text else type(error).__name__

@@ -12,10 +12,10 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_mapping(file: Path) -> dict[str, Any]:
-    """Give the mapping that a YAML file holds; an empty file is an empty mapping.
+    """Return the mapping that a YAML file holds; an empty file is an empty mapping.
 
     Raises:
         OSError: The file cannot be read.
-        yaml.YAMLError: It is no YAML.
+        yaml.YAMLError: It is not YAML.
     """
     return yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER) or {}  # noqa: S506  # LOADER is a safe one

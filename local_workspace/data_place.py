@@ -7,7 +7,7 @@ Three cases, by the path of the workspace folder:
   :mod:`local_workspace.runtime_folder`.
 * delta-rs, which resolves links, does not, as `/home/me/a[1]` or `/home/me/50%25`: the data is in a folder of the user's own
   data (`~/.local/share`), and the workspace folder holds links to it. Deleting the workspace folder is still a reset: a
-  workspace that is made anew begins without data.
+  workspace that is created again begins without data.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def plain_root(home: Path) -> Path:
 
 
 def is_inside(home: Path) -> bool:
-    """Whether the data is in the workspace folder itself."""
+    """Return whether the data is in the workspace folder itself."""
     return is_good_for_delta(home)
 
 

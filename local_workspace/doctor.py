@@ -203,7 +203,7 @@ def _folder(layout: WorkspaceLayout) -> Check:
             "folder",
             FAIL,
             f"{place} cannot be written",
-            "Set ORDERS_HOME to another folder, or take the right to write",
+            "Set ORDERS_HOME to another folder, or get the right to write",
         )
     if place == layout.home and layout.home.stat().st_mode & 0o077:
         return Check(
@@ -234,7 +234,7 @@ def _forgotten_data() -> Check:
         return Check(
             "other data", WARN, f"Data of workspaces whose folders are gone: {listed}", "Delete these folders"
         )
-    return Check("other data", OK, "No data of a workspace that is gone")
+    return Check("other data", OK, "No data of a deleted workspace")
 
 
 def _disk(layout: WorkspaceLayout) -> Check:
@@ -318,7 +318,7 @@ def _daemon(layout: WorkspaceLayout) -> Check:
         return Check("workspace", WARN, f"The engine died {deaths} times since the start", f"Look at {log}")
     if running and state is not None and state.code != code_fingerprint():
         what = "The running workspace was started by other code than is installed now"
-        return Check("workspace", WARN, what, "orders down; the next command starts it anew")
+        return Check("workspace", WARN, what, "orders down; the next command restarts it")
     return Check("workspace", OK, "The workspace is running" if running else "The workspace is not running")
 
 

@@ -75,21 +75,21 @@ class PostgresEndpoint:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, database: str) -> PostgresEndpoint | None:
-        """Read the server that `POSTGRES_HOST` and its companions name; None if `POSTGRES_HOST` is not set.
+        """Read the server that `POSTGRES_HOST` and the related variables name; None if `POSTGRES_HOST` is not set.
 
         Args:
             environment: The variables.
             database: If `POSTGRES_DATABASE` is not set.
 
         Raises:
-            ConfigurationError: The port is no number.
+            ConfigurationError: The port is not a number.
         """
         host = environment.get("POSTGRES_HOST", "").strip()
         if not host:
             return None
         port = environment.get("POSTGRES_PORT", "").strip() or "5432"
         if not port.isdigit() or not 0 < int(port) < 65536:
-            raise ConfigurationError("POSTGRES_PORT is no port number", got=port, allowed="1 to 65535")
+            raise ConfigurationError("POSTGRES_PORT is not a port number", got=port, allowed="1 to 65535")
         return cls(
             host=host,
             port=int(port),

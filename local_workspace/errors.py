@@ -47,7 +47,7 @@ class LocalWorkspaceError(Exception):
         return " ".join([head, *tail])
 
     def to_dict(self) -> dict[str, str | None]:
-        """Give the class name and the parts, for a state file or a JSON report."""
+        """Return the class name and the parts, for a state file or a JSON report."""
         return {
             "class": type(self).__name__,
             "what": self.what,

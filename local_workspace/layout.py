@@ -21,7 +21,7 @@ def check_name(name: str, what: str) -> str:
     """Return `name` if Unity Catalog would take it for a catalog, schema, table or volume.
 
     The rule (no full stop, space, slash, control character or DEL, at most 255 characters) is in Databricks'
-    documentation, page "Names", section "Object names in Unity Catalog". The backslash is refused as well: it
+    documentation, page "Names", section "Object names in Unity Catalog". The backslash is refused too: it
     is a separator on some systems.
 
     Raises:
@@ -29,7 +29,7 @@ def check_name(name: str, what: str) -> str:
     """
     if not name or len(name) > 255 or _FORBIDDEN_IN_NAMES.search(name):
         raise InvalidName(
-            f"This is no valid {what} name",
+            f"This is not a valid {what} name",
             got=repr(name),
             allowed="1 to 255 characters without full stop, space, slash, backslash or control character",
         )
@@ -127,7 +127,7 @@ class WorkspaceLayout:
             raise ConfigurationError(
                 "The workspace folder cannot be created or written",
                 got=f"{self.home}: {error.strerror or error}",
-                next_step="Choose another folder, or give yourself the right to write there",
+                next_step="Choose another folder, or get the right to write there",
             ) from error
         return self
 

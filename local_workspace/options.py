@@ -16,7 +16,7 @@ class WorkspaceOptions:
     Args:
         catalogs: Made if missing. The first is the default.
         schemas: Made in each of the catalogs.
-        volumes: Catalog, schema and volume names, made if missing.
+        volumes: Catalog, schema and volume names, created if missing.
         start_postgres: Whether a Postgres server is wanted. None is started where `POSTGRES_HOST` names
         another.
         postgres_database: Made if missing.

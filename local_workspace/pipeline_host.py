@@ -1,4 +1,4 @@
-"""Running any pipeline in a workspace, and looking at what came of it: what the command line and tests share."""
+"""Running any pipeline in a workspace, and showing the result: what the command line and tests share."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class PipelineHost:
 
         Args:
             paths: Python files, SQL files, notebooks, or folders of them.
-            catalog: The pipeline's catalog, made if missing; the workspace's default one if not given.
+            catalog: The pipeline's catalog, created if missing; the workspace's default one if not given.
             schema: The pipeline's schema.
             name: The pipeline's name, under which the next run goes on from this one; the name of the first path
                 if not given.
@@ -117,7 +117,7 @@ class PipelineHost:
         return result
 
     def table(self: Host, name: str) -> WorkspaceTable:
-        """Give a table by its name of one to three levels.
+        """Return a table by its name of one to three levels.
 
         Raises:
             NotFound: There is no such table.
@@ -311,7 +311,7 @@ def find_pipeline(layout: WorkspaceLayout, catalog: Catalog, name: str) -> Known
 def reset_pipeline(layout: WorkspaceLayout, catalog: Catalog, name: str) -> tuple[TableName, ...]:
     """Drop the tables of a pipeline and forget what it has read, so that its next run is its first; give the tables.
 
-    Input files stay. It is safe to stop it half-way: what is left is dropped by the next call.
+    Input files stay. It is safe to stop it halfway: what is left is dropped by the next call.
 
     Raises:
         InputError: None of that name has run here, or one of its tables must not be reset.

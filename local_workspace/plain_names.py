@@ -22,12 +22,12 @@ _LONGEST_NAME = 200
 
 
 def is_plain(path: Path) -> bool:
-    """Whether every reader takes this path as it is written."""
+    """Return whether every reader takes this path as it is written."""
     return _PLAIN_PATH.fullmatch(os.fspath(path)) is not None
 
 
 def is_good_for_delta(path: Path) -> bool:
-    """Whether delta-rs takes this path, which it looks at after all links in it are resolved."""
+    """Return whether delta-rs takes this path, which it looks at after all links in it are resolved."""
     return _NOT_FOR_DELTA.search(os.path.realpath(path)) is None
 
 

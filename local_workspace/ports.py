@@ -8,7 +8,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def listens(host: str, port: int, seconds: float = 2.0) -> bool:
-    """Whether somebody takes connections there."""
+    """Return whether somebody takes connections there."""
     try:
         with socket.create_connection((host, port), timeout=seconds):
             return True
@@ -17,7 +17,7 @@ def listens(host: str, port: int, seconds: float = 2.0) -> bool:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of 127.0.0.1 now."""
+    """Return whether a server could listen on this port of 127.0.0.1 now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: a port just left is free
         try:

@@ -34,7 +34,7 @@ __all__ = ["PostgresEndpoint", "WarehouseEndpoint", "Workspace", "WorkspaceOptio
 class Workspace(PipelineHost):
     """One process's hold on a running workspace; get it from :meth:`attach`, and use it as a context manager.
 
-    While anyone holds it the servers stay. They end a moment after the last one lets go or is killed, unless
+    While anyone holds it the servers stay. They end a moment after the last one releases it or is killed, unless
     the workspace was put up with :meth:`up`.
     """
 
@@ -151,7 +151,7 @@ class Workspace(PipelineHost):
 
     @property
     def postgres(self) -> PostgresEndpoint | None:
-        """The server that `POSTGRES_HOST` names, else the embedded one; None if the options want none."""
+        """The server that `POSTGRES_HOST` names, otherwise the embedded one; None if the options want none."""
         if self._external is not None:
             return self._external
         if not self.options.start_postgres:
@@ -161,7 +161,7 @@ class Workspace(PipelineHost):
         )
 
     def postgres_uri(self) -> str | None:
-        """The libpq URI of the metrics database without its password, or None without a database.
+        """Return the libpq URI of the metrics database without its password, or None without a database.
 
         The password of the embedded server is put beside its data, in a file that only the owner reads, and the URI names
         that file. The password of another server stays where its owner keeps it: PGPASSWORD or ~/.pgpass.
@@ -175,7 +175,7 @@ class Workspace(PipelineHost):
 
     @property
     def persistent(self) -> bool:
-        """Whether the workspace stays when the last user lets go."""
+        """Whether the workspace stays when the last user releases it."""
         return requests.is_persistent(self.layout)
 
     def watched(self, end: Callable[[], None]) -> LossWatch:

@@ -12,7 +12,7 @@ from local_workspace.layout import WorkspaceLayout
 
 
 def victims(layout: WorkspaceLayout, command: psutil.Process) -> dict[str, list[psutil.Process]]:
-    """Return what runs now, by kind; kinds that have no process are left out.
+    """Return what runs now, by kind; kinds that have no process are omitted.
 
     Args:
         layout: The workspace.

@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--validate", action="store_true", help="check the files; exit 1 if one is not usable"
     )
     action.add_argument(
-        "--write-schema", action="store_true", help=f"write {SCHEMA_FILE} anew from the settings class"
+        "--write-schema", action="store_true", help=f"write {SCHEMA_FILE} again from the settings class"
     )
     parser.add_argument("--env", default="all", metavar="NAME", help="environment to check (default: all)")
     chosen = parser.parse_args(arguments)

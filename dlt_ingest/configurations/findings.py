@@ -41,5 +41,5 @@ class Finding:
         return f"{place}: {self.problem}{f' ({facts})' if facts else ''}. {self.remedy}."
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the finding for a report in JSON."""
+        """Return the finding for a report in JSON."""
         return asdict(self)

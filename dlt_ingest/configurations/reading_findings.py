@@ -43,7 +43,7 @@ def _field_names(names: Mapping[str, str], file: str) -> Iterator[Finding]:
             (
                 ours_seen,
                 ours,
-                "has the meaning of {} as well; which counts in a record with both is not said",
+                "has the meaning of {} too; which counts in a record with both is not said",
             ),
         ):
             if name in seen:
@@ -63,7 +63,7 @@ def _status_names(names: Mapping[str, str], file: str) -> Iterator[Finding]:
 
 
 def _time_zone(name: str, file: str) -> Iterator[Finding]:
-    # Abbreviations and offsets are left out: engines differ on them, and they know no summer time.
+    # Abbreviations and offsets are omitted: engines differ on them, and they know no summer time.
     regions = {zone for zone in available_timezones() if "/" in zone and not zone.startswith("SystemV/")}
     if name != UTC and name not in regions:
         yield _unknown("TIME_ZONE", name, regions, "no region of the time zone database has this name", file)

@@ -23,7 +23,7 @@ ENVIRONMENTS = ("local", "dev", "staging", "prod")
 CONFIGURATION_FOLDER = Path(__file__).parent
 
 # What a deployment may set beside its file: the address of Postgres, which a laptop and a CI runner choose
-# anew each time.
+# again each time.
 OVERRIDABLE = ("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DATABASE", "POSTGRES_USER", "POSTGRES_SSLMODE")
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
@@ -188,7 +188,7 @@ class Settings(BaseModel):
         return self.volume.generator
 
     def pipeline_configuration(self, run_id: str | None = None) -> dict[str, str]:
-        """Give the pipeline's `configuration`: all that the DLT code and its event log get to know of the settings.
+        """Return the pipeline's `configuration`: all that the DLT code and its event log get to know of the settings.
 
         Args:
             run_id: Id that joins this update to its job run and its dbt run, where there is one.
@@ -199,5 +199,5 @@ class Settings(BaseModel):
         return configuration
 
     def postgres_environment(self) -> dict[str, str]:
-        """Give the address of the metrics database as POSTGRES_* variables; the password is not among them."""
+        """Return the address of the metrics database as POSTGRES_* variables; the password is not among them."""
         return {name: str(getattr(self, name)) for name in OVERRIDABLE}

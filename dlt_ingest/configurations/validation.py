@@ -25,7 +25,7 @@ _SECRET_NAME = re.compile(r"passw|token|secret|credential|private|api_?key", re.
 
 
 def settings_schema() -> dict[str, Any]:
-    """Give the JSON Schema (draft 2020-12) of a configuration file, generated from `Settings`."""
+    """Return the JSON Schema (draft 2020-12) of a configuration file, generated from `Settings`."""
     schema = Settings.model_json_schema()
     for setting in schema["properties"].values():
         if setting.get("type") == "number":
@@ -39,7 +39,7 @@ def settings_schema() -> dict[str, Any]:
 
 
 def settings_schema_text() -> str:
-    """Give the text of the committed schema file."""
+    """Return the text of the committed schema file."""
     return json.dumps(settings_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -49,7 +49,7 @@ def validate_environments(
     """Check the files of the environments, each by itself and against each other.
 
     Args:
-        environments: Names to report on. The others are read as well: whether a value is another
+        environments: Names to report on. The others are read too: whether a value is another
             environment's can only be seen beside it.
         folder: Where the files are.
 
@@ -75,7 +75,7 @@ def validate_environments(
 
 
 def known_environments(folder: Path = CONFIGURATION_FOLDER) -> list[str]:
-    """Give the names of all environments: the four of the project, and any other file in the folder."""
+    """Return the names of all environments: the four of the project, and any other file in the folder."""
     others = sorted(path.stem for path in folder.glob("*.json") if path.name != SCHEMA_FILE)
     return [*ENVIRONMENTS, *(name for name in others if name not in ENVIRONMENTS)]
 
@@ -166,7 +166,7 @@ def _read(path: Path) -> tuple[dict[str, Any], list[Finding]]:
             Finding(
                 path.name,
                 key,
-                "the key stands there twice; which value counts is an accident",
+                "the key is there twice; which value counts is an accident",
                 "Keep one of them",
             )
             for key in repeated

@@ -74,7 +74,7 @@ def read_purchases() -> list[Purchase]:
 
 
 def monthly_batches() -> Iterator[tuple[str, list[str]]]:
-    """Give each month of the sample: the name of its file and its records as lines of JSON."""
+    """Yield each month of the sample: the name of its file and its records as lines of JSON."""
     by_day: dict[date, list[Purchase]] = defaultdict(list)
     for purchase in read_purchases():
         by_day[purchase.day].append(purchase)

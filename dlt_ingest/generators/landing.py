@@ -1,7 +1,7 @@
 """How a file gets into landing: written aside, then renamed, so that it appears whole and never changes afterwards.
 
-Auto Loader takes a file once, by its name. So a name in landing stands for one content for ever: the same
-content again is no new file, and another content under a name that is taken is refused.
+Auto Loader takes a file once, by its name. So a name in landing stands for one content forever: the same
+content again is not a new file, and another content under a name that is taken is refused.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class LandedFile:
-    """What became of one file.
+    """The outcome of one file.
 
     Attributes:
         file_name: Its name in landing.
@@ -45,7 +45,7 @@ def land(paths: Iterable[Path], landing: Path) -> list[LandedFile]:
     All paths are checked before the first one is copied.
 
     Args:
-        paths: JSON files (one object a line, `.gz` or not), or folders of them.
+        paths: JSON files (one object per line, `.gz` or not), or folders of them.
         landing: The landing folder; made if it is missing.
 
     Returns:

@@ -3,7 +3,7 @@
 The same seed and the same batches so far give the next batch byte for byte. Several invocations continue one
 history, since its state stays in the generator's folder beside landing. The history begins on a fixed day in
 the past and never reaches the
-present: in the last days before it, and only there, the bytes depend on the time of day as well.
+present: in the last days before it, and only there, the bytes depend on the time of day too.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class OrderGenerator:
                 yield GeneratedBatch.from_manifest(settled or self._write_batch())
 
     def manifests(self) -> list[GeneratedBatch]:
-        """Give all batches so far, in order."""
+        """Return all batches so far, in order."""
         return [GeneratedBatch.from_manifest(manifest) for manifest in self._ledger.manifests()]
 
     def _write_batch(self) -> dict[str, Any]:
@@ -185,7 +185,7 @@ class OrderGenerator:
                 got=self._seed,
                 allowed=seed,
                 consequence="No batch was generated",
-                next_step=f"Leave the seed out to continue, or begin anew in another workspace ({self._ledger.folder})",
+                next_step=f"Omit the seed to continue, or start again in another workspace ({self._ledger.folder})",
             )
         clock = datetime.fromisoformat(state["history"]["clock"])
         if clock >= self._now() - _BEFORE_NOW:

@@ -80,5 +80,5 @@ def demand(moment: datetime) -> float:
 
 
 def item_weights(month: int) -> list[float]:
-    """Give the weight of each of `ITEMS` in a month."""
+    """Return the weight of each of `ITEMS` in a month."""
     return [item.popularity * (3 if month in item.months else 1) for item in ITEMS]

@@ -28,7 +28,7 @@ class Difference:
     Attributes:
         what: Where, and what should be there.
         found: What is there; None for nothing.
-        statement: SQL that mends it; None where the code that makes the table has to.
+        statement: SQL that fixes it; None where the code that makes the table has to.
     """
 
     what: str
@@ -174,7 +174,7 @@ def _keys(
 
 
 def _alter(kinds: Mapping[str, str], table: str, column: str, change: str) -> str | None:
-    """The statement for a column; None while the table is not there."""
+    """Return the statement for a column; None while the table does not exist."""
     return f"ALTER {kinds[table]} {table} ALTER COLUMN {column} {change}" if table in kinds else None
 
 

@@ -1,7 +1,7 @@
 """Which records are a customer's: one rule for lines of files, for rows of tables and for text.
 
 A record is a customer's when its `customer_id` is theirs. A record whose customer cannot be read (a damaged line, a
-misnamed field) is theirs when their id stands in its text as a word. Another customer's record that mentions the id
+misnamed field) is theirs when their id is in its text as a word. Another customer's record that mentions the id
 stays: it is somebody else's order, and the search for traces names the place.
 """
 
@@ -26,8 +26,8 @@ class CustomerId:
     """The id of the customer to be erased.
 
     Attributes:
-        value: The id as it stands in `customer_id`, without spaces around it.
-        other_names: What the shop's files call the field `customer_id` as well (the setting FIELD_NAMES).
+        value: The id as it is in `customer_id`, without spaces around it.
+        other_names: What the shop's files call the field `customer_id` too (the setting FIELD_NAMES).
 
     Raises:
         InputError: It is empty or has characters that no id of this project has.
@@ -39,7 +39,7 @@ class CustomerId:
     def __post_init__(self) -> None:
         if not _ALLOWED.fullmatch(self.value):
             raise InputError(
-                "This is no customer id",
+                "This is not a customer id",
                 got=repr(self.value),
                 allowed="letters, digits and . _ : @ / + - (1 to 200, a letter or digit first)",
                 consequence="Nothing was erased",
@@ -69,13 +69,13 @@ class CustomerId:
         return self._in_bytes
 
     def stands_in(self, text: str | bytes) -> bool:
-        """Whether the id is in a text as a word."""
+        """Return whether the id is in a text as a word."""
         if isinstance(text, str):
             return self._in_text.search(text) is not None
         return self._in_bytes.search(text) is not None
 
     def masked(self, content: bytes) -> bytes:
-        """The content with the id replaced by asterisks, byte for byte as long as before.
+        """Return the content with the id replaced by asterisks, byte for byte as long as before.
 
         The length stays, so that a process that has the file open goes on writing at the right place.
         """
@@ -83,7 +83,7 @@ class CustomerId:
         return self.trace.sub(lambda found: found[0].replace(own, b"*" * len(own)), content)
 
     def owns_line(self, line: bytes) -> bool:
-        """Whether a line of a landing file is a record of this customer."""
+        """Return whether a line of a landing file is a record of this customer."""
         if not line.strip():
             return False
         try:
@@ -94,7 +94,7 @@ class CustomerId:
         return named == self.value if named else self.stands_in(line)
 
     def _named_in(self, record: dict[str, Any]) -> str:
-        """The customer that a record names, as Bronze finds it: under our name of the field, or the shop's."""
+        """Return the customer that a record names, as Bronze finds it: under our name of the field, or the shop's."""
         if (own := _text(record.get("customer_id"))) or not self.other_names:
             return own
         wanted = {name.lower() for name in self.other_names}
@@ -104,7 +104,7 @@ class CustomerId:
 
 
 def _text(value: Any) -> str:
-    """A value as Bronze reads it into a STRING: a scalar by its digits or letters, anything else as JSON."""
+    """Return a value as Bronze reads it into a STRING: a scalar by its digits or letters, anything else as JSON."""
     if value is None:
         return ""
     return trimmed(value) if isinstance(value, str) else json.dumps(value)

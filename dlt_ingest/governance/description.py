@@ -62,7 +62,7 @@ _TABLES_OF_RECORDS = ("bronze.orders", "silver.orders_quarantine")
 
 COLUMN_TAGS = (
     *(ColumnTag(table, "customer_id", "pii", "pseudonymous") for table in PSEUDONYMOUS_TABLES),
-    # What senders wrote where no field was for it: nobody knows what stands there.
+    # What senders wrote where no field was for it: nobody knows what is there.
     *(
         ColumnTag(table, column.name, "pii", "possible")
         for table in _TABLES_OF_RECORDS

@@ -53,7 +53,7 @@ BRONZE_AGAINST_SILVER = (
     "(SELECT count(*) FROM silver.orders) + (SELECT count(*) FROM silver.orders_quarantine) AS silver"
 )
 
-# What is computed from the cleaned tables. A snapshot is no model: its rows are deleted and nothing rebuilds it.
+# What is computed from the cleaned tables. A snapshot is not a model: its rows are deleted and nothing rebuilds it.
 DBT_ARGUMENTS = (
     "build",
     "--full-refresh",
@@ -92,13 +92,13 @@ class Deletion:
 
 
 def parameters_of(statement: str, customer: CustomerId) -> dict[str, str]:
-    """The values of the parameters that a statement has."""
+    """Return the values of the parameters that a statement has."""
     values = {"customer_id": customer.value, "customer_pattern": customer.pattern}
     return {name: value for name, value in values.items() if f":{name}" in statement}
 
 
 def record_condition(more_text: Iterable[str] = ()) -> str:
-    """Rows of records as they came: `CustomerId.owns_line`, said in SQL.
+    """Return the condition for records as they arrived: `CustomerId.owns_line` in SQL.
 
     Args:
         more_text: STRING columns that schema evolution has added.
@@ -112,12 +112,12 @@ def record_condition(more_text: Iterable[str] = ()) -> str:
 
 
 def bronze_deletion(more_text: Iterable[str] = ()) -> Deletion:
-    """What is the customer's in Bronze."""
+    """Return the condition for the customer's rows in Bronze."""
     return Deletion("bronze.orders", record_condition(more_text))
 
 
 def silver_deletions() -> tuple[Deletion, ...]:
-    """What is the customer's in the streaming tables of Silver."""
+    """Return the condition for the customer's rows in the streaming tables of Silver."""
     return (
         Deletion("silver.orders", "customer_id = :customer_id"),
         Deletion("silver.orders_quarantine", record_condition()),
@@ -125,17 +125,17 @@ def silver_deletions() -> tuple[Deletion, ...]:
 
 
 def gold_deletions(tables: Iterable[str] = GOLD_TABLES) -> tuple[Deletion, ...]:
-    """What is the customer's in Gold."""
+    """Return the condition for the customer's rows in Gold."""
     return tuple(Deletion(f"gold.{table}", "customer_id = :customer_id") for table in tables)
 
 
 def purge(table: str) -> str:
-    """With deletion vectors a deleted row is still in its file; this writes such files anew without it."""
+    """With deletion vectors a deleted row is still in its file; this writes such files again without it."""
     return f"REORG TABLE {table} APPLY (PURGE)"
 
 
 def vacuum(table: str) -> str:
-    """Removes the files that only versions older than the table's retention need.
+    """Remove the files that only versions older than the table's retention need.
 
     Not for tables of a pipeline: its own maintenance does it for them.
     """

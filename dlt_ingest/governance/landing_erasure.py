@@ -24,7 +24,7 @@ Announce = Callable[[Path, int, int], None]
 
 
 def landing_lines(landing: Path, customer: CustomerId) -> dict[Path, int]:
-    """Count the customer's lines by file; a file without any is left out."""
+    """Count the customer's lines by file; a file without any is omitted."""
     counts = {path: sum(map(customer.owns_line, _content(path).split(b"\n"))) for path in _files(landing)}
     return {path: count for path, count in counts.items() if count}
 

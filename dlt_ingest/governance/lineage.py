@@ -28,7 +28,7 @@ class Node:
     reads: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The node for a table or JSON."""
+        """Return the node for a table or JSON."""
         return {
             "stage": self.stage,
             "kind": self.kind,
@@ -77,7 +77,7 @@ def _upstream(name: str, reads: Mapping[str, Sequence[str]]) -> set[str]:
 
 
 def _stages(names: set[str], reads: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    """The longest way to each node; a table that reads itself does not go round."""
+    """Return the longest way to each node; a table that reads itself does not go round."""
     stages = dict.fromkeys(names, 0)
     for _ in names:
         longer = {

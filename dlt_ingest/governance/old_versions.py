@@ -4,7 +4,7 @@ A DELETE in Delta leaves the rows in the files of the version before, their smal
 its own condition in the log's commit. VACUUM removes the first; on Databricks the log's entries go after
 `delta.logRetentionDuration`. Here the id is masked in the log at once.
 
-The commits themselves stay: streams go on from their version, and a missing one would make them start anew.
+The commits themselves stay: streams go on from their version, and a missing one would make them start again.
 """
 
 from __future__ import annotations
@@ -40,5 +40,5 @@ def forget_versions(table: Path, customer: CustomerId) -> None:
 
 
 def delta_tables(warehouse: Path) -> list[Path]:
-    """The folders of all Delta tables below a folder, in the order of their names."""
+    """Return the folders of all Delta tables below a folder, in the order of their names."""
     return sorted(log.parent for log in warehouse.rglob("_delta_log") if log.is_dir())

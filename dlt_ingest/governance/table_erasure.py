@@ -15,7 +15,7 @@ Deletions = tuple[statements.Deletion, ...]
 
 @dataclass(frozen=True)
 class TableErasure:
-    """The tables of one catalog that hold records of a customer. A table that is not there yet is left out.
+    """The tables of one catalog that hold records of a customer. A table that is not there yet is omitted.
 
     Attributes:
         queries: The warehouse; unqualified names resolve in the catalog.
@@ -55,7 +55,7 @@ class TableErasure:
         return self._existing(statements.gold_deletions([*statements.GOLD_TABLES, *others]))
 
     def count(self) -> dict[str, int]:
-        """Rows of the customer by table; nothing is changed."""
+        """Return rows of the customer by table; nothing is changed."""
         return {
             deletion.table: self._query(deletion.count)[0]["n"]
             for deletion in (*self.bronze, *self.silver, *self.gold)
@@ -67,7 +67,7 @@ class TableErasure:
             self._query(deletion.statement)
 
     def silver_has_all_of_bronze(self) -> bool:
-        """Whether Bronze and Silver agree, after both were cleaned.
+        """Return whether Bronze and Silver agree, after both were cleaned.
 
         Silver has not the columns that schema evolution added to Bronze, so a record that names the customer only there
         is found by what is missing.
@@ -76,7 +76,7 @@ class TableErasure:
         return bool(rows["bronze"] == rows["silver"])
 
     def forget_versions(self) -> None:
-        """Write files with deleted rows anew, and remove those that no version within the retention needs.
+        """Write files with deleted rows again, and remove those that no version within the retention needs.
 
         What younger versions need stays until its retention has passed; then the same call removes it.
         """

@@ -1,4 +1,4 @@
-"""Where the id of a customer still stands below a folder: the search that an erasure ends with, and the masking of logs."""
+"""Where the id of a customer still is below a folder: the search that an erasure ends with, and the masking of logs."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _value_is(text: str, column: str, customer: CustomerId) -> bool:
 
 
 def _texts(column: Any) -> Iterator[str]:
-    """All texts of an Arrow column, nested ones too, each distinct value once."""
+    """Yield all texts of an Arrow column, nested ones too, each distinct value once."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         yield from _texts(column.dictionary)

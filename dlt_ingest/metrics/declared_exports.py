@@ -12,7 +12,7 @@ EXPORTS = Path("dbt_project") / "models" / "exports"
 
 
 def declared_exports(project_root: Path) -> list[ExportSpec]:
-    """Give every exported model with its key, in the order of the files.
+    """Return every exported model with its key, in the order of the files.
 
     Raises:
         ConfigurationError: If no model is declared there.

@@ -1,4 +1,4 @@
-"""What became of each export, written back to the lakehouse: `ops.export_deliveries`.
+"""The outcome of each export, written back to the lakehouse: `ops.export_deliveries`.
 
 Postgres knows what it received, but not what was never sent, and nobody can ask it while it is down. So each run says
 of every exported model how its export ended, in a Delta table beside dbt's own results. SQL alerts and the monitoring
@@ -77,7 +77,7 @@ class DeliveryRecord:
 
     @classmethod
     def delivered(cls, model: str, run_id: str, result: ExportResult) -> DeliveryRecord:
-        """The record of an export that came through."""
+        """Return the record of an export that came through."""
         return cls(
             model,
             run_id,
@@ -93,7 +93,7 @@ class DeliveryRecord:
 
     @classmethod
     def undelivered(cls, model: str, run_id: str, error: OrdersError) -> DeliveryRecord:
-        """The record of an export that Postgres did not take."""
+        """Return the record of an export that Postgres did not take."""
         return cls(
             model,
             run_id,
@@ -105,12 +105,12 @@ class DeliveryRecord:
 
     @classmethod
     def not_built(cls, model: str, run_id: str, status: str) -> DeliveryRecord:
-        """The record of a model that dbt did not build: `status` is dbt's word for it."""
+        """Return the record of a model that dbt did not build: `status` is dbt's word for it."""
         return cls(model, run_id, "not_built", _now(), error_message=f"dbt: {status}")
 
     @classmethod
     def replayed(cls, run_id: str, result: ReplayResult) -> DeliveryRecord:
-        """The record of a replay of dead letters."""
+        """Return the record of a replay of dead letters."""
         return cls(
             result.target,
             run_id,

@@ -1,4 +1,4 @@
-"""The export without dbt around it: all declared models, or their dead letters, with the record of what became of them."""
+"""The export without dbt around it: all declared models, or their dead letters, with a record of their outcome."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def export_models(
     run_id: str,
     tell: Callable[[str], None],
 ) -> Iterator[ExportResult]:
-    """Export models one after the other, and record what became of each in `ops.export_deliveries`.
+    """Export models one after the other, and record the outcome of each in `ops.export_deliveries`.
 
     Args:
         client: The SQL warehouse, with the marts as its schema.
@@ -81,5 +81,5 @@ def _record(client: SqlClient, records: Sequence[DeliveryRecord], tell: Callable
     try:
         client.execute(merge_statement(TABLE, records))
     except QueryFailedError as error:
-        # The rows are in Postgres, which is what was asked for; a principal that may only read the marts is no fault.
+        # The rows are in Postgres, as was asked for; a principal that may only read the marts is not a fault.
         tell(f"Not recorded in {TABLE}, so alerts see it only after the next run of the job: {error.got}")

@@ -34,10 +34,10 @@ def _literal(value: Value) -> str:
 
 
 def inline_rows_sql(rows: Sequence[tuple[str, Mapping[str, Value]]]) -> str:
-    """Give a query that yields the rows, typed as in Bronze, each with its `row_name`.
+    """Return a query that yields the rows, typed as in Bronze, each with its `row_name`.
 
     Args:
-        rows: Pairs of a name and the row's values by column of Bronze; a column that is left out is NULL.
+        rows: Pairs of a name and the row's values by column of Bronze; a column that is omitted is NULL.
     """
     names = [column.name for column in BRONZE_COLUMNS]
     # An inline table takes its types from its rows; a column of NULLs alone has none, hence the cast of every

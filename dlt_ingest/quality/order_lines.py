@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 def line_key_sql() -> str:
-    """Give the SQL expression for the line that an event of silver.orders is about: unique within its order.
+    """Return the SQL expression for the line that an event of silver.orders is about: unique within its order.
 
     It is the number that the shop gives the line, or else the item. The word in front keeps a line named `Mug` and an item
     named `Mug` apart.

@@ -91,7 +91,7 @@ SHADOWED_FIELDS = OrderField(
     "JSON of those fields of the record that have the name of a column added in Bronze; otherwise NULL",
 )
 
-# The columns that Bronze adds to the record, under names that a record may have as well.
+# The columns that Bronze adds to the record, under names that a record may have too.
 OWN_COLUMNS: tuple[OrderField, ...] = (*TEXT_FIELDS, *SOURCE_COLUMNS, SHADOWED_FIELDS)
 
 BRONZE_COLUMNS: tuple[OrderField, ...] = (
@@ -105,7 +105,7 @@ BRONZE_COLUMNS: tuple[OrderField, ...] = (
 
 
 def schema_hints(other_names: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Give the value of `cloudFiles.schemaHints`: the declared fields as a DDL list.
+    """Return the value of `cloudFiles.schemaHints`: the declared fields as a DDL list.
 
     Args:
         other_names: Other name of a field -> its name here. Both are hinted, with the same type.
@@ -116,7 +116,7 @@ def schema_hints(other_names: Mapping[str, str] = MappingProxyType({})) -> str:
 
 
 def own_column_hints(other_names: Mapping[str, str] = MappingProxyType({})) -> str:
-    """Give hints for what a record may have under the name of a column that Bronze adds: text, as it arrived.
+    """Return hints for what a record may have under the name of a column that Bronze adds: text, as it arrived.
 
     Args:
         other_names: As for `schema_hints`, which has hinted these names already.

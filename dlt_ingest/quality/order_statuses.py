@@ -22,23 +22,23 @@ STATUS_PRECEDENCE = MappingProxyType(
 
 
 def status_rank_sql(column: str = "status") -> str:
-    """Give the SQL expression for the lifecycle rank of a status column; 0 for an unknown status."""
+    """Return the SQL expression for the lifecycle rank of a status column; 0 for an unknown status."""
     return _number_sql(column, STATUS_RANKS)
 
 
 def status_precedence_sql(column: str = "status") -> str:
-    """Give the SQL expression for the place of a line's status in the order's; 0 for an unknown status."""
+    """Return the SQL expression for the place of a line's status in the order's; 0 for an unknown status."""
     return _number_sql(column, STATUS_PRECEDENCE)
 
 
 def status_of_precedence_sql(column: str) -> str:
-    """Give the SQL expression for the status at a place of the precedence; NULL where there is none."""
+    """Return the SQL expression for the status at a place of the precedence; NULL where there is none."""
     branches = " ".join(f"WHEN {place} THEN '{status}'" for status, place in STATUS_PRECEDENCE.items())
     return f"CASE {column} {branches} END"
 
 
 def is_return_sql(column: str = "status") -> str:
-    """Give the SQL condition that an event takes back what its line has sold."""
+    """Return the SQL condition that an event takes back what its line has sold."""
     listed = ", ".join(f"'{status}'" for status in sorted(RETURN_STATUSES))
     return f"{column} IN ({listed})"
 

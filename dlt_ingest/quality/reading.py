@@ -40,7 +40,7 @@ class Reading:
         return {theirs: ours for theirs, ours in self.field_names.items() if theirs.lower() != ours}
 
     def status_sql(self) -> str:
-        """Give the SQL expression of a record's status in our words."""
+        """Return the SQL expression of a record's status in our words."""
         if not self.status_names:
             return "status"
         branches = " ".join(
@@ -49,7 +49,7 @@ class Reading:
         return f"CASE status {branches} ELSE status END"
 
     def is_rescued_sql(self, field_name: str) -> str:
-        """Give the SQL condition that a field was there, under any of its names, and did not fit its type."""
+        """Return the SQL condition that a field was there, under any of its names, and did not fit its type."""
         paths = [f"$.{field_name}"]
         # A name with one of these characters has no path that every engine reads.
         paths += [
@@ -60,7 +60,7 @@ class Reading:
         return " OR ".join(f"get_json_object(_rescued_data, {sql_text(path)}) IS NOT NULL" for path in paths)
 
     def day_of_moment_sql(self, moment: str) -> str:
-        """Give the SQL expression of the day that a moment falls on where the shop is."""
+        """Return the SQL expression of the day that a moment falls on where the shop is."""
         local = (
             moment if self.time_zone == UTC else f"FROM_UTC_TIMESTAMP({moment}, {sql_text(self.time_zone)})"
         )

@@ -63,7 +63,7 @@ def _lost_elsewhere(field: str) -> str:
 
 
 def _text_has_type(field: str) -> str:
-    """A text of which no value came breaks the rule on types, unless it is a number that another rule names."""
+    """Return the condition that a text without a value breaks the rule on types, unless another rule names it."""
     text = text_column(field)
     named = f" OR {is_number_sql(text)}" if field in _DATED else ""
     return f"({field} IS NOT NULL OR {text} IS NULL{named})"
@@ -100,7 +100,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "fields_have_declared_types",
         " AND ".join(["_rescued_data IS NULL", *map(_text_has_type, _TYPED_FROM_TEXT)]),
-        "Every field has its declared name and type. What did not fit stands in _rescued_data, or in price_text, "
+        "Every field has its declared name and type. What did not fit is in _rescued_data, or in price_text, "
         "date_ordered_text and order_timestamp_text: 12,50 is 12.50 to one reader and 1250 to another.",
     ),
     Rule(
@@ -189,7 +189,7 @@ RULE_NAMES: tuple[str, ...] = tuple(rule.name for rule in RULES)
 
 
 def predicate_sql(rule: Rule, reading: Reading = STANDARD) -> str:
-    """Give the SQL condition of a rule for the records of one shop."""
+    """Return the SQL condition of a rule for the records of one shop."""
     filled = {_STATUS: reading.status_sql(), _DAY_OF_EVENT: reading.day_of_moment_sql("order_timestamp")}
     filled |= {_RESCUED.format(field): reading.is_rescued_sql(field) for field in ORDER_FIELD_NAMES}
     places = "|".join(map(re.escape, filled))
@@ -197,7 +197,7 @@ def predicate_sql(rule: Rule, reading: Reading = STANDARD) -> str:
 
 
 def failed_rules_sql(reading: Reading = STANDARD) -> str:
-    """Give the SQL expression for the names of all rules that a row of Bronze breaks, as ARRAY<STRING>.
+    """Return the SQL expression for the names of all rules that a row of Bronze breaks, as ARRAY<STRING>.
 
     Args:
         reading: How the records of this shop are read.
@@ -210,7 +210,7 @@ def failed_rules_sql(reading: Reading = STANDARD) -> str:
 
 
 def expectations() -> dict[str, str]:
-    """Give the expectations of a dataset with a column `failed_rules`: rule name -> condition.
+    """Return the expectations of a dataset with a column `failed_rules`: rule name -> condition.
 
     The predicates are evaluated once, in `failed_rules_sql`; expectations and quarantine both read the
     outcome. So the two can never disagree about a row, and `bronze = silver + quarantine` holds for any rule

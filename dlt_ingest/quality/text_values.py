@@ -40,14 +40,14 @@ _ZONED_TIME = (
     f"[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}[ T][0-9]{{1,2}}:[0-9]{{1,2}}:[0-9]{{1,2}}([.][0-9]*)? *{_ZONE}"
 )
 
-# Five digits and more are no year: seconds or milliseconds since 1970, or 20260301.
+# Five digits and more are not a year: seconds or milliseconds since 1970, or 20260301.
 _NUMBER = (
     "^[+-]?[0-9]{5,}([.][0-9]*)?$|^[+-][0-9]+([.][0-9]*)?$|^[0-9]{1,3}([.][0-9]*)?$|^[0-9.]+[eE][+-]?[0-9]+$"
 )
 
 
 def price_sql(text: str) -> str:
-    """Give the SQL expression of a price, DECIMAL(38,10), out of a text; NULL if it is no plain number.
+    """Return the SQL expression of a price, DECIMAL(38,10), out of a text; NULL if it is not a plain number.
 
     Digits beyond ten decimals are rounded half up: programs write 19.99 as 19.990000000000002.
     """
@@ -60,7 +60,7 @@ def price_sql(text: str) -> str:
 
 
 def day_sql(text: str) -> str:
-    """Give the SQL expression of a DATE out of a text; NULL if it is none.
+    """Return the SQL expression of a DATE out of a text; NULL if it is none.
 
     `2026-03` is the first of March; of a day with a time the day counts as it is written, whatever zone follows.
     """
@@ -72,7 +72,7 @@ def day_sql(text: str) -> str:
 
 
 def moment_sql(text: str, time_zone: str = UTC) -> str:
-    """Give the SQL expression of a TIMESTAMP out of a text; NULL if it is none.
+    """Return the SQL expression of a TIMESTAMP out of a text; NULL if it is none.
 
     The session's time zone has to be UTC, as a pipeline's is.
 
@@ -96,7 +96,7 @@ def moment_sql(text: str, time_zone: str = UTC) -> str:
 
 
 def is_number_sql(text: str) -> str:
-    """Give the SQL condition that a text which should be a day or a moment is a number instead."""
+    """Return the SQL condition that a text which should be a day or a moment is a number instead."""
     return f"{_trimmed_sql(text)} RLIKE '{_NUMBER}'"
 
 
@@ -105,5 +105,5 @@ def _trimmed_sql(text: str) -> str:
 
 
 def text_column(field: str) -> str:
-    """Give the column of Bronze that keeps the text of a field as it arrived."""
+    """Return the column of Bronze that keeps the text of a field as it arrived."""
     return f"{field}_text"

@@ -44,15 +44,15 @@ _BLANK_ENDS = re.compile(f"^[{_PYTHON_CLASS}]+|[{_PYTHON_CLASS}]+$")
 
 
 def has_text_sql(expression: str) -> str:
-    """Give the SQL condition that a text shows something; NULL for NULL."""
+    """Return the SQL condition that a text shows something; NULL for NULL."""
     return f"{expression} RLIKE '[^{_SQL_CLASS}]'"
 
 
 def trimmed_sql(expression: str) -> str:
-    """Give the SQL expression of a text without what is blank at its two ends; NULL for NULL."""
+    """Return the SQL expression of a text without what is blank at its two ends; NULL for NULL."""
     return f"REGEXP_REPLACE({expression}, '^[{_SQL_CLASS}]+|[{_SQL_CLASS}]+$', '')"
 
 
 def trimmed(text: str) -> str:
-    """Give the text without what is blank at its two ends, as `trimmed_sql` does."""
+    """Return the text without what is blank at its two ends, as `trimmed_sql` does."""
     return _BLANK_ENDS.sub("", text)

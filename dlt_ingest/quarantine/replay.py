@@ -3,7 +3,7 @@
 A replayed record carries `replay_of`, the quarantine id of the row that it corrects. So each row arrives in Silver once:
 
 * A row whose correction is in Silver is passed over.
-* A row whose correction waits in landing is passed over, too; after the ingest it can be told what became of it.
+* A row whose correction waits in landing is passed over, too; after the ingest its outcome is known.
 * The file's name is a hash of its content, so that the same replay again lands nothing.
 * A correction that still breaks a rule is refused before it lands, by the rules themselves, run on the warehouse.
 
@@ -39,7 +39,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class ReplayOutcome:
-    """What became of the rows of a replay.
+    """The outcome of the rows of a replay.
 
     Attributes:
         file_name: The file in landing, or None if no row was left to send.
@@ -107,7 +107,7 @@ def replay_selection(
             break a rule. Nothing has landed then.
     """
     values = parse_changes(changes)
-    # Rows that were replayed are looked up, too: the same replay again passes them over, and that is no mistake.
+    # Rows that were replayed are looked up, too: the same replay again passes them over, and that is not a mistake.
     rows = read_rows(query, replace(selection, open_only=False))
     for prefix in selection.ids:
         fitting = {row.quarantine_id for row in rows if row.quarantine_id.startswith(prefix)}
@@ -171,7 +171,7 @@ def _refuse_broken(
             f"{len(broken)} of {len(rows)} rows would still break a rule",
             got=shown + ("; ..." if len(broken) > _SHOWN else ""),
             consequence="Nothing was replayed",
-            next_step="Correct these rows as well, or leave them out",
+            next_step="Correct these rows too, or omit them",
         )
 
 

@@ -53,7 +53,7 @@ class Selection:
         rule: A rule that the rows break.
         file: Name of the file that they came in, with or without its folder.
         ids: Their quarantine ids, or the first 8 or more characters of each.
-        open_only: Whether rows that a replay has brought into Silver are left out.
+        open_only: Whether rows that a replay has brought into Silver are omitted.
     """
 
     rule: str | None = None
@@ -62,7 +62,7 @@ class Selection:
     open_only: bool = False
 
     def condition(self) -> str:
-        """Give the SQL condition on `silver.orders_quarantine`.
+        """Return the SQL condition on `silver.orders_quarantine`.
 
         Raises:
             InputError: If the rule is not known or an id cannot be one.
@@ -79,7 +79,7 @@ class Selection:
         for quarantine_id in self.ids:
             if not _ID.fullmatch(quarantine_id):
                 raise InputError(
-                    "This is no quarantine id",
+                    "This is not a quarantine id",
                     got=quarantine_id,
                     allowed="8 to 64 characters out of 0-9 and a-f",
                     next_step="Take it from `orders quarantine show`",
@@ -100,7 +100,7 @@ class QuarantinedRow:
         origin: The row that it stands for: itself, or the one that it was to correct.
         record: The fields of the record as they came, each in its type; None where missing or not readable.
         failed_rules: Names of the rules it breaks.
-        corrupt_record: The line, if it is no JSON object.
+        corrupt_record: The line, if it is not a JSON object.
         rescued_data: JSON of the fields that did not fit their type or name.
         texts: Texts that came for price, day or moment and are none, by field.
         source_file: File that it came in.
@@ -150,7 +150,7 @@ def count_by_file(query: Query) -> list[QuarantineCount]:
 
 
 def read_rows(query: Query, selection: Selection, limit: int | None = None) -> list[QuarantinedRow]:
-    """Read rows of the quarantine, the latest first; a row that stands there twice is given once.
+    """Read rows of the quarantine, the latest first; a row that is there twice is given once.
 
     Args:
         query: Runs one statement on the warehouse.
@@ -237,7 +237,7 @@ def _row(row: Mapping[str, Any]) -> QuarantinedRow:
 
 
 def _plain(price: Decimal) -> Decimal:
-    """Give a price with the decimals that it needs, two at least: 12.5000000000 is 12.50."""
+    """Return a price with the decimals that it needs, two at least: 12.5000000000 is 12.50."""
     shortest = price.normalize()
     exponent = shortest.as_tuple().exponent
     return shortest if isinstance(exponent, int) and exponent < -2 else price.quantize(Decimal("0.01"))

@@ -1,6 +1,6 @@
 """bronze.orders: every record that ever landed, as it arrived.
 
-Auto Loader takes each file of landing once. Nothing is dropped here: a line that is no JSON object is kept in
+Auto Loader takes each file of landing once. Nothing is dropped here: a line that is not a JSON object is kept in
 `_corrupt_record`, a field that does not fit its type in `_rescued_data`, and an unknown field becomes a new
 column. Price, day and moment are read as text, which stays beside the typed value: what a text means is decided by
 `text_values`, not by a reader. The locations of schema and checkpoint are deliberately absent: a pipeline manages its own.
@@ -71,7 +71,7 @@ def with_origin(records: DataFrame, landing_path: str) -> DataFrame:
 
 
 def batch_id(path: Column, landing_path: str) -> Column:
-    """Give the batch of a file: its place below landing, without `.json`. No two files have the same.
+    """Return the batch of a file: its place below landing, without `.json`. No two files have the same.
 
     Only `.json` is left off, and only where no other dot is left, so that `a.jsonl`, `a.json.gz` and `a.jsonl.json`
     keep their ends; a name without any dot is written with `./` before it, which no place below landing begins with.
@@ -89,7 +89,7 @@ def batch_id(path: Column, landing_path: str) -> Column:
 def with_our_names(records: DataFrame, reading: Reading) -> DataFrame:
     """Give the fields that the shop names otherwise the names that they have here.
 
-    Where a record has a field under both names, with two values, the shop's stands in `_rescued_data`.
+    Where a record has a field under both names, with two values, the shop's is in `_rescued_data`.
     """
     for theirs, ours in reading.other_names.items():
         other, own, rescued = F.col(f"`{theirs}`"), F.col(ours), F.col(RESCUED_DATA.name)
@@ -101,7 +101,7 @@ def with_our_names(records: DataFrame, reading: Reading) -> DataFrame:
                 RESCUED_DATA.name: F.when(is_second, second).otherwise(rescued),
             }
         )
-        # A name that is ours as well is free for its own use from here on.
+        # A name that is ours too is free for its own use from here on.
         records = (
             records.withColumn(theirs, F.lit(None).cast("string"))
             if theirs.lower() in _OWN_NAMES
@@ -123,7 +123,7 @@ def with_typed_values(records: DataFrame, reading: Reading) -> DataFrame:
 
 @dlt.table(
     name="bronze.orders",
-    comment="Order events as they landed, one row a line. Append only; nothing is dropped or corrected here.",
+    comment="Order events as they landed, one row per line. Append only; nothing is dropped or corrected here.",
     table_properties={"quality": "bronze"},
 )
 def bronze_orders() -> DataFrame:

@@ -27,7 +27,7 @@ SCHEMA = """
 
 
 def current_orders(events: DataFrame) -> DataFrame:
-    """Give one row per order, in its current state: its lines together.
+    """Return one row per order, in its current state: its lines together.
 
     An event *states* its line, or takes something of it back (status `returned`). The latest statement of a line
     decides; of events at the same moment the one further on in the life of an order is the later, and what is
@@ -94,7 +94,7 @@ def current_orders(events: DataFrame) -> DataFrame:
 
 
 def customers_with_history(events: DataFrame) -> DataFrame:
-    """Give one row for each customer, with their orders from oldest to newest.
+    """Return one row for each customer, with their orders from oldest to newest.
 
     Args:
         events: Rows with the columns of silver.orders.
@@ -126,7 +126,7 @@ def customers_with_history(events: DataFrame) -> DataFrame:
 
 @dlt.table(
     name="silver.customers",
-    comment="Customers with their order history, one row a customer. Recomputed from silver.orders.",
+    comment="Customers with their order history, one row per customer. Recomputed from silver.orders.",
     table_properties={"quality": "silver"},
     schema=SCHEMA,
 )

@@ -101,14 +101,14 @@ def order_events(bronze: DataFrame, reading: Reading = STANDARD) -> DataFrame:
 
 @dlt.table(
     name="silver.orders",
-    comment="Valid order events, one row a delivery; delivered twice, the id is the same. Append only.",
+    comment="Valid order events, one row per delivery; delivered twice, the id is the same. Append only.",
     table_properties={"quality": "silver"},
     schema=SCHEMA,
 )
 @dlt.expect_all_or_drop(expectations())
 def silver_orders() -> DataFrame:
     """Declare silver.orders."""
-    # Only an erasure changes rows of Bronze (docs/operations/erase-customer.md), and it deletes here as well.
+    # Only an erasure changes rows of Bronze (docs/operations/erase-customer.md), and it deletes here too.
     spark = SparkSession.active()
     bronze = spark.readStream.option("skipChangeCommits", "true").table("bronze.orders")
     return order_events(bronze, PipelineSettings.from_spark(spark).reading)

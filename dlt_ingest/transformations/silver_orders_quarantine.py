@@ -91,7 +91,7 @@ def quarantined(bronze: DataFrame, update_id: str | None, reading: Reading = STA
 def silver_orders_quarantine() -> DataFrame:
     """Declare silver.orders_quarantine."""
     spark = SparkSession.active()
-    # Only an erasure changes rows of Bronze (docs/operations/erase-customer.md), and it deletes here as well.
+    # Only an erasure changes rows of Bronze (docs/operations/erase-customer.md), and it deletes here too.
     bronze = spark.readStream.option("skipChangeCommits", "true").table("bronze.orders")
     settings = PipelineSettings.from_spark(spark)
     return quarantined(bronze, settings.update_id, settings.reading)

@@ -114,7 +114,7 @@ class Catalog(Namespaces):
                 where a view is put, or to a view where a table is put.
         """
         if kind not in TABLE_KINDS:
-            raise InputError("This is no kind of table", got=kind, allowed=", ".join(TABLE_KINDS))
+            raise InputError("This is not a kind of table", got=kind, allowed=", ".join(TABLE_KINDS))
         if (kind == "VIEW") != (location is None):
             raise InputError(
                 "A view has no folder and every other kind has one",
@@ -225,7 +225,7 @@ class Catalog(Namespaces):
             parent = self._require(connection, Securable("SCHEMA", (new_name.catalog, new_name.schema)))
             other = self._find(connection, Securable.of(new_name))
             if other is not None and other["id"] != key:
-                raise InputError(f"{name} cannot be renamed: {new_name} is already there")
+                raise InputError(f"{name} cannot be renamed: {new_name} already exists")
             row = connection.execute("SELECT * FROM tables WHERE id = ?", (key,)).fetchone()
             target = None
             folder = self.layout.table_path(*new_name.key)

@@ -22,7 +22,7 @@ def declared_type(text: str) -> str | None:
 
 
 def limit_of(field: Mapping[str, Any]) -> tuple[bool, int] | None:
-    """Whether a column is padded (CHAR), and how many characters it takes; None if it has no limit.
+    """Return whether a column is padded (CHAR), and how many characters it takes; None if it has no limit.
 
     Args:
         field: A field of a Delta schema.

@@ -65,7 +65,7 @@ class Governance:
 
     @contextmanager
     def _change(self, name: Securable | TableName) -> Iterator[tuple[sqlite3.Connection, int]]:
-        """One transaction that changes one securable and notes when."""
+        """Yield one transaction that changes one securable and notes when."""
         settle(self._store, self.layout)
         with self._store.write() as connection:
             key = self._require(connection, name)
@@ -160,7 +160,7 @@ class Governance:
         """
         if constraint.type not in CONSTRAINT_TYPES:
             raise InputError(
-                "This is no kind of constraint", got=constraint.type, allowed=", ".join(CONSTRAINT_TYPES)
+                "This is not a kind of constraint", got=constraint.type, allowed=", ".join(CONSTRAINT_TYPES)
             )
         with self._change(name) as (connection, key):
             taken = connection.execute(
@@ -281,7 +281,7 @@ def _checked(privileges: Iterable[str]) -> list[str]:
     for privilege in wanted:
         if privilege not in PRIVILEGES:
             raise InputError(
-                "This is no Unity Catalog privilege", got=privilege, allowed=", ".join(sorted(PRIVILEGES))
+                "This is not a Unity Catalog privilege", got=privilege, allowed=", ".join(sorted(PRIVILEGES))
             )
     return wanted
 

@@ -58,7 +58,7 @@ class TableName:
         """Read `a.b.c`, `b.c` or `c`, with or without backticks; what is missing comes from the arguments.
 
         Raises:
-            InputError: The text is no dotted name, or a level is neither in the text nor in the arguments.
+            InputError: The text is not a dotted name, or a level is neither in the text nor in the arguments.
         """
         parts = split_name(text.strip())
         full = (catalog, schema)[: max(0, 3 - len(parts))] + parts
@@ -108,7 +108,7 @@ class Securable:
     def __post_init__(self) -> None:
         levels = {"CATALOG": 1, "SCHEMA": 2, "TABLE": 3, "VOLUME": 3}
         if self.type not in levels:
-            raise InputError("This is no kind of securable", got=self.type, allowed=", ".join(levels))
+            raise InputError("This is not a kind of securable", got=self.type, allowed=", ".join(levels))
         if len(self.parts) != levels[self.type]:
             raise InputError(
                 f"The name of a {self.type.lower()} has {levels[self.type]} level(s)",

@@ -73,7 +73,7 @@ class Namespaces(Governance):
             if self._find(connection, securable) is None:
                 self._insert(connection, securable, comment)
             elif not if_not_exists:
-                raise InputError(f"The {securable} is already there")
+                raise InputError(f"The {securable} already exists")
 
     def _insert(self, connection: sqlite3.Connection, securable: Securable, comment: str | None) -> int:
         parent = None

@@ -23,7 +23,7 @@ class Column:
         nullable: False only if the table itself refuses NULL.
         comment: The catalog's comment, or else the one in the Delta schema.
         position: From 0.
-        partition_index: From 0 for a partition column, else None.
+        partition_index: From 0 for a partition column, otherwise None.
     """
 
     name: str

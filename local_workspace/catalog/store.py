@@ -97,11 +97,11 @@ class Store:
     """Connections to one catalog file, one for each thread, in WAL mode with explicit transactions.
 
     Args:
-        file: The SQLite file; it is created if it is not there.
+        file: The SQLite file; it is created if it does not exist.
 
     Raises:
         ConfigurationError: A newer version of the workspace wrote the file, or it cannot be opened.
-        DataFault: The file is no SQLite database.
+        DataFault: The file is not a SQLite database.
     """
 
     def __init__(self, file: Path) -> None:
@@ -116,7 +116,7 @@ class Store:
                 "The catalog file was written by a newer version of the local workspace",
                 got=f"version {version} in {file}",
                 allowed=f"up to {SCHEMA_VERSION}",
-                next_step="Update the project, or delete the workspace folder to begin anew",
+                next_step="Update the project, or delete the workspace folder to start again",
             )
         if version < SCHEMA_VERSION:
             self._create(connection)
@@ -179,7 +179,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection on which several queries see one state. A `read` inside another joins it."""
+        """Yield a connection on which several queries see one state. A `read` inside another joins it."""
         connection = self._connection()
         if self._local.mode:
             yield connection
@@ -194,7 +194,7 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection inside a transaction that holds the write lock.
+        """Yield a connection inside a transaction that holds the write lock.
 
         The commit of a change bumps the revision. A `write` inside a `write` joins it.
         """

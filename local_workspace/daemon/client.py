@@ -153,7 +153,7 @@ def _wait_ready(
 
 
 def _answers(state: DaemonState) -> bool:
-    """Whether each server takes connections: one that just died is about to be started again."""
+    """Return whether each server takes connections: one that just died is about to be started again."""
     if state.engine_address is not None and not EngineAddress.parse(state.engine_address).listens():
         return False
     addresses = []

@@ -55,7 +55,7 @@ class FileLock:
             self._descriptor = None
 
     def still_there(self) -> bool:
-        """Whether the file is still the one that was locked: somebody may have deleted the whole folder."""
+        """Return whether the file is still the one that was locked: somebody may have deleted the whole folder."""
         if self._descriptor is None:
             return False
         try:
@@ -65,7 +65,7 @@ class FileLock:
 
 
 def is_held(file: Path) -> bool:
-    """Whether somebody holds the lock for itself."""
+    """Return whether somebody holds the lock for itself."""
     if not file.exists():
         return False
     probe = FileLock(file)
@@ -76,7 +76,7 @@ def is_held(file: Path) -> bool:
 
 
 def is_used(file: Path) -> bool:
-    """Whether somebody holds the lock at all, shared or not."""
+    """Return whether somebody holds the lock at all, shared or not."""
     if not file.exists():
         return False
     probe = FileLock(file)

@@ -22,7 +22,7 @@ def set_persistent(layout: WorkspaceLayout, persistent: bool) -> None:
 
 
 def is_persistent(layout: WorkspaceLayout) -> bool:
-    """Whether the workspace is to be kept up."""
+    """Return whether the workspace is to be kept up."""
     return (layout.run / PERSISTENT).exists()
 
 

@@ -86,7 +86,7 @@ class DaemonState:
 
     @staticmethod
     def of_warehouse(endpoint: WarehouseEndpoint) -> dict[str, Any]:
-        """Give an endpoint in the form in which the state keeps it."""
+        """Return an endpoint in the form in which the state keeps it."""
         return {**asdict(endpoint), "ca_file": str(endpoint.ca_file), "ca_bundle": str(endpoint.ca_bundle)}
 
 

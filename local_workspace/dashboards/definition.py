@@ -43,7 +43,7 @@ class Field:
     Attributes:
         name: The name that encodings refer to.
         column: The dataset's column.
-        aggregate: SUM, AVG, MIN, MAX or COUNT, else None.
+        aggregate: SUM, AVG, MIN, MAX or COUNT, otherwise None.
         divisor: For a ratio, the aggregate below the line; else None.
     """
 
@@ -145,7 +145,7 @@ def _widget(path: Path, placed: Placed, datasets: Mapping[str, str]) -> Widget:
         if named.query.datasetName not in datasets:
             raise _fault(
                 path,
-                f"widget {widget.name} names a dataset that is not there",
+                f"widget {widget.name} names a dataset that does not exist",
                 got=named.query.datasetName,
                 allowed=", ".join(datasets),
             )
@@ -216,7 +216,7 @@ def _refusal(path: Path, error: ValidationError) -> ConfigurationError:
 
 
 def _name_of_widget(path: Path, place: tuple[int | str, ...]) -> str:
-    """The name of the widget that a place in the file is in, since nobody counts widgets."""
+    """Return the name of the widget that a place in the file is in, since nobody counts widgets."""
     try:
         part = json.loads(path.read_bytes())
         for step in place[: place.index("widget") + 1]:
@@ -232,5 +232,5 @@ def _fault(path: Path, what: str, *, got: str, allowed: str | None = None) -> Co
         got=got,
         allowed=allowed,
         consequence="The dashboard was not drawn",
-        next_step="Mend the file, or the widget in Databricks, and export it again",
+        next_step="Fix the file, or the widget in Databricks, and export it again",
     )

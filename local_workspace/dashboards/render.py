@@ -112,12 +112,12 @@ def _require_columns(dashboard: Dashboard, columns: Mapping[str, Sequence[str]])
                         got=column,
                         allowed=", ".join(columns[name]),
                         consequence="The dashboard was not drawn",
-                        next_step="Mend the widget or the SQL of its dataset in the dashboard's file",
+                        next_step="Fix the widget or the SQL of its dataset in the dashboard's file",
                     )
 
 
 def _plain(value: object) -> object:
-    """A value as the page's JSON carries it.
+    """Return a value as the page's JSON carries it.
 
     Decimals become JSON numbers: the browser adds them as doubles, exact to the cent below 10^13.
     """
@@ -133,7 +133,7 @@ def _plain(value: object) -> object:
 
 
 def _script_safe(text: str) -> str:
-    """JSON that cannot end the script element it stands in, whatever a customer wrote into a field."""
+    """JSON that cannot end the script element it is in, whatever a customer wrote into a field."""
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 

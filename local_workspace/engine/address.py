@@ -42,12 +42,12 @@ class EngineAddress:
         host, _, port = body.rpartition(":")
         if not text.startswith(SPARK_CONNECT) or not host or not port.isdigit():
             raise InputError(
-                "This is no Spark Connect address", got=text, allowed="sc://HOST:PORT or unix:///PATH"
+                "This is not a Spark Connect address", got=text, allowed="sc://HOST:PORT or unix:///PATH"
             )
         return cls(text, host=host, port=int(port))
 
     def listens(self, seconds: float = 2.0) -> bool:
-        """Whether somebody takes connections there."""
+        """Return whether somebody takes connections there."""
         if self.path is None:
             return ports.listens(self.host, self.port, seconds)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:

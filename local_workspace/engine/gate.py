@@ -77,7 +77,7 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 
 def _is_owner(client: socket.socket) -> bool:
-    """Whether the process at the other end is of the same account: the folder's mode says so, too."""
+    """Return whether the process at the other end is of the same account: the folder's mode says so, too."""
     if not sys.platform.startswith("linux"):
         return True
     credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))

@@ -108,7 +108,7 @@ class PortLock:
 
 
 def can_be_closed() -> bool:
-    """Whether this system has what :class:`PortLock` needs."""
+    """Return whether this system has what :class:`PortLock` needs."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:
         server.bind(("127.0.0.1", 0))
         server.listen(1)

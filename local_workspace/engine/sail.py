@@ -129,7 +129,7 @@ class EngineHandle:
         return text.decode()
 
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """Return whether the process runs."""
         return self._process.poll() is None
 
     def how_it_ended(self) -> str | None:

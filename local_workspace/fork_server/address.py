@@ -13,13 +13,13 @@ from local_workspace.layout import WorkspaceLayout
 
 
 def server_lock(layout: WorkspaceLayout, name: str) -> FileLock:
-    """The lock that the server holds while it lives."""
+    """Return the lock that the server holds while it lives."""
     return FileLock(layout.run / f"{name}.lock")
 
 
 @contextmanager
 def socket_address(layout: WorkspaceLayout, name: str) -> Iterator[str]:
-    """The path of the server's socket, good within the block.
+    """Yield the path of the server's socket, good within the block.
 
     Through a descriptor of its folder: a socket's path may have 107 bytes only (unix(7)), and a workspace may lie deep.
     """
@@ -31,7 +31,7 @@ def socket_address(layout: WorkspaceLayout, name: str) -> Iterator[str]:
 
 
 def installed_mark() -> str:
-    """A mark that changes when a package is installed or removed, or when this package changes."""
+    """Return a mark that changes when a package is installed or removed, or when this package changes."""
     marks = [sys.executable, os.environ.get("PYTHONPATH", "")]
     for entry in sys.path:
         folder = Path(entry)

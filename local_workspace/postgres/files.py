@@ -67,7 +67,7 @@ def server_account() -> Account:
 
 
 def reachable(path: Path, account: Account) -> bool:
-    """Whether the account may enter `path` (or run it, if it is a program) and every folder above it.
+    """Return whether the account may enter `path` (or run it, if it is a program) and every folder above it.
 
     Looks at owner and mode, not at access lists. What does not exist yet is taken as open.
     """

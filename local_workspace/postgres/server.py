@@ -54,7 +54,7 @@ class PostgresServer:
     Args:
         layout: Password, port and (for one's own account) the data are in `<home>/postgres`, the log in
         `<logs>/postgres.log`.
-        database: Made if it is not there.
+        database: Made if it does not exist.
         user: Owns everything in it.
     """
 
@@ -114,7 +114,7 @@ class PostgresServer:
             self._lock = None
 
     def alive(self) -> bool:
-        """Whether the server that this object started runs."""
+        """Return whether the server that this object started runs."""
         return self._process is not None and self._process.poll() is None
 
     @property
@@ -178,7 +178,7 @@ class PostgresServer:
         if not (data / "PG_VERSION").exists() or (self._folder / "password").exists():
             return
         if data.parent != self._folder and is_new:
-            # Data kept outside the workspace folder outlives it; a folder that was deleted and made anew
+            # Data kept outside the workspace folder outlives it; a folder that was deleted and created again
             # begins without data.
             stop_stale(data)
             shutil.rmtree(data)
@@ -322,7 +322,7 @@ def read_endpoint(layout: WorkspaceLayout, *, database: str, user: str) -> Postg
 def external_endpoint(
     layout: WorkspaceLayout, environment: Mapping[str, str], *, database: str
 ) -> PostgresEndpoint | None:
-    """Return the server that `POSTGRES_HOST` names if it is not the workspace's own, else None.
+    """Return the server that `POSTGRES_HOST` names if it is not the workspace's own, otherwise None.
 
     After `eval "$(orders env)"` the variables name the workspace's own server, perhaps with a port it had
     before; its password tells.
@@ -338,7 +338,7 @@ def external_endpoint(
 
 
 def ensure_database(endpoint: PostgresEndpoint) -> None:
-    """Make the endpoint's database if it is not there; a server that starts, recovers or goes down is waited for.
+    """Make the endpoint's database if it does not exist; a server that starts, recovers or goes down is waited for.
 
     Raises:
         WorkspaceBusy: It took too long; the text names the state.

@@ -197,7 +197,7 @@ def _variables(tree: Node, override: Node, given: Mapping[str, Any]) -> Node:
     for name, node in (override.find("variables") or Node({}, override.position)).items():
         if declared.find(name) is None:
             raise BundleError(
-                f"the target sets {name!r}, which is no variable of the bundle",
+                f"the target sets {name!r}, which is not a variable of the bundle",
                 where=f"{node.position} {key_text(('targets', '*', 'variables', name))}",
                 allowed=", ".join(known for known, _ in declared.items()),
                 next_step="Declare it in `variables`, or correct its name.",

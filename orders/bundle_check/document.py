@@ -40,7 +40,7 @@ class Node:
     position: Position
 
     def plain(self) -> Any:
-        """The same value without positions."""
+        """Return the same value without positions."""
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -60,11 +60,11 @@ class Node:
         return node
 
     def items(self) -> list[tuple[str, Node]]:
-        """The entries of a mapping; empty for anything else."""
+        """Return the entries of a mapping; empty for anything else."""
         return list(self.value.items()) if isinstance(self.value, dict) else []
 
     def elements(self) -> list[Node]:
-        """The elements of a list; empty for anything else."""
+        """Return the elements of a list; empty for anything else."""
         return self.value if isinstance(self.value, list) else []
 
     def walk(self, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Node]]:

@@ -93,7 +93,7 @@ def lay_out(names: Sequence[str], rows: Sequence[Sequence[Cell]], width: int | N
 
 
 def is_cut(lines: Sequence[Text]) -> bool:
-    """Whether a line shows less than its value."""
+    """Return whether a cell shows less than its value."""
     return any(CUT in line.plain for line in lines)
 
 

@@ -149,7 +149,7 @@ def copy_built_workspace(built_workspace: OrdersCli) -> Callable[[Path], None]:
         for path in built_workspace.home.iterdir():
             if path.is_dir() and path.name not in _OF_PROCESSES:
                 shutil.copytree(path, target / path.name, ignore=shutil.ignore_patterns("*.sqlite*"))
-        # A copy of the file alone would lack what still stands in its write-ahead log.
+        # A copy of the file alone would lack what still is in its write-ahead log.
         for path in built_workspace.home.rglob("*.sqlite"):
             with (
                 closing(sqlite3.connect(path)) as there,

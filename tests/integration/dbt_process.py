@@ -18,7 +18,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one command.
+    """The outcome of one command.
 
     Attributes:
         success: Whether dbt would have ended with 0.

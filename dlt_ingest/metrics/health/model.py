@@ -38,7 +38,7 @@ class Check:
         name: Stable name, also the label in Prometheus.
         verdict: `fail` makes the product unhealthy, `warn` wants a look, `not_applicable` has no data to judge.
         value: The measured figure; None where there is none.
-        limit: What it was held against; None where there is none.
+        limit: What it was compared with; None where there is none.
         unit: Unit of both.
         finding: One sentence with the figures.
         next_step: What to do; empty when all is well.
@@ -74,7 +74,7 @@ class HealthReport:
         return [check for check in self.checks if check.verdict == "warn"]
 
     def as_dict(self) -> dict[str, Any]:
-        """The report for JSON."""
+        """Return the report for JSON."""
         return {
             "environment": self.environment,
             "checked_at": self.checked_at.isoformat(),

@@ -15,7 +15,7 @@ def export_lag(query: Query, metrics: Query, limits: HealthLimits, now: datetime
     """No build of an exported model waits for longer than the limit to be delivered.
 
     Counted from the first build after the last delivery, whether the build failed with its export or went on without it:
-    a day without new builds is no lag.
+    a day without new builds is not a lag.
 
     Args:
         query: Runs one SQL statement on the warehouse.
@@ -102,12 +102,12 @@ CHECKS: tuple[Callable[[Query, Query, HealthLimits, datetime], Sequence[Check]],
 
 
 def unreachable(reason: str) -> Sequence[Check]:
-    """What to say when Postgres does not answer."""
+    """Return what to say when Postgres does not answer."""
     return [
         Check(
             "postgres",
             "fail",
             f"Postgres does not answer: {reason}",
-            next_step="start it, or correct POSTGRES_HOST and its companions; the next export delivers what was missed",
+            next_step="start it, or correct POSTGRES_HOST and the related variables; the next export delivers the rest",
         )
     ]

@@ -11,7 +11,7 @@ _CODE = {"ok": 0, "warn": 1, "fail": 2}
 
 
 def render(report: HealthReport) -> str:
-    """Give one gauge for the verdicts, one for the values and one for the limits; checks without data are left out."""
+    """Return one gauge for the verdicts, one for the values and one for the limits; checks without data are omitted."""
     judged = [check for check in report.checks if check.verdict in _CODE]
     lines = [
         "# HELP orders_healthy 1 when no check fails.",
@@ -23,7 +23,7 @@ def render(report: HealthReport) -> str:
         "# HELP orders_check_value The measured figure, in the unit of its label.",
         "# TYPE orders_check_value gauge",
         *(f"orders_check_value{{{_of(report, c)}}} {float(c.value)}" for c in judged if c.value is not None),
-        "# HELP orders_check_limit What the figure is held against.",
+        "# HELP orders_check_limit What the figure is compared with.",
         "# TYPE orders_check_limit gauge",
         *(f"orders_check_limit{{{_of(report, c)}}} {float(c.limit)}" for c in judged if c.limit is not None),
         "# HELP orders_check_timestamp_seconds When the checks were made.",

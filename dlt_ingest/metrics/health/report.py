@@ -111,7 +111,7 @@ def _unanswered(error: QueryFailedError) -> str:
 
 
 def _in_utc(query: Query) -> Query:
-    """The same with moments that say their zone: the warehouse's are UTC, and some clients leave that out."""
+    """Return the same with moments that say their zone: the warehouse's are UTC, and some clients leave that out."""
 
     def asked(statement: str) -> list[dict[str, Any]]:
         return [
@@ -151,5 +151,5 @@ def _unreadable(files: Mapping[str, str]) -> Check:
         value=len(files),
         limit=0,
         unit="files",
-        next_step="mend or remove them; the next update takes what can be read" if files else "",
+        next_step="fix or remove them; the next update takes what can be read" if files else "",
     )

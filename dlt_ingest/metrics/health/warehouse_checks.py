@@ -21,7 +21,7 @@ NOTICEABLE_SECONDS = 1.0
 
 
 def update_succeeded(query: Query, limits: HealthLimits) -> Sequence[Check]:
-    """The latest update ended well. Asked of the event log itself: after a failed update no mart is built."""
+    """Check that the latest update succeeded, in the event log itself: after a failed update no mart is built."""
     del limits
     rows = query(
         """
@@ -121,7 +121,7 @@ def rules(query: Query, limits: HealthLimits) -> Sequence[Check]:
 
 
 def update_duration(query: Query, limits: HealthLimits) -> Sequence[Check]:
-    """The latest update took about as long as updates usually take."""
+    """Check that the latest update took about as long as usual."""
     rows = query(
         "select duration_seconds from gold.fct_pipeline_runs where run_status = 'succeeded' and not is_full_refresh "
         f"and duration_seconds > 0 order by started_at desc, update_id desc limit {MAXIMUM_HISTORY + 1}"
@@ -152,7 +152,7 @@ def update_duration(query: Query, limits: HealthLimits) -> Sequence[Check]:
 
 
 def freshness(query: Query, limits: HealthLimits) -> Sequence[Check]:
-    """Every dataset is as fresh as promised, by the promise that dashboards and the alert read: that of the mart."""
+    """Check that every dataset is as fresh as the mart promises, which dashboards and the alert also read."""
     del limits
     rows = query("select dataset, age_minutes, sla_minutes from gold.fct_freshness order by dataset")
     judged = [
@@ -188,7 +188,7 @@ def _counted(number: int, one: str, many: str) -> str:
 
 
 def dbt_build(query: Query, limits: HealthLimits) -> Sequence[Check]:
-    """The latest dbt invocation built everything and its tests passed."""
+    """Check that the latest dbt invocation built everything and its tests passed."""
     del limits
     rows = query(
         "select invocation_id, nodes_failed, nodes_warned, tests_passed from gold.fct_dbt_runs "
@@ -225,7 +225,7 @@ def dbt_build(query: Query, limits: HealthLimits) -> Sequence[Check]:
 
 
 def revenue_anomaly(query: Query, limits: HealthLimits) -> Sequence[Check]:
-    """The last two days' revenue is what such days usually bring; the current day can only be found too high."""
+    """Check that the last two days' revenue is usual for the weekday; the current day can only be too high."""
     del limits
     rows = query(
         "select date_ordered, net_revenue, anomaly_score, is_anomaly, is_complete from gold.fct_revenue_anomalies "

@@ -45,7 +45,7 @@ _NUMERIC = re.compile(r"numeric(?:\((\d+),(-?\d+)\))?$")
 
 
 def postgres_type(column: str, arrow: pa.DataType) -> str:
-    """Give the Postgres type of a column, spelled as `format_type()` spells it.
+    """Return the Postgres type of a column, spelled as `format_type()` spells it.
 
     Raises:
         ExportDeclarationError: For a type that Postgres has no counterpart of; the model has to cast it.
@@ -84,7 +84,7 @@ def fits(source: str, existing: str) -> bool:
 
 
 def _digits(kind: str) -> tuple[float, float] | None:
-    """Give how many digits an exact type holds before and after the point; None for any other type."""
+    """Return how many digits an exact type holds before and after the point; None for any other type."""
     if kind in _INTEGER_DIGITS:
         return _INTEGER_DIGITS[kind], 0
     numeric = _NUMERIC.match(kind)

@@ -1,4 +1,4 @@
-"""Connecting to Postgres, and telling faults that pass from faults that somebody has to mend."""
+"""Connecting to Postgres, and telling faults that pass from faults that somebody has to fix."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ _REASONS = {
 
 
 def connect(settings: PostgresSettings) -> Connection:
-    """Open one connection with time limits on everything that could otherwise wait for ever.
+    """Open one connection with time limits on everything that could otherwise wait forever.
 
     Raises:
         psycopg2.OperationalError: As libpq words it; `explained` makes an ExportError of it.
@@ -178,7 +178,7 @@ def explained(
 
 
 def scrubbed(error: BaseException, settings: PostgresSettings) -> str:
-    """One line of a database error's text, without the password wherever a server or libpq repeats it."""
+    """Return one line of a database error's text, without the password wherever a server or libpq repeats it."""
     primary = getattr(getattr(error, "diag", None), "message_primary", None)
     blocks = [str(primary)] if primary else _blocks(error)
     telling = next((block for block in blocks if not _passing_text(block)), blocks[-1])

@@ -83,7 +83,7 @@ class DeadLetters:
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """What became of the open dead letters of one table.
+    """The outcome of the open dead letters of one table.
 
     Attributes:
         target: The table.
@@ -112,7 +112,7 @@ def reason_of(sqlstate: str) -> str:
 
 
 def open_targets(cursor: Cursor) -> list[str]:
-    """Give the tables that have open letters."""
+    """Return the tables that have open letters."""
     cursor.execute("select distinct target from metrics._dead_letter where status = 'open' order by 1")
     return [target for (target,) in cursor.fetchall()]
 
@@ -165,7 +165,7 @@ def replay(cursor: Cursor, target: str, table: TargetTable) -> ReplayResult:
 
 
 def _ambiguous_keys(cursor: Cursor, target: str, table: TargetTable) -> set[tuple[object, ...]]:
-    """Give the keys that several open letters want to write: none of them is more right than the others."""
+    """Return the keys that several open letters want to write: none of them is more right than the others."""
     cursor.execute(
         "select payload from metrics._dead_letter"
         " where target = %s and status = 'open' and reason = 'duplicate_key'",
@@ -189,7 +189,7 @@ def _deliver(
     try:
         row = json.loads(payload)
     except ValueError as error:
-        return "22032", f"the payload is not JSON any more: {error}"
+        return "22032", f"the payload is no longer JSON: {error}"
     fault = _refusal(row, table, ambiguous)
     if fault is not None:
         return fault
@@ -219,5 +219,5 @@ def _refusal(row: object, table: TargetTable, ambiguous: set[tuple[object, ...]]
 
 
 def first_line(error: psycopg2.Error) -> str:
-    """Give the server's own one-line message, without the row that it quotes below."""
+    """Return the server's own one-line message, without the row that it quotes below."""
     return (error.diag.message_primary or str(error)).splitlines()[0]

@@ -15,7 +15,7 @@ class ExportError(OrdersError):
 class ExportDeclarationError(ExportError):
     """The author of an exp_* model must act: its `meta.export` or its columns cannot be exported.
 
-    The failure policy never softens this one: no server that comes back would mend it.
+    The failure policy never softens this one: no server that comes back would fix it.
     """
 
 

@@ -1,6 +1,6 @@
 """Schema `metrics` as numbered SQL files, each applied once, in order, by whoever may.
 
-The files are in `ddl/`. They record themselves in `metrics._migrations`, so psql can apply them as well:
+The files are in `ddl/`. They record themselves in `metrics._migrations`, so psql can apply them too:
 `psql -1 -f 0001_state.sql -f ...`. `roles.sql` has no number: roles belong to the whole server and may be
 made before or after, so it is run again whenever something was applied.
 """
@@ -48,7 +48,7 @@ def all_migrations() -> tuple[Migration, ...]:
 
 
 def applied_versions(link: Connection) -> set[int]:
-    """Give the versions that this database has; none when schema `metrics` is not there or not readable."""
+    """Return the versions that this database has; none if schema `metrics` does not exist or cannot be read."""
     with link.cursor() as cursor:
         # By way of pg_class, not to_regclass(): that one answers from a cache, which another exporter that has just
         # made the table while this one waited for its lock does not reach.

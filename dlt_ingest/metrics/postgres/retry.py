@@ -29,7 +29,7 @@ class RetryPolicy:
     cap_s: float = 30.0
 
     def pause_s(self, attempt: int, jitter: float) -> float:
-        """Seconds to wait after try number `attempt` (from 1); `jitter` is in [0, 1)."""
+        """Return seconds to wait after try number `attempt` (from 1); `jitter` is in [0, 1)."""
         return min(self.cap_s, self.base_s * 2 ** (attempt - 1)) * (0.5 + jitter)
 
     def run(

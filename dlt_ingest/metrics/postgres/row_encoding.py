@@ -61,7 +61,7 @@ def csv_bytes(batch: pa.RecordBatch) -> bytes:
 
 
 def encoded_ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, bytes]]:
-    """Give prepared batches with their CSV, the next one being encoded while the caller sends this one.
+    """Yield prepared batches with their CSV, the next one being encoded while the caller sends this one.
 
     Only the encoding runs in another thread: the source may belong to the caller's, as a dbt connection does.
     """
@@ -77,7 +77,7 @@ def encoded_ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.Record
 
 
 def row_texts(batch: pa.RecordBatch, row: int) -> dict[str, str | None]:
-    """Give one prepared row as texts that Postgres reads back to the same values."""
+    """Return one prepared row as texts that Postgres reads back to the same values."""
     return {
         name: _text(_in_utc(batch.column(index).slice(row, 1))[0].as_py(), batch.schema.types[index])
         for index, name in enumerate(batch.schema.names)

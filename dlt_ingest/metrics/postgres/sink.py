@@ -4,7 +4,7 @@ It knows nothing of dbt. The post-hook of `dbt build` and the command `orders ex
 `export_model`.
 
 What happens to the rows: they are copied to a temporary stage (straight into the table when that is empty),
-one row a key is left, and those that are new or differ are merged. The row of `metrics._export_state`, the
+one row per key is left, and those that are new or differ are merged. The row of `metrics._export_state`, the
 dead letters and the metrics are one transaction, so after a kill at any point either all of it is there or
 nothing. A transaction whose
 answer was lost is simply repeated: the same rows change nothing.
@@ -133,7 +133,7 @@ def retry_dead_letters(
     run_id: str | None = None,
     on_retry: OnRetry | None = None,
 ) -> list[ReplayResult]:
-    """Deliver the rows that Postgres rejected before, after their cause was put right.
+    """Deliver the rows that Postgres rejected before, after their cause was corrected.
 
     Every letter is tried on its own and keeps its reason if it is rejected again.
 
@@ -225,6 +225,6 @@ def _replay(link: Connection, target: str, run_id: str | None) -> ReplayResult:
             raise SchemaDriftError(
                 f"Table {SCHEMA}.{target} is gone, or has no primary key",
                 consequence="Its dead letters stay open",
-                next_step="Export the model once, which makes the table; that closes the letters as well",
+                next_step="Export the model once, which makes the table; that closes the letters too",
             )
         return dead_letters.replay(cursor, target, table)

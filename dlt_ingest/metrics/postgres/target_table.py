@@ -45,7 +45,7 @@ class TargetTable:
 
 
 def column_types(schema: pa.Schema, spec: ExportSpec) -> dict[str, str]:
-    """Give the Postgres type of each column of the model.
+    """Return the Postgres type of each column of the model.
 
     Raises:
         ExportDeclarationError: If a key column is missing, a column takes a name of the export's own, or a
@@ -109,7 +109,7 @@ def ensure_table(
 
 
 def existing_types(cursor: Cursor, table: str) -> dict[str, str]:
-    """Give the columns of a table of schema `metrics` with their types; nothing if there is no such table."""
+    """Return the columns of a table of schema `metrics` with their types; nothing if there is no such table."""
     cursor.execute(
         "select a.attname, format_type(a.atttypid, a.atttypmod) from pg_attribute a"
         " where a.attrelid = to_regclass(format('%%I.%%I', %s::text, %s::text))"
@@ -120,7 +120,7 @@ def existing_types(cursor: Cursor, table: str) -> dict[str, str]:
 
 
 def existing_table(cursor: Cursor, table: str) -> TargetTable | None:
-    """Give a table of schema `metrics` as it is, with its primary key; None if it is absent or has none."""
+    """Return a table of schema `metrics` as it is, with its primary key; None if it is absent or has none."""
     cursor.execute(
         "select array_agg(a.attname::text order by part.place) from pg_index i"
         " cross join unnest(i.indkey::int2[]) with ordinality as part(attnum, place)"
@@ -201,7 +201,7 @@ def _check_key(cursor: Cursor, spec: ExportSpec) -> None:
         f" table: {' | '.join(', '.join(key) for key in keys) or 'no unique index'}",
         allowed="one unique index on exactly the key columns",
         consequence="Nothing of this model was exported: rows could not be told apart",
-        next_step=f"Correct meta.export.key, or drop {SCHEMA}.{spec.target}: the next export makes it anew",
+        next_step=f"Correct meta.export.key, or drop {SCHEMA}.{spec.target}: the next export makes it again",
     )
 
 

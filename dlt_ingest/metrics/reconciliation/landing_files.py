@@ -57,7 +57,7 @@ class LandedFile(Protocol):
     fault: str | None
 
     def records(self) -> Iterator[Iterable[LandedField]]:
-        """Give the members of each record; an unreadable one has none."""
+        """Return the members of each record; an unreadable one has none."""
 
 
 # Who can read the files hands this in: this package knows no reader of its own, else there were two opinions on what a
@@ -91,7 +91,7 @@ def landing_figures(landing: Landing, reading: Reading = STANDARD) -> dict[str, 
         reading: The shop's names of the fields.
 
     Returns:
-        Figures by URI. A file that cannot be read to its end is left out: the update has set it aside.
+        Figures by URI. A file that cannot be read to its end is omitted: the update has set it aside.
     """
     value_of = _Value(reading)
     figures = {}

@@ -155,7 +155,7 @@ class _Steps:
         else:
             landed = {name: (f.records, f.value.normalize()) for name, f in files.items()}
             self._add("landing", landed, "records", "record value")
-            # A file that has come since is no difference, one that an update has passed over is; one that was archived
+            # A file that has come since is not a difference, one that an update has passed over is; one that was archived
             # can no longer be read.
             waiting = [name for name in sorted(landed.keys() - self._bronze.keys()) if landed[name][0]]
             looked_at = self._landing_looked_at() if waiting else None
@@ -268,7 +268,7 @@ class _Steps:
 
 
 def _common_folder(names: Sequence[str]) -> str:
-    """Give the folder that all files lie in; it says nothing, and is left out of what is shown."""
+    """Return the folder that all files lie in; it says nothing, and is omitted of what is shown."""
     folders = {name.rpartition("/")[0] for name in names}
     return posixpath.commonpath(folders) + "/" if folders and "" not in folders else ""
 

@@ -16,7 +16,7 @@ _UNCOMPARED = "The last layer was not compared; nothing was changed"
 
 
 def metrics_answers(postgres: PostgresSettings) -> Callable[[str], list[dict[str, Any]]]:
-    """What asks the metrics database one SQL statement after the other.
+    """Return what asks the metrics database one SQL statement after the other.
 
     Raises:
         InputError: By the function returned: nothing was ever exported there.

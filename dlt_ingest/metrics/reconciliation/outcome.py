@@ -67,7 +67,7 @@ class Reconciliation:
         return all(c.holds for c in self.comparisons)
 
     def as_dict(self) -> dict[str, Any]:
-        """The outcome for JSON; money as text with all its digits."""
+        """Return the outcome for JSON; money as text with all its digits."""
         return {
             "equal": self.equal,
             "layers": [{**asdict(layer), "value": str(layer.value)} for layer in self.layers],
@@ -107,6 +107,6 @@ def _figure(pair: Pair | None) -> str:
 
 
 def _in_cents(amount: Decimal) -> Decimal:
-    """The amount with two decimals, or with more where it has them: nothing is rounded away here."""
+    """Return the amount with two decimals, or with more where it has them: nothing is rounded away here."""
     in_cents = amount.quantize(CENT)
     return in_cents if in_cents == amount else amount.normalize()

@@ -1,4 +1,4 @@
-"""The deployed DLT files are those that run locally, and no dataset is left out."""
+"""The deployed DLT files are those that run locally, and no dataset is omitted."""
 
 from __future__ import annotations
 

@@ -101,5 +101,5 @@ def _field_problem(text: str, name: str, low: int, high: int, words: tuple[str, 
         for end in span.split("-", 1):
             value = words.index(end) + low if end in words else int(end) if end.isdigit() else None
             if value is None or not low <= value <= high:
-                return f"{end!r} is no {name} ({low} to {high}{' or ' + ' '.join(words) if words else ''})"
+                return f"{end!r} is not a value of {name} ({low} to {high}{' or ' + ' '.join(words) if words else ''})"
     return None

@@ -112,7 +112,7 @@ def _inline_secrets(subject: Subject) -> Iterator[Finding]:
             yield finding(
                 node,
                 path,
-                "a secret stands in the file",
+                "a secret is in the file",
                 allowed="{{secrets/SCOPE/KEY}}",
                 remedy="Change the secret, because it has leaked, and put the new one into the secret scope.",
             )

@@ -35,7 +35,7 @@ def landed_tables(transformations: Path) -> Iterator[tuple[str, list[str] | None
             columns = None
             if isinstance(schema, ast.Name):
                 table = sqlglot.parse_one(f"create table t ({constants[schema.id]})", read="databricks")
-                # A key of the table stands in the same list.
+                # A key of the table is in the same list.
                 parts = table.this.expressions
                 columns = [part.name for part in parts if isinstance(part, sqlglot.exp.ColumnDef)]
             yield str(name.value), columns

@@ -162,7 +162,7 @@ def rules_of_a_model_are_one_test(manifest: Manifest) -> Iterator[str]:
 
 
 def progress_follows_what_is_built_before(manifest: Manifest) -> Iterator[str]:
-    """A `ref` that only an incremental build reads is no edge, and a first build could record progress too early."""
+    """A `ref` that only an incremental build reads is not an edge, and a first build could record progress too early."""
     for node in of_type(manifest, "model"):
         hooks = " ".join(hook["sql"] for hook in node["config"].get("post-hook", []))
         followed = re.search(r"record_progress\(this, \[(.*?)\]", hooks)

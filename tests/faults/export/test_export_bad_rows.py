@@ -121,7 +121,7 @@ def test_rows_that_contradict_each_other_are_not_chosen_between(database: Databa
 
 
 def test_an_edited_letter_is_delivered_as_edited(database: Database) -> None:
-    """Guards the way out for rows that cannot be mended at their source."""
+    """Guards the way out for rows that cannot be fixed at their source."""
     database.export([row(1), row(2, "net\0revenue")])
     database.sql(
         "update metrics._dead_letter set payload = replace(payload, '\\u0000', '_') where status = 'open'"

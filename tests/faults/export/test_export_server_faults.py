@@ -162,7 +162,7 @@ def test_an_exporter_killed_in_the_middle_leaves_nothing_behind(database: Databa
 
 
 def test_a_full_disk_is_named_and_not_retried(database: Database) -> None:
-    """Guards the fault that waiting does not mend, and that what was there before stays as it was."""
+    """Guards the fault that waiting does not fix, and that what was there before stays as it was."""
     server: PostgresUnderTest = database.server
     folder = server.folder / "tiny"
     folder.mkdir()
@@ -227,7 +227,7 @@ def test_what_the_server_does_not_accept_is_not_retried(
 
 
 def test_a_waiting_exporter_gives_up_after_its_lock_timeout(database: Database) -> None:
-    """Guards against a build that hangs behind another one for ever."""
+    """Guards against a build that hangs behind another one forever."""
     database.export([row()])
     inside, leave = threading.Event(), threading.Event()
 

@@ -28,7 +28,7 @@ class Fence:
         page: Path of the page below the project.
         line: Line of its first content.
         kind: The info string.
-        text: What stands in it.
+        text: What is in it.
         above: The last line of text before it.
     """
 

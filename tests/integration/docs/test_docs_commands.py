@@ -57,7 +57,7 @@ def test_a_workspace_is_asked_for_in_words() -> None:
 
 @pytest.mark.parametrize("command", RUN_ELSEWHERE)
 def test_who_else_runs_a_command(command: str) -> None:
-    """Guards the list of exceptions: each stands in a page, and the named test, fixture or CI step runs it."""
+    """Guards the list of exceptions: each is in a page, and the named test, fixture or CI step runs it."""
     assert command in {without_comment(c) for fence in _RUN_HERE for c in fence.commands}
     assert is_run(command), f"{RUN_ELSEWHERE[command]} does not run `{command}`"
 
@@ -85,7 +85,7 @@ def _shape(line: str) -> str:
 
 
 def test_the_monitoring_page_lists_what_is_measured(clone: ReadersClone) -> None:
-    """Guards the tables of the page: they name every check and every metric, and none that is not there."""
+    """Guards the tables of the page: they name every check and every metric, and none that does not exist."""
     page = (PROJECT / "docs/operations/monitoring.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     checks = json.loads(clone.orders(["check", "--format", "json"]).printed.partition("\n")[2])["checks"]

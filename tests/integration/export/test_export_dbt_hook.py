@@ -312,7 +312,7 @@ def test_no_secret_is_in_any_file_or_message(dbt: Dbt) -> None:
 
 
 def test_a_model_that_declares_nothing_is_an_error_under_every_policy(dbt: Dbt) -> None:
-    """Guards the author of a model: no server that comes back would mend a missing key."""
+    """Guards the author of a model: no server that comes back would fix a missing key."""
     models = dbt.folder / "models" / "exports"
     (models / "exp_new.sql").write_text("select 1 as id, 'x' as name")
     dbt.environment["ORDERS_EXPORT_POLICY"] = "warn"

@@ -220,7 +220,7 @@ def test_the_pipeline_goes_on(small: Small) -> None:
 
 
 def test_a_full_refresh_of_bronze_alone_doubles_nothing(small: Small) -> None:
-    """Guards the price of skipChangeCommits: Bronze read anew must not come into Silver a second time."""
+    """Guards the price of skipChangeCommits: Bronze read again must not come into Silver a second time."""
     before = small.orders.sql("select count(*) as n from silver.orders")
     refused = small.orders.run("ingest", "--full-refresh", "bronze.orders", check=False)
     assert refused.returncode == 1

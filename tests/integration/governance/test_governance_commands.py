@@ -15,7 +15,7 @@ def test_lineage_leads_from_files_to_postgres(built_workspace: Any) -> None:
     )
     names = {node["name"] for node in nodes}
     assert {"bronze.orders", "silver.orders", "gold.fct_daily_revenue", "gold.exp_business_metrics"} <= names
-    assert "order_performance" not in names, "another exposure is no part of this one"
+    assert "order_performance" not in names, "another exposure is not a part of this one"
     stages = {node["name"]: node["stage"] for node in nodes}
     assert all(stages[r] < node["stage"] for node in nodes for r in node["reads"] if r != node["name"])
     rows = {node["name"]: node["rows"] for node in nodes}
@@ -39,7 +39,7 @@ def test_a_pipeline_table_shows_its_key(built_workspace: Any) -> None:
 
 
 def test_the_catalog_comes_to_show_what_is_described(built_workspace: Any) -> None:
-    """Guards apply and check: drift is named and mended, and a second apply has nothing to do.
+    """Guards apply and check: drift is named and fixed, and a second apply has nothing to do.
 
     Tags and comments change no row, so the shared workspace stays as others see it.
     """

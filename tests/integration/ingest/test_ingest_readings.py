@@ -35,7 +35,7 @@ def shop(tmp_path, monkeypatch):
 
 
 def test_each_text_is_a_value_or_breaks_its_rule(pipeline, query):
-    """Guards money and days: 12,50 never becomes 1250.00, a number is no day, and what Spark takes plainly is taken."""
+    """Guards money and days: 12,50 never becomes 1250.00, a number is not a day, and what Spark takes plainly is taken."""
     good = {
         "noise": {"price": 19.990000000000002},
         "text": {"price": "12.50"},

@@ -90,7 +90,7 @@ def test_lineage_leads_from_a_file_to_the_dashboards_and_to_postgres(second_buil
 
 
 def test_an_incremental_build_equals_a_full_one(second_build: Any) -> None:
-    """Guards the incremental models against an update that was met half-way, and against what came late."""
+    """Guards the incremental models against an update that was met halfway, and against what came late."""
     incremental = {table: second_build.rows(table) for table in BUILT_FROM_EVENTS}
     assert not second_build.failures(second_build.build("--full-refresh", *TABLES_ONLY, command="run"))
     assert {table: second_build.rows(table) for table in BUILT_FROM_EVENTS} == incremental
@@ -169,7 +169,7 @@ def test_described_columns_are_the_columns(second_build: Any) -> None:
 
 
 def test_exports_tell_how_long_their_rows_waited(second_build: Any) -> None:
-    """Guards the record of exports: one row a model and run, waiting from the first failure to the next delivery."""
+    """Guards the record of exports: one row per model and run, waiting from the first failure to the next delivery."""
     began = datetime.now(timezone.utc) - timedelta(minutes=90)
 
     def record(run: str, minute: int, outcome: Any, letters: int | None = None) -> None:

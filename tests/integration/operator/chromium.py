@@ -85,7 +85,7 @@ class Browser:
             deviceScaleFactor=1,
             mobile=width < 500,
         )
-        # Two addresses that differ in their fragment only would not load anew.
+        # Two addresses that differ in their fragment only would not load again.
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=address)
         deadline = time.monotonic() + SECONDS

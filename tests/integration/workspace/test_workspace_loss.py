@@ -36,7 +36,7 @@ def test_work_ends_with_the_daemon_that_it_needs(layout: WorkspaceLayout, option
 
 
 def test_a_daemon_that_took_the_place_is_another(layout: WorkspaceLayout, options: WorkspaceOptions) -> None:
-    """Guards sessions: a new daemon on the same port knows none of them, so the work on the former one ends as well."""
+    """Guards sessions: a new daemon on the same port knows none of them, so the work on the former one ends too."""
     with Workspace.attach(layout, options) as workspace:
         ended = threading.Event()
         with pytest.raises(EngineError, match="daemon is gone"), workspace.watched(ended.set):  # noqa: PT012

@@ -18,7 +18,7 @@ from local_workspace.layout import WorkspaceLayout
 from local_workspace.options import WorkspaceOptions
 from local_workspace.workspace import Workspace
 
-# Every character of ASCII that is no letter and no digit, and what breaks programs in other ways.
+# Every character of ASCII that is not a letter and no digit, and what breaks programs in other ways.
 CHARACTERS = [chr(code) for code in range(1, 128) if not chr(code).isalnum() and chr(code) not in "/."]
 NAMES = [f"a{character}b" for character in CHARACTERS]
 NAMES += [

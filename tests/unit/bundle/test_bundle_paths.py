@@ -26,7 +26,7 @@ MISTAKES = [
         "end with /**",
     ),
     Mistake(
-        "root path that is not there",
+        "root path that does not exist",
         PIPELINE,
         "root_path: ..",
         "root_path: ../src",

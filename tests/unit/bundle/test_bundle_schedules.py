@@ -31,7 +31,7 @@ MISTAKES = [
         "0 30 6 * * ?",
         "0 30 26 * * ?",
         "resources.jobs.orders_watch.schedule.quartz_cron_expression",
-        "'26' is no hours",
+        "'26' is not a value of hours",
         "0 30 6",
     ),
     Mistake(

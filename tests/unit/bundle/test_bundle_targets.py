@@ -59,7 +59,7 @@ MISTAKES = [
         '"{{secrets/${var.secret_scope}/postgres_password}}"',
         "hunter2",
         "resources.jobs.orders.job_clusters[0].new_cluster.spark_env_vars.POSTGRES_PASSWORD",
-        "secret stands in",
+        "secret is in",
         "Change the secret",
     ),
 ]

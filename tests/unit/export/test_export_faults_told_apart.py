@@ -78,7 +78,7 @@ def test_a_password_that_a_server_repeats_is_taken_out() -> None:
 
 
 def test_pauses_double_up_to_a_cap_and_scatter() -> None:
-    """Guards the server that comes back: not all exporters at once, and not for ever longer."""
+    """Guards the server that comes back: not all exporters at once, and not forever longer."""
     policy = RetryPolicy(attempts=9, base_s=1, cap_s=10)
     assert [policy.pause_s(attempt, 0.5) for attempt in range(1, 7)] == [1, 2, 4, 8, 10, 10]
     assert (policy.pause_s(3, 0.0), policy.pause_s(3, 1.0)) == (2, 6)

@@ -91,7 +91,7 @@ def test_the_password_is_in_no_text(tmp_path: Path) -> None:
 
 
 def test_a_password_file_must_be_private(tmp_path: Path) -> None:
-    """Guards the file: a line break at its end is no part of the password, and others must not read it."""
+    """Guards the file: a line break at its end is not a part of the password, and others must not read it."""
     secret = tmp_path / "password"
     secret.write_text("hunter2secret\n", encoding="utf-8")
     secret.chmod(stat.S_IRUSR | stat.S_IWUSR)

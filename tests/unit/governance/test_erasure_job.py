@@ -83,7 +83,7 @@ def test_the_default_parameter_erases_nobody(
     """Guards a run without the parameter, and the command given by hand: both are refused before anything is asked."""
     monkeypatch.setenv("ORDERS_ENV", "prod")
     for arguments, said in (
-        (["", "--yes", "--step", "source"], "no customer id"),
+        (["", "--yes", "--step", "source"], "not a customer id"),
         (["C-1", "--yes"], "job erase_customer"),
         (["C-1", "--step", "source"], "job erase_customer"),
     ):

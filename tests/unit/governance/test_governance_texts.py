@@ -16,7 +16,7 @@ DELETIONS = (statements.bronze_deletion(), *statements.silver_deletions(), *stat
 
 
 def test_statements_are_sql_and_each_parameter_has_its_value() -> None:
-    """Guards the erasure: Databricks' parser takes each statement, and no id stands in the text of one."""
+    """Guards the erasure: Databricks' parser takes each statement, and no id is in the text of one."""
     customer = CustomerId("a.b+C-1")
     for deletion in DELETIONS:
         for text in (deletion.statement, deletion.count):

@@ -56,7 +56,7 @@ def python_files(folder: str, *, without: tuple[str, ...] = ()) -> list[Path]:
 
 
 def test_transformations_import_only_dlt_pyspark_rules_and_settings():
-    """Guards the deployed DLT files: anything else is not there in a pipeline, or pulls the local workspace in."""
+    """Guards the deployed DLT files: anything else does not exist in a pipeline, or pulls the local workspace in."""
     allowed = ("__future__", "dlt", "pyspark.sql", "dlt_ingest.quality", "dlt_ingest.configurations")
     found = breaches(
         python_files("dlt_ingest/transformations"),

@@ -80,7 +80,7 @@ def test_changes_are_read_as_typed_by_a_person():
 
 
 def test_missing_file_is_refused(tmp_path):
-    """Guards the message for a path that is not there."""
+    """Guards the message for a path that does not exist."""
     with pytest.raises(InputError, match=r"gone\.jsonl"):
         read_corrections(tmp_path / "gone.jsonl")
 

@@ -66,7 +66,7 @@ def test_one_bad_path_lands_nothing(tmp_path, names, words):
 
 
 def test_file_appears_whole_although_the_copy_breaks_off(tmp_path, monkeypatch):
-    """Guards readers of landing: a copy that fails half-way leaves no visible file and no rest."""
+    """Guards readers of landing: a copy that fails halfway leaves no visible file and no rest."""
 
     def broken(descriptor):
         raise OSError(28, "No space left on device")

@@ -29,7 +29,7 @@ def test_described_columns_are_those_of_the_table(columns: list[str]) -> None:
 
 
 def test_each_column_is_filled_once(columns: list[str]) -> None:
-    """Guards against a column that stays NULL for ever: from_json ignores a name that nobody writes."""
+    """Guards against a column that stays NULL forever: from_json ignores a name that nobody writes."""
     row = (
         (MACROS / "record_run_results.sql")
         .read_text()

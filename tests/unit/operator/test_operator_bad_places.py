@@ -140,7 +140,7 @@ def test_an_unknown_environment_is_named_first(
 
 
 def test_the_current_folder_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Guards a terminal that stands in a deleted folder."""
+    """Guards a terminal that is in a deleted folder."""
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)

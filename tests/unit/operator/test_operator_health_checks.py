@@ -267,7 +267,7 @@ def test_export_lag(case):
 
 @pytest.mark.parametrize(("count", "verdict"), [(0, "ok"), (1, "fail")])
 def test_dead_letters(count, verdict):
-    """Guards that a single refused row is no small matter."""
+    """Guards that a single refused row is not a small matter."""
     metrics = answering({"_dead_letter": [{"letters": count}]})
     check = postgres_checks.dead_letters(answering({}), metrics, LIMITS, NOW)[0]
     assert (check.verdict, check.value) == (verdict, count)

@@ -73,7 +73,7 @@ def test_prometheus_text_is_valid_and_complete():
 
 
 def test_labels_of_a_series_stay_the_same_over_time():
-    """Guards graphs and alert rules: what changes with the verdict (finding, next step, update id) is no label."""
+    """Guards graphs and alert rules: what changes with the verdict (finding, next step, update id) is not a label."""
     for good, bad in ((Check("a", "ok", "x", value=1), Check("a", "fail", "y", value=9, next_step="z")),):
         assert samples(render(report(good))).keys() == samples(render(report(bad))).keys()
 
@@ -123,7 +123,7 @@ def test_json(monkeypatch):
 
 
 def test_table_shows_trouble_first(monkeypatch):
-    """Guards the reader's time: what failed stands on top, with its next step."""
+    """Guards the reader's time: what failed is on top, with its next step."""
     lines = run(monkeypatch, report(GOOD, NONE, ODD, BAD)).stdout.splitlines()
     heads = [line.split()[0] for line in lines if not line.startswith(" ")]
     assert heads[:4] == ["FAIL", "warn", "ok", "n/a"]

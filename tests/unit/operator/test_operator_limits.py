@@ -1,4 +1,4 @@
-"""Guards that alerts and health checks are held against the same limits, those of the configuration files."""
+"""Guards that alerts and health checks are compared with the same limits, those of the configuration files."""
 
 from __future__ import annotations
 

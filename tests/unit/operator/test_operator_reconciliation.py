@@ -362,7 +362,7 @@ def test_sums_are_exact_beyond_28_digits(warehouse, landing):
 
 
 def test_odd_records_count_and_are_worth_nothing(tmp_path):
-    """Guards the reading of landing: any line is a record, a price that is no number has no value, torn archives wait."""
+    """Guards the reading of landing: any line is a record, a price that is not a number has no value, torn archives wait."""
     lines = [
         "[1]",
         "null",

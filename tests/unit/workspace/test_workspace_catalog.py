@@ -68,7 +68,7 @@ def test_case_is_kept_and_ignored(catalog: Catalog, put: Put) -> None:
     assert found is not None
     assert str(found.name) == "Shop.gold.Orders"
     assert [str(table.name) for table in catalog.tables("SHOP", "Gold")] == ["Shop.gold.Orders"]
-    with pytest.raises(InputError, match="already there"):
+    with pytest.raises(InputError, match="already exists"):
         catalog.create_schema("shop", "GOLD")
     catalog.create_schema("shop", "GOLD", if_not_exists=True)
 
@@ -169,7 +169,7 @@ def test_rename_takes_the_folder_along(catalog: Catalog, put: Put, layout: Works
     assert [column.name for column in catalog.columns(found)] == ["a"]
     assert catalog.constraints(child)[0].references == target
     assert put("t") == name
-    with pytest.raises(InputError, match="already there"):
+    with pytest.raises(InputError, match="already exists"):
         catalog.rename(name, target)
     with pytest.raises(InputError, match="another catalog"):
         catalog.rename(name, TableName("other", "gold", "t"))
@@ -236,7 +236,7 @@ def test_tags_comments_and_grants_on_every_level(catalog: Catalog, put: Put) -> 
         ]
     catalog.set_column_tags(table, "A", {"pii": "no"})
     assert catalog.column_tags(table) == {"a": {"pii": "no"}}
-    with pytest.raises(InputError, match="no Unity Catalog privilege"):
+    with pytest.raises(InputError, match="not a Unity Catalog privilege"):
         catalog.grant(table, "readers", ["READ EVERYTHING"])
     with pytest.raises(InputError, match="no schema"):
         catalog.set_comment(Securable("SCHEMA", ("shop", "none")), "x")
@@ -323,7 +323,7 @@ def test_many_processes_and_threads_write_at_once(catalog: Catalog, layout: Work
 def test_a_damaged_or_newer_file_is_named(layout: WorkspaceLayout) -> None:
     """Guards that a broken catalog file is an error with a next step, and is not overwritten."""
     layout.create()
-    layout.catalog_file.write_bytes(b"this is no database, but long enough to be read as one" * 10)
+    layout.catalog_file.write_bytes(b"this is not a database, but long enough to be read as one" * 10)
     with pytest.raises(DataFault, match="damaged"):
         Catalog.open(layout)
     layout.catalog_file.unlink()

@@ -45,7 +45,7 @@ def test_a_file_outside_has_no_volume_uri(layout: WorkspaceLayout, tmp_path: Pat
 @pytest.mark.parametrize("name", ["", "a.b", "a b", "a/b", "..", "a\\b", "a\nb", "x" * 256])
 def test_bad_names_are_refused(layout: WorkspaceLayout, name: str) -> None:
     """Guards that a table name can never become a path elsewhere."""
-    with pytest.raises(InputError, match="no valid table name"):
+    with pytest.raises(InputError, match="not a valid table name"):
         layout.table_path("shop", "gold", name)
 
 
