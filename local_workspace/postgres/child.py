@@ -12,6 +12,9 @@ import sys
 
 from local_workspace.process_life import die_with_parent
 
+#: Messages of the server are in English, and its log is read by us.
+SERVER_LOCALE = {"LC_ALL": "C"}
+
 
 def main(arguments: list[str]) -> None:
     """Become the program; returns only by an exception."""
@@ -23,6 +26,7 @@ def main(arguments: list[str]) -> None:
     if parent_pid:
         # After the change of account, which clears it. SIGINT is Postgres' fast shutdown: a clean stop.
         die_with_parent(parent_pid, signal.SIGINT)
+    os.environ.update(SERVER_LOCALE)
     os.execv(arguments[3], arguments[3:])  # noqa: S606  (an argument list of our own, no shell)
 
 

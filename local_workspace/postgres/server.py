@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,16 @@ import psycopg2
 from psycopg2 import sql
 
 from local_workspace.endpoints import PostgresEndpoint
-from local_workspace.errors import ConfigurationError, InputError, LocalWorkspaceError, WorkspaceBusy
+from local_workspace.errors import (
+    ConfigurationError,
+    EngineError,
+    InputError,
+    LocalWorkspaceError,
+    WorkspaceBusy,
+)
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.ports import LOOPBACK, free_port, is_free, listens
+from local_workspace.postgres.child import SERVER_LOCALE
 from local_workspace.postgres.files import Account, data_folder, find_programs, server_account
 from local_workspace.postgres.process import Postmaster, memory_bytes, stop, stop_stale
 from local_workspace.private_files import append_private, make_private, write_private
@@ -223,7 +230,7 @@ class PostgresServer:
                 text=True,
                 check=False,
                 cwd="/",
-                env=_environment(),
+                env={**server_environment(), **SERVER_LOCALE},
                 **_as(account),
             )
         finally:
@@ -270,7 +277,7 @@ class PostgresServer:
                     stdout=log,
                     stderr=log,
                     cwd="/",
-                    env=_environment(),
+                    env=server_environment(),
                     start_new_session=True,
                 )
             if self._wait_ready(data, port):
@@ -337,10 +344,15 @@ def external_endpoint(
     return None if own is not None and secrets.compare_digest(own.password, named.password) else named
 
 
-def ensure_database(endpoint: PostgresEndpoint) -> None:
+def ensure_database(endpoint: PostgresEndpoint, *, is_lost: Callable[[], bool] | None = None) -> None:
     """Make the endpoint's database if it does not exist; a server that starts, recovers or goes down is waited for.
 
+    Args:
+        endpoint: The server.
+        is_lost: Whether nobody is left who would start it again.
+
     Raises:
+        EngineError: It is not there and will not come.
         WorkspaceBusy: It took too long; the text names the state.
     """
     deadline = time.monotonic() + RECOVERY_SECONDS
@@ -351,6 +363,13 @@ def ensure_database(endpoint: PostgresEndpoint) -> None:
             state = _passing_state(error)
             if state is None:
                 raise
+            if is_lost is not None and is_lost():
+                raise EngineError(
+                    "The workspace's daemon is gone, and its Postgres with it",
+                    got=state,
+                    consequence="Nothing was done",
+                    next_step="Run the command again, which starts both",
+                ) from error
             if time.monotonic() > deadline:
                 raise WorkspaceBusy(
                     f"The workspace's Postgres has not taken connections for {RECOVERY_SECONDS:.0f} s",
@@ -421,14 +440,18 @@ def _as(account: Account) -> dict[str, Any]:
     return {"user": account.uid, "group": account.gid, "extra_groups": []} if account.changed else {}
 
 
-def _environment() -> dict[str, str]:
-    # Nothing of the caller's PG* settings, and no password of anything, reaches the server.
+def server_environment() -> dict[str, str]:
+    """Give the environment of the processes that start the server."""
+    # Nothing of the caller's PG* settings, and no password of anything, reaches the server. The locale stays the
+    # caller's: in the locale C, Python before 3.13 does not start below a folder whose name is not ASCII.
     keep = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH")
-    environment = {name: os.environ[name] for name in keep if name in os.environ}
+    environment = {
+        name: value for name, value in os.environ.items() if name in keep or name.startswith("LC_")
+    }
     environment["PYTHONPATH"] = os.pathsep.join(
         [str(Path(__file__).parents[2]), *filter(None, [environment.get("PYTHONPATH")])]
     )
-    return {**environment, "LC_ALL": "C", "TZ": "UTC"}
+    return {**environment, "TZ": "UTC"}
 
 
 def _recorded_port(folder: Path) -> int | None:
