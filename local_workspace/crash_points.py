@@ -20,7 +20,6 @@ CRASH_POINTS: tuple[str, ...] = (
     "files_half_adopted",
     "files_adopted",
     "table_created",
-    "columns_added",
     "data_committed",
     "batch_recorded",
     "catalog_written",

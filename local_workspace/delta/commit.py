@@ -12,7 +12,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, CommitProperties, Transaction
 
 from local_workspace.crash_points import crash_point
+from local_workspace.delta.delta_commit import metadata_actions, shape_of
+from local_workspace.delta.log_entry import VersionTaken, write_log_entry
 from local_workspace.errors import DataFault, NotSupported, PipelineCodeError
 
 
@@ -59,6 +61,12 @@ def open_table(location: Path) -> DeltaTable | None:
         return None
 
 
+def is_untouched(location: Path) -> bool:
+    """Whether a table was made and nothing was ever committed to it: an update ended in between."""
+    table = open_table(location)
+    return table is not None and table.version() == 0 and not table.file_uris()
+
+
 def committed_batch(location: Path, flow: str) -> int | None:
     """Return the number of the last batch of a flow that is in the table; None if none is."""
     table = open_table(location)
@@ -66,7 +74,9 @@ def committed_batch(location: Path, flow: str) -> int | None:
 
 
 def ensure_table(target: Target) -> list[str]:
-    """Create the table, or add the columns that it lacks; return the columns added to an existing one.
+    """Create the table, or check that it can take the batch; return the columns that the commit will add to it.
+
+    Nothing changes in a table that exists: the columns come with the rows that need them, in one commit.
 
     Raises:
         PipelineCodeError: A column of the query has another type than the table's.
@@ -94,10 +104,10 @@ def ensure_table(target: Target) -> list[str]:
             raise
         crash_point("table_created")
         return []
-    return _add_columns(table, target)
+    return [field.name for field in _new_fields(table, target)]
 
 
-def _add_columns(table: DeltaTable, target: Target) -> list[str]:
+def _new_fields(table: DeltaTable, target: Target) -> list[Field]:
     present = {f.name.lower(): f for f in table.schema().fields}
     new: list[Field] = []
     for wanted in target.schema.fields:
@@ -112,10 +122,7 @@ def _add_columns(table: DeltaTable, target: Target) -> list[str]:
                 consequence="The flow failed; the table is as it was",
                 next_step="Cast the column, or do a full refresh of the table",
             )
-    if new:
-        table.alter.add_columns(new)
-        crash_point("columns_added")
-    return [f.name for f in new]
+    return new
 
 
 def _type(column: Field) -> str:
@@ -190,29 +197,68 @@ def commit(
     Raises:
         DataFault: Somebody else wrote to the table at the same time.
     """
-    properties = CommitProperties(
-        app_transactions=[Transaction(flow, batch, int(time.time() * 1000))],
-        custom_metadata={"dlt": json.dumps(dict(metadata), sort_keys=True)},
-    )
     table = DeltaTable(str(target.location))
-    schema = target.schema if overwrite else table.schema()
+    told = json.dumps(dict(metadata), sort_keys=True)
+    new = [] if overwrite else _new_fields(table, target)
     try:
-        table.create_write_transaction(
-            list(actions),
-            mode="overwrite" if overwrite else "append",
-            schema=schema,
-            partition_by=list(target.partition_by) or None,
-            commit_properties=properties,
-        )
-    except DeltaError as error:
+        if new:
+            entry = _entry_with_columns(table, new, actions, Transaction(flow, batch, _now()), told)
+            write_log_entry(target.location, table.version() + 1, entry)
+        else:
+            table.create_write_transaction(
+                list(actions),
+                mode="overwrite" if overwrite else "append",
+                schema=target.schema if overwrite else table.schema(),
+                partition_by=list(target.partition_by) or None,
+                commit_properties=CommitProperties(
+                    app_transactions=[Transaction(flow, batch, _now())], custom_metadata={"dlt": told}
+                ),
+            )
+    except (DeltaError, VersionTaken) as error:
         raise DataFault(
             f"The commit to {target.name} did not go through",
-            got=str(error),
+            got=str(error) or "another writer committed in between",
             consequence="Nothing of this batch is in the table",
             next_step="Let nothing but the pipeline write to the table, then run the update again",
         ) from error
     crash_point("data_committed")
     return DeltaTable(str(target.location)).version()
+
+
+def _entry_with_columns(
+    table: DeltaTable, new: Sequence[Field], actions: Sequence[AddAction], batch: Transaction, told: str
+) -> list[dict[str, Any]]:
+    """Describe rows and the columns that they bring as one commit; delta-rs has none for files that are there."""
+    now = shape_of(table)
+    shape = replace(now, fields=[*now.fields, *(json.loads(field.to_json()) for field in new)])
+    info = {
+        "timestamp": _now(),
+        "operation": "WRITE",
+        "operationParameters": {"mode": "Append", "partitionBy": json.dumps(list(now.partition_columns))},
+        "dlt": told,
+    }
+    entry: list[dict[str, Any]] = [{"commitInfo": info}, *metadata_actions(table, shape)]
+    entry += [
+        {
+            "add": {
+                "path": add.path,
+                "partitionValues": dict(add.partition_values),
+                "size": add.size,
+                "modificationTime": add.modification_time,
+                "dataChange": add.data_change,
+                "stats": add.stats,
+            }
+        }
+        for add in actions
+    ]
+    entry.append(
+        {"txn": {"appId": batch.app_id, "version": batch.version, "lastUpdated": batch.last_updated}}
+    )
+    return entry
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 def remove_leftovers(location: Path, flow: str, batch: int) -> None:

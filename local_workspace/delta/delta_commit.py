@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import time
 import uuid
@@ -27,6 +26,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 from deltalake import DeltaTable
 
+from local_workspace.delta.log_entry import VersionTaken, write_log_entry
 from local_workspace.sql.sql_error import SqlError
 
 if TYPE_CHECKING:
@@ -191,7 +191,14 @@ def commit_metadata(location: Path, shape: TableShape, *, operation: str, statem
         SqlError: Somebody else committed in between (DELTA_CONCURRENT_WRITE).
     """
     table = DeltaTable(location)
-    actions: list[dict[str, Any]] = []
+    actions = metadata_actions(table, shape)
+    return _write_commit(
+        location, table.version(), actions, operation=operation, statement=statement, metrics={}
+    )
+
+
+def metadata_actions(table: DeltaTable, shape: TableShape) -> list[dict[str, Any]]:
+    """Give the actions with which a table that exists gets another shape, the protocol that it needs included."""
     present = table.protocol()
     needed: dict[str, Any] = {
         "minReaderVersion": present.min_reader_version,
@@ -201,13 +208,13 @@ def commit_metadata(location: Path, shape: TableShape, *, operation: str, statem
         needed["writerFeatures"] = list(present.writer_features)
     if present.reader_features:
         needed["readerFeatures"] = list(present.reader_features)
+    if '"timestamp_ntz"' in json.dumps(list(shape.fields)):
+        needed["minReaderVersion"], needed["minWriterVersion"] = 3, 7
+        for features in ("readerFeatures", "writerFeatures"):
+            needed[features] = sorted({*needed.get(features, []), "timestampNtz"})
     protocol = _protocol(needed, table, shape)
-    if protocol is not None:
-        actions.append({"protocol": protocol})
-    actions.append({"metaData": _metadata(table, shape)})
-    return _write_commit(
-        location, table.version(), actions, operation=operation, statement=statement, metrics={}
-    )
+    changed = [] if protocol is None else [{"protocol": protocol}]
+    return [*changed, {"metaData": _metadata(table, shape)}]
 
 
 def shape_of(table: DeltaTable) -> TableShape:
@@ -273,25 +280,14 @@ def _write_commit(
         "engineInfo": "local-sql-warehouse",
         "userMetadata": json.dumps({"statement": statement}),
     }
-    log = location / "_delta_log"
-    log.mkdir(exist_ok=True)
-    aside = log / f".{uuid.uuid4().hex}.tmp"
-    text = "\n".join(json.dumps(action) for action in [{"commitInfo": info}, *actions]) + "\n"
-    with aside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
     try:
-        # A link fails if the version exists: that makes the commit atomic and exclusive.
-        os.link(aside, log / f"{version + 1:020}.json")
-    except FileExistsError:
+        write_log_entry(location, version + 1, [{"commitInfo": info}, *actions])
+    except VersionTaken:
         raise SqlError(
             "DELTA_CONCURRENT_WRITE",
             f"Another writer committed version {version + 1} of the table while this statement ran. "
             "Nothing of this statement was written; run it again.",
         ) from None
-    finally:
-        aside.unlink(missing_ok=True)
     if version > 0 and (version + 1) % _CHECKPOINT_EVERY == 0:
         DeltaTable(location).create_checkpoint()
     return version + 1

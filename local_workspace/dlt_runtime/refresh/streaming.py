@@ -138,7 +138,7 @@ def _run_batch(
             batch.schemas = new_schemas(context, flow_id, inputs, staged_inputs)
             context.state.prepare(batch, final)
             crash_point("batch_prepared")
-            if staged.kept:
+            if staged.kept or new_columns:
                 actions = commit.adopt(target, staged.kept, flow_id, batch.batch)
                 commit.commit(
                     target,
@@ -166,15 +166,14 @@ def _run_batch(
 
 
 def prepare_table(context: UpdateContext, dataset: Dataset, target: Target) -> tuple[list[str], bool]:
-    """Create or widen the table of a batch; return new columns, and whether a full refresh has emptied it.
+    """Create the table of a batch; return the columns that the batch adds, and whether the table is still empty.
 
-    An empty table takes the schema of its first batch as it is, even if a column's type has changed.
+    An empty table takes the schema of its first batch as it is, even if a column's type has changed: a full refresh has
+    emptied it, or an update made it and ended before its first batch, which may have been another one.
     """
     now = delta_source.position(target.location)
-    if (
-        now is not None
-        and context.state.flow(reset_flow(context, dataset)).facts.get("version") == now.version
-    ):
+    emptied_at = context.state.flow(reset_flow(context, dataset)).facts.get("version")
+    if now is not None and (emptied_at == now.version or commit.is_untouched(target.location)):
         return [], True
     return commit.ensure_table(target), False
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from local_workspace.delta import delta_commit
+from local_workspace.delta import delta_commit, log_entry
 from local_workspace.delta.delta_commit import (
     STAGE_FOLDER,
     Staged,
@@ -87,13 +87,13 @@ def test_two_writers_cannot_commit_one_version(tmp_path: Path, monkeypatch: pyte
     """Guards the exclusive commit: the later writer is refused and leaves the other's rows alone."""
     location = tmp_path / "t"
     replace(location, pa.table({"a": [1]}))
-    link = delta_commit.os.link
+    link = log_entry.os.link
 
     def other_first(source: object, target: object) -> None:
         write_deltalake(location, pa.table({"a": [9]}), mode="append")
         link(source, target)
 
-    monkeypatch.setattr(delta_commit.os, "link", other_first)
+    monkeypatch.setattr(log_entry.os, "link", other_first)
     with pytest.raises(SqlError, match="DELTA_CONCURRENT_WRITE"):
         replace(location, pa.table({"a": [2]}))
     assert sorted(r["a"] for r in DeltaTable(location).to_pyarrow_table().to_pylist()) == [1, 9]

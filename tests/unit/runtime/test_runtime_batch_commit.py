@@ -1,0 +1,92 @@
+"""Guards the commit of a batch: rows and the columns that they bring come in one version, or not at all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable, Schema
+
+from local_workspace.delta import commit
+from local_workspace.delta.commit import StagedFile, Target
+from local_workspace.delta.log_entry import VersionTaken, write_log_entry
+from local_workspace.errors import DataFault
+
+NARROW = pa.table({"id": [1], "day": ["d1"]})
+WIDE = pa.table({"id": [2], "day": ["d2"], "at": [datetime(2025, 1, 1, 12)], "note": ["x"]})  # noqa: DTZ001
+
+
+def batch(folder: Path, rows: pa.Table, number: int) -> list[str]:
+    """Write a batch as an update does; return the columns that the table got."""
+    staged = folder / f"{number}.parquet"
+    pq.write_table(rows.drop(["day"]), staged)
+    kept = [StagedFile(staged, {"day": rows["day"][0].as_py()})]
+    target = target_of(folder, rows)
+    new = commit.ensure_table(target)
+    commit.commit(
+        target,
+        commit.adopt(target, kept, "flow", number),
+        overwrite=False,
+        flow="flow",
+        batch=number,
+        metadata={"n": 1},
+    )
+    return new
+
+
+def target_of(folder: Path, rows: pa.Table) -> Target:
+    return Target("t", folder / "t", Schema.from_arrow(rows.schema), "words", {}, ("day",))
+
+
+def test_columns_come_with_the_rows_that_bring_them(tmp_path: Path) -> None:
+    """Guards one version for both, the batch's number in it, the comment, and the protocol of TIMESTAMP_NTZ."""
+    batch(tmp_path, NARROW, 1)
+    before = DeltaTable(tmp_path / "t")
+    assert batch(tmp_path, WIDE, 2) == ["at", "note"]
+    table = DeltaTable(tmp_path / "t")
+    assert table.version() == before.version() + 1
+    assert table.transaction_version("flow") == 2
+    assert table.history(1)[0]["dlt"] == '{"n": 1}'
+    assert (table.metadata().id, table.metadata().description) == (before.metadata().id, "words")
+    assert "timestampNtz" in (table.protocol().reader_features or [])
+    rows = sorted(table.to_pyarrow_table().to_pylist(), key=lambda row: row["id"])
+    assert rows == [*pa.concat_tables([NARROW, WIDE], promote_options="default").to_pylist()]
+    assert batch(tmp_path, NARROW, 3) == []
+    assert DeltaTable(tmp_path / "t").count() == 3
+
+
+def test_until_then_the_table_is_as_it_was(tmp_path: Path) -> None:
+    """Guards an update that fails after it looked at the table: no column is left, nor one of a table never written to."""
+    commit.ensure_table(target_of(tmp_path, WIDE))
+    assert commit.is_untouched(tmp_path / "t")
+    (tmp_path / "other").mkdir()
+    batch(tmp_path / "other", NARROW, 1)
+    target = target_of(tmp_path / "other", WIDE)
+    assert commit.ensure_table(target) == ["at", "note"]
+    table = DeltaTable(target.location)
+    assert [field.name for field in table.schema().fields] == ["id", "day"]
+    assert not commit.is_untouched(target.location)
+    assert not commit.is_untouched(tmp_path / "nowhere")
+
+
+def test_somebody_else_between_is_told_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards the exclusive version: a second writer of the same version gets an error and leaves no file in the log."""
+    batch(tmp_path, NARROW, 1)
+    log = tmp_path / "t" / "_delta_log"
+    with pytest.raises(VersionTaken):
+        write_log_entry(tmp_path / "t", 1, [{"commitInfo": {}}])
+
+    def taken(*_: Any) -> None:
+        raise VersionTaken
+
+    monkeypatch.setattr(commit, "write_log_entry", taken)
+    with pytest.raises(DataFault, match="did not go through"):
+        batch(tmp_path, WIDE, 2)
+    assert sorted(path.name for path in log.iterdir()) == [f"{0:020}.json", f"{1:020}.json"]
+    assert DeltaTable(tmp_path / "t").to_pyarrow_table().num_columns == 2
