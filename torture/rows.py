@@ -19,7 +19,7 @@ from local_workspace.layout import WorkspaceLayout
 # These count and time the runs themselves: a run that was killed and repeated is two runs, rightly.
 ABOUT_RUNS = re.compile(
     r"^(ops\.|gold\.(fct_(pipeline_runs|dataset_runs|dbt_\w+|run_costs|freshness|export_deliveries|quality_rules|lineage)$"
-    r"|int_operations__|int_marts__progressed$|exp_pipeline|exp_dbt)|metrics\.(exp_pipeline|exp_dbt|export_|schema_|delivery))"
+    r"|int_operations__|int_marts__progressed$|exp_pipeline|exp_dbt)|metrics\.(exp_pipeline|exp_dbt|_?export_|schema_|delivery))"
 )
 _IDENTIFIER = re.compile(r"\b[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\b|\b[0-9a-f]{32,64}\b")
 _MOMENT = re.compile(r"\b(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2})?")
