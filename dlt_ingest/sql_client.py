@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
@@ -30,6 +31,10 @@ _MISSING = re.compile(
 
 class QueryFailedError(OrdersError):
     """The warehouse refused or could not finish a statement. Whoever wrote the statement must act."""
+
+
+class UnreachableError(OrdersError):
+    """The warehouse did not answer. Nobody must act but try again, or whoever keeps the network must."""
 
 
 class NotBuiltError(QueryFailedError):
@@ -147,6 +152,7 @@ class SqlClient:
 
     def __init__(self, connection: WarehouseConnection) -> None:
         from databricks import sql  # noqa: PLC0415  # 0.7 s of imports that most commands do not need
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415  # comes with the connector
 
         extra: dict[str, Any] = {}
         if connection.uri:
@@ -157,7 +163,10 @@ class SqlClient:
             extra["catalog"] = connection.catalog
         if connection.schema:
             extra["schema"] = connection.schema
+        self._host = connection.host
         self._errors = sql.exc.Error
+        # The connector lets those of its HTTP library through once it has retried.
+        self._network_errors = (HTTPError, OSError, sql.exc.RequestError)
         try:
             self._connection = sql.connect(
                 server_hostname=connection.host,
@@ -176,6 +185,8 @@ class SqlClient:
                 consequence="nothing was queried",
                 next_step=f"check {', '.join(_REQUIRED)}; locally, run `orders status`",
             ) from None
+        except self._network_errors as error:
+            raise self._unreachable(error) from None
 
     @classmethod
     def from_environment(cls, *, catalog: str | None = None, schema: str | None = None) -> SqlClient:
@@ -197,7 +208,7 @@ class SqlClient:
 
     def query_arrow(self, statement: str, parameters: Mapping[str, str] | None = None) -> pa.Table:
         """Run one statement and return its result as an Arrow table (column order and types kept)."""
-        with self._connection.cursor() as cursor:
+        with self._answering(), self._connection.cursor() as cursor:
             self._run(cursor, statement, parameters)
             return cursor.fetchall_arrow() if cursor.description else pa.table({})
 
@@ -206,7 +217,7 @@ class SqlClient:
 
         The first batch is yielded even when it is empty: it carries the column names and types.
         """
-        with self._connection.cursor() as cursor:
+        with self._answering(), self._connection.cursor() as cursor:
             self._run(cursor, statement)
             first = True
             while True:
@@ -221,19 +232,41 @@ class SqlClient:
 
     def execute(self, statement: str) -> None:
         """Run one statement for its effect."""
-        with self._connection.cursor() as cursor:
+        with self._answering(), self._connection.cursor() as cursor:
             self._run(cursor, statement)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except (self._errors, *self._network_errors) as error:
+            raise self._unreachable(error) from None
+
+    def _unreachable(self, error: BaseException) -> UnreachableError:
+        return UnreachableError(
+            "The SQL warehouse did not answer",
+            got=f"{self._host}: {first_line(error)}",
+            consequence="What became of the statement is not known",
+            next_step="Run the command again; if it stays so, look at the network and at the warehouse",
+        )
 
     # The connector publishes no cursor protocol.
     def _run(self, cursor: Any, statement: str, parameters: Mapping[str, str] | None = None) -> None:
         try:
             cursor.execute(statement, parameters=None if parameters is None else dict(parameters))
+        except self._network_errors as error:
+            raise self._unreachable(error) from None
         except self._errors as error:
             raise refused(error) from None
 
     def close(self) -> None:
         """Close the session on the warehouse."""
-        self._connection.close()
+        try:
+            self._connection.close()
+        except BaseException:
+            # Interrupted: the connector must not try again, and wait for a warehouse that is gone, when Python ends.
+            self._connection.session.is_open = False
+            raise
 
     def __enter__(self) -> SqlClient:
         return self

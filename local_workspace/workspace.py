@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from local_workspace.catalog import Catalog
 from local_workspace.daemon import client, requests
 from local_workspace.daemon.locks import FileLock
-from local_workspace.daemon.loss import LossWatch
+from local_workspace.daemon.loss import LossWatch, is_gone
 from local_workspace.daemon.state import DaemonState
 from local_workspace.daemon.supervisor import prepare_catalog
 from local_workspace.endpoints import PostgresEndpoint, WarehouseEndpoint
@@ -78,10 +78,10 @@ class Workspace(PipelineHost):
 
     def _begin(self) -> None:
         embedded = self.options.start_postgres and self._external is None
-        client.ensure_running(self.layout, self.options, postgres=embedded)
+        state = client.ensure_running(self.layout, self.options, postgres=embedded)
         prepare_catalog(self.catalog, self.options)
         if embedded and self.postgres is not None:
-            ensure_database(self.postgres)
+            ensure_database(self.postgres, is_lost=lambda: is_gone(self.layout, state.pid))
 
     def close(self) -> None:
         """Let go of the workspace."""
@@ -178,8 +178,8 @@ class Workspace(PipelineHost):
         """Whether the workspace stays when the last user releases it."""
         return requests.is_persistent(self.layout)
 
-    def watched(self, end: Callable[[], None]) -> LossWatch:
-        """Return a block that ends its work by `end` when the daemon goes, and then raises EngineError."""
+    def watched(self, end: Callable[[], None] | None = None) -> LossWatch:
+        """Return a block whose work ends when the daemon goes, and that then raises EngineError; see :class:`LossWatch`."""
         return LossWatch(self.layout, end)
 
     def environment(self) -> dict[str, str]:

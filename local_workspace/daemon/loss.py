@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -21,12 +22,15 @@ class LossWatch:
 
     Args:
         layout: The workspace, which has a daemon.
-        end: Ends the work, from a thread of its own.
+        end: Ends the work, from a thread of its own, and does no harm when it is called again. Without one, the block is
+            interrupted as by Ctrl-C, again and again until it ends, since libraries retry and clean up on a server that
+            is gone. Only the main thread can be interrupted.
     """
 
-    def __init__(self, layout: WorkspaceLayout, end: Callable[[], None]) -> None:
+    def __init__(self, layout: WorkspaceLayout, end: Callable[[], None] | None = None) -> None:
         self._layout = layout
-        self._end = end
+        self._interrupts = end is None
+        self._end = interrupt_main_thread if end is None else end
         self._done = threading.Event()
         self._lost = False
         self._pid = _pid(layout)
@@ -39,9 +43,13 @@ class LossWatch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._done.set()
-        self._thread.join()
-        if self._lost and not isinstance(error, KeyboardInterrupt):
+        try:
+            self._done.set()
+            self._thread.join()
+        except KeyboardInterrupt:
+            if not (self._interrupts and self._lost):
+                raise
+        if self._lost and (self._interrupts or not isinstance(error, KeyboardInterrupt)):
             raise EngineError(
                 "The workspace's daemon is gone: it was killed, or stopped under this command",
                 consequence="What was finished by then is there, the rest is not",
@@ -51,10 +59,21 @@ class LossWatch:
 
     def _watch(self) -> None:
         while not self._done.wait(LOOK_SECONDS):
-            if not is_held(self._layout.run / DAEMON) or _pid(self._layout) != self._pid:
-                self._lost = True
+            self._lost = self._lost or is_gone(self._layout, self._pid)
+            if self._lost:
                 self._end()
-                return
+
+
+def interrupt_main_thread() -> None:
+    """Do as Ctrl-C does; a wait of the main thread ends as well."""
+    main = threading.main_thread().ident
+    if main is not None:
+        signal.pthread_kill(main, signal.SIGINT)
+
+
+def is_gone(layout: WorkspaceLayout, pid: int | None) -> bool:
+    """Whether the daemon of a workspace is no longer the one that had this process id."""
+    return not is_held(layout.run / DAEMON) or _pid(layout) != pid
 
 
 def _pid(layout: WorkspaceLayout) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import logging
 import os
 import sys
 import traceback
@@ -85,6 +86,11 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in arguments or bool(os.environ.get("ORDERS_DEBUG"))
     try:
         _make_every_character_printable()
+        # What the connector logs of its retries is in the error that comes of them; unasked, Python would print it.
+        logging.getLogger("databricks").addHandler(logging.NullHandler())
+        if not debug:
+            # Libraries that are interrupted may fail once more in a destructor, where it changes nothing.
+            sys.unraisablehook = lambda _: None
         code = orders.main(args=arguments, prog_name="orders", standalone_mode=False)
         # Here, not when the interpreter ends: a full disk behind standard output is an error like any other.
         sys.stdout.flush()

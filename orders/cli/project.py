@@ -231,7 +231,8 @@ class Project:
                 yield client
             return
         with (
-            self.workspace(),
+            self.workspace() as workspace,
+            workspace.watched(),
             SqlClient.from_environment(catalog=self.settings.catalog, schema=schema) as client,
         ):
             yield client
