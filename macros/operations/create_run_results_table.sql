@@ -14,6 +14,6 @@
         {%- endfor %}
     )
     using delta
-    comment 'dbt's results: one row per invocation and node, appended at the end of each invocation.'
+    comment 'The results of dbt: one row per invocation and node, appended at the end of each invocation.'
     {%- endif -%}
 {%- endmacro %}
