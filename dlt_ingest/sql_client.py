@@ -81,11 +81,11 @@ class WarehouseConnection:
         missing = [name for name in _REQUIRED if not environ.get(name)]
         if missing:
             raise ConfigurationError(
-                "The SQL warehouse is not named",
+                "The SQL warehouse is not configured",
                 got=f"no {', '.join(missing)} in the environment",
                 allowed=", ".join(_REQUIRED),
-                consequence="nothing was queried",
-                next_step='run `eval "$(orders env)"` for the local workspace, or set the three variables',
+                consequence="Nothing was queried",
+                next_step='Run `eval "$(orders env)"` for the local workspace, or set the three variables',
             )
         return cls(
             host=environ["ORDERS_WAREHOUSE_HOST"],
@@ -182,7 +182,7 @@ class SqlClient:
                 "The SQL warehouse did not accept the connection",
                 got=f"{connection.host}: {first_line(error)}",
                 allowed="a running warehouse and a valid token",
-                consequence="nothing was queried",
+                consequence="Nothing was queried",
                 next_step=f"check {', '.join(_REQUIRED)}; locally, run `orders status`",
             ) from None
         except self._network_errors as error:
@@ -284,13 +284,13 @@ def refused(error: BaseException) -> QueryFailedError:
         return NotBuiltError(
             f"{missing[2].replace('`', '')} is not built yet, or has another name",
             got=f"{missing[1]}_NOT_FOUND",
-            consequence="Nothing of this statement took effect",
+            consequence="The statement had no effect",
             next_step='Build it with `orders run`, or correct the name: `orders sql "show tables in gold"` lists them',
         )
     return QueryFailedError(
         "The warehouse refused the statement",
         got=text,
-        consequence="Nothing of this statement took effect",
+        consequence="The statement had no effect",
         next_step="Correct the statement; the warehouse's message names the place",
     )
 

@@ -42,7 +42,7 @@ def refuse_impossible(home: Path) -> None:
         raise ConfigurationError(
             "The path of the workspace folder is not UTF-8",
             got=os.fsencode(home),
-            consequence="Databases and logs could not name it, so nothing was written",
+            consequence="Nothing was written, because databases and logs cannot name it",
             next_step="Rename the folder, or set ORDERS_HOME to another one",
         ) from None
     plain_root(home)
@@ -84,7 +84,7 @@ def prepare(home: Path) -> None:
         for name in FOLDERS:
             if (home / name).is_dir() and not (home / name).is_symlink():
                 raise ConfigurationError(
-                    "The workspace folder holds data under a path that the table format cannot have",
+                    "The workspace folder has data under a path that the table format does not allow",
                     got=home / name,
                     next_step="Move the workspace folder to a path without [ ] ^ | \\ or %, or delete it",
                 )
@@ -110,7 +110,7 @@ def _elsewhere(home: Path) -> Path:
     shelf = _shelf()
     if not (is_plain(shelf) and is_good_for_delta(shelf)):
         raise ConfigurationError(
-            "The workspace folder has a path that the table format cannot have, and so has the folder for its data",
+            "The table format allows neither the path of the workspace folder nor that of the folder for its data",
             got=f"{home}, {shelf}",
             allowed="paths without [ ] ^ | \\ control characters and % before two digits",
             consequence="Nothing was written",

@@ -141,12 +141,14 @@ def _packages(lock_file: Path | None) -> Check:
         return Check("packages", FAIL, f"Not installed: {', '.join(sorted(missing))}", again)
     if different:
         return Check("packages", WARN, f"Other versions than tested: {', '.join(sorted(different))}", again)
-    return Check("packages", OK, f"{len(pins)} packages are as they should be")
+    return Check("packages", OK, f"{len(pins)} packages have the tested versions")
 
 
 def _apache_pyspark() -> Check:
     """Databricks Connect brings a `pyspark` folder of its own, which overwrites Apache's and speaks to Databricks only."""
-    advice = "Keep the extras `local` and `databricks` in environments of their own; delete .venv and make it again"
+    advice = (
+        "Keep the extras `local` and `databricks` in separate environments; delete .venv and create it again"
+    )
     for other in ("databricks-connect", "databricks-dlt"):
         try:
             version = importlib.metadata.version(other)
@@ -173,7 +175,7 @@ def _no_other_dlt() -> Check:
         return Check(
             "dlt",
             WARN,
-            "A package called dlt is installed, which is another product (dltHub) than Databricks' DLT",
+            "The installed package dlt is another product (dltHub), not Databricks' DLT",
             "Uninstall it; pipeline code gets its `dlt` module from the local workspace",
         )
     return Check("dlt", OK, "No other package is called dlt")
@@ -209,8 +211,8 @@ def _folder(layout: WorkspaceLayout) -> Check:
         return Check(
             "folder",
             WARN,
-            f"{layout.home} is open to others, as earlier versions made it",
-            "Nothing: the next command closes it",
+            f"{layout.home} is open to others, because an earlier version created it",
+            "Nothing to do: the next command closes it",
         )
     elsewhere = "" if is_inside(layout.home) else f", with its data in {layout.root}"
     return Check("folder", OK, f"{layout.home} can be written{elsewhere}")
@@ -218,12 +220,12 @@ def _folder(layout: WorkspaceLayout) -> Check:
 
 def _engine_port() -> Check:
     if can_be_closed():
-        return Check("engine", OK, "The engine answers this user only")
+        return Check("engine", OK, "The engine accepts this user only")
     return Check(
         "engine",
         WARN,
-        "This system has no filter for a port, so every account of this machine could use the engine while it runs",
-        "Work alone on this machine, or on Linux",
+        "This system has no port filter, so every account on this machine can use the engine while it runs",
+        "Use a machine that nobody else uses, or Linux",
     )
 
 
@@ -255,7 +257,7 @@ def _loopback() -> Check:
     except OSError as error:
         reached, reason = False, str(error)
     else:
-        reason = "a connection was not let through"
+        reason = "a connection failed"
     if not reached:
         return Check(
             "ports",
@@ -269,7 +271,7 @@ def _loopback() -> Check:
 def _open_files() -> Check:
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if 0 <= limit < 1024:
-        return Check("open files", WARN, f"A process may open {limit} files only", "ulimit -n 4096")
+        return Check("open files", WARN, f"A process may open only {limit} files", "ulimit -n 4096")
     return Check("open files", OK, f"A process may open {limit if limit >= 0 else 'any number of'} files")
 
 
@@ -317,7 +319,7 @@ def _daemon(layout: WorkspaceLayout) -> Check:
         log = layout.logs / "sail.log"
         return Check("workspace", WARN, f"The engine died {deaths} times since the start", f"Look at {log}")
     if running and state is not None and state.code != code_fingerprint():
-        what = "The running workspace was started by other code than is installed now"
+        what = "The running workspace was started by other code than is installed"
         return Check("workspace", WARN, what, "orders down; the next command restarts it")
     return Check("workspace", OK, "The workspace is running" if running else "The workspace is not running")
 
@@ -325,7 +327,7 @@ def _daemon(layout: WorkspaceLayout) -> Check:
 def _leftovers(layout: WorkspaceLayout) -> Check:
     """Look for servers that a killed daemon left behind, which the next command or `orders down` ends."""
     if is_held(layout.run / DAEMON):
-        return Check("leftovers", OK, "No forgotten process")
+        return Check("leftovers", OK, "No leftover process")
     found = []
     places = [str(place) for place in possible_data_folders(layout.home)]
     for process in psutil.process_iter():
@@ -342,4 +344,4 @@ def _leftovers(layout: WorkspaceLayout) -> Check:
         return Check(
             "leftovers", WARN, f"Left behind by a killed workspace: {', '.join(found)}", "orders down"
         )
-    return Check("leftovers", OK, "No forgotten process")
+    return Check("leftovers", OK, "No leftover process")

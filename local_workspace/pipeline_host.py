@@ -154,7 +154,7 @@ def spec_of_paths(
     resolved = [Path(path).expanduser().resolve() for path in paths]
     missing = [str(path) for path in resolved if not path.exists()]
     if missing:
-        raise InputError("There is no such file or folder", got=", ".join(missing))
+        raise InputError("The file or folder does not exist", got=", ".join(missing))
     folders = [path if path.is_dir() else path.parent for path in resolved]
     root = folders[0]
     while not all(folder.is_relative_to(root) for folder in folders):
@@ -185,7 +185,7 @@ def mounts_of(volumes: Mapping[str, str | Path]) -> dict[str, Path]:
     mounts = {path.rstrip("/"): Path(folder).expanduser().resolve() for path, folder in volumes.items()}
     missing = [f"{path}={folder}" for path, folder in mounts.items() if not folder.is_dir()]
     if missing:
-        raise InputError("A volume stands for a folder that does not exist", got=", ".join(missing))
+        raise InputError("The folder of a volume does not exist", got=", ".join(missing))
     return mounts
 
 
@@ -332,7 +332,7 @@ def reset_pipeline(layout: WorkspaceLayout, catalog: Catalog, name: str) -> tupl
                 f"Pipeline {name} has a table whose property pipelines.reset.allowed is false",
                 got=", ".join(map(str, kept)),
                 consequence="Nothing was reset",
-                next_step="Take the property out of the pipeline code and run it once, if the table may go",
+                next_step="If the table may be deleted, remove the property from its code and run the pipeline once",
             )
         for table in pipeline.tables:
             catalog.drop(table, if_exists=True)

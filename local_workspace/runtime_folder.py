@@ -72,7 +72,7 @@ def _base() -> Path:
         if is_plain(place) and len(str(place)) <= _LONGEST and os.access(place, os.W_OK | os.X_OK):
             return place / f"local-workspace-{os.geteuid()}"
     raise ConfigurationError(
-        "There is no folder for temporary files that can be used",
+        "No folder for temporary files can be used",
         allowed="one of /tmp, TMPDIR and /var/tmp, writable, with a short path of ASCII letters",
         next_step="Set TMPDIR to such a folder",
     )
@@ -85,8 +85,8 @@ def _private(folder: Path) -> Path:
         raise ConfigurationError(
             "The folder for the workspace's socket belongs to somebody else",
             got=folder,
-            consequence="Whoever owns it could read what passes through it, so it is not used",
-            next_step="Have it deleted, or set TMPDIR to a folder of your own",
+            consequence="It was not used, because its owner could read what passes through it",
+            next_step="Have it deleted, or set TMPDIR to your own folder",
         )
     if stat.S_IMODE(info.st_mode) != 0o700:
         folder.chmod(0o700)

@@ -67,7 +67,7 @@ class WorkspaceStatus:
 
     def render(self) -> str:
         """Return the status as lines of text."""
-        kept = "kept up until `orders down`" if self.persistent else "ends with the last command that uses it"
+        kept = "runs until `orders down`" if self.persistent else "stops with the last command that uses it"
         lines = [f"Workspace {self.home}: {self.phase}" + (f", {kept}" if self.running else "")]
         if self.since and self.running:
             restarts = f"; the engine died {self.engine_restarts} times" if self.engine_restarts else ""
@@ -120,7 +120,7 @@ def grown(servers: Sequence[ServerStatus]) -> list[Finding]:
     return [
         Finding(
             "much memory",
-            f"the engine holds {(server.memory_bytes or 0) / 1_000_000:,.0f} MB, since it keeps some of each statement",
+            f"the engine holds {(server.memory_bytes or 0) / 1_000_000:,.0f} MB, because it keeps some for each statement",
             "Stop the workspace and start it again when nothing runs: orders down, orders up",
         )
         for server in servers

@@ -123,7 +123,7 @@ class Workspace(PipelineHost):
         address = self._state.engine_address
         if address is None:
             raise EngineError(
-                "The engine (Sail) has died and is being started again",
+                "The engine (Sail) has died and is restarting",
                 next_step=f"Run the command again; {self.engine_log} says why it died",
             )
         return address

@@ -16,10 +16,10 @@ def main(arguments: list[str] | None = None) -> None:
     )
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument(
-        "--validate", action="store_true", help="check the files; exit 1 if one is not usable"
+        "--validate", action="store_true", help="check the files; exit 1 if one cannot be used"
     )
     action.add_argument(
-        "--write-schema", action="store_true", help=f"write {SCHEMA_FILE} again from the settings class"
+        "--write-schema", action="store_true", help=f"regenerate {SCHEMA_FILE} from the settings class"
     )
     parser.add_argument("--env", default="all", metavar="NAME", help="environment to check (default: all)")
     chosen = parser.parse_args(arguments)

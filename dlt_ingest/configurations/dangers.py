@@ -77,7 +77,7 @@ def cross_findings(documents: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
                         f"{environment}.json",
                         keys[-1],
                         f"the value is that of {other}.json; {harm}",
-                        f"Give {environment} its own",
+                        f"Set a separate one for {environment}",
                         got="/".join(map(str, value)),
                     )
                 )
@@ -102,7 +102,7 @@ def _inline_secrets(document: Mapping[str, Any], file: str) -> Iterator[Finding]
                 file,
                 key,
                 "the value looks like a secret",
-                "Change that secret, and put the new one into the secret scope or the environment",
+                "Change the secret, and put the new one into the secret scope or the environment",
             )
 
 
@@ -119,8 +119,8 @@ def _names_of_others(environment: str, document: Mapping[str, Any], file: str) -
                 yield Finding(
                     file,
                     key,
-                    f"the value names {foreign[word]}, and this is {environment}",
-                    f"Give {environment} its own",
+                    f"the value names {foreign[word]}, but this is {environment}",
+                    f"Set a separate one for {environment}",
                     got="a text that may be a secret" if looks_secret(value) else value,
                 )
                 break
@@ -132,7 +132,7 @@ def _local_host(document: Mapping[str, Any], file: str) -> Iterator[Finding]:
         yield Finding(
             file,
             "POSTGRES_HOST",
-            "on Databricks this host is the cluster itself, where no Postgres is",
+            "on Databricks, this host is the cluster itself, which has no Postgres",
             "Name the server of the metrics database",
             got=host,
         )
@@ -154,8 +154,8 @@ def _placeholders(document: Mapping[str, Any], file: str) -> Iterator[Finding]:
             yield Finding(
                 file,
                 key,
-                "this is the example that the project comes with",
-                "Fill in your own before you deploy",
+                "this is the example value of the project",
+                "Set your own before you deploy",
                 got=value,
                 severity="warning",
             )
@@ -167,8 +167,8 @@ def _too_weak(environment: str, document: Mapping[str, Any], file: str) -> Itera
         yield Finding(
             file,
             "POSTGRES_SSLMODE",
-            f"too weak for {environment}: a server that poses as ours would get the password",
-            "Write verify-full, and give the client the certificate authority with POSTGRES_SSLROOTCERT",
+            f"too weak for {environment}: a false server would get the password",
+            "Set verify-full, and name the certificate authority in POSTGRES_SSLROOTCERT",
             got=mode,
             allowed="verify-full",
         )
@@ -176,13 +176,13 @@ def _too_weak(environment: str, document: Mapping[str, Any], file: str) -> Itera
         yield Finding(
             file,
             "RUN_AS_SERVICE_PRINCIPAL",
-            f"missing for {environment}: everything would stop when the person who deployed it leaves",
+            f"missing for {environment}: everything would stop when the user who deployed it leaves",
             "Add the application id of a service principal",
         )
     if not document.get("NOTIFICATION_EMAILS"):
         yield Finding(
             file,
             "NOTIFICATION_EMAILS",
-            f"empty for {environment}: nobody would learn of a failure",
+            f"empty for {environment}: nobody would be notified of a failure",
             "Add the address of a group",
         )

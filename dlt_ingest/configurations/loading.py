@@ -27,7 +27,7 @@ def load_settings(
         ConfigurationError: With every error of the file by key, or the variable that is not acceptable.
     """
     document, findings = check_environment(environment, folder)
-    refuse(findings, f"The configuration of {environment} is not usable")
+    refuse(findings, f"The configuration of {environment} cannot be used")
     environ = os.environ if environ is None else environ
     overrides = {name: environ[name] for name in OVERRIDABLE if environ.get(name)}
     return settings_from({**document, **overrides}, environment)
@@ -43,7 +43,9 @@ def settings_from(document: Mapping[str, Any], environment: str) -> Settings:
     port = values.get("POSTGRES_PORT")
     if isinstance(port, str) and port.isdecimal():
         values["POSTGRES_PORT"] = int(port)
-    refuse(structure_findings(values, "environment variables"), "An environment variable is not acceptable")
+    refuse(
+        structure_findings(values, "environment variables"), "An environment variable has an invalid value"
+    )
     settings = Settings.model_validate_json(json.dumps(values))
     settings._environment = (
         environment  # a private attribute of pydantic, not a field: frozen does not cover it

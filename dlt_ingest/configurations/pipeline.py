@@ -62,7 +62,7 @@ class PipelineSettings:
                 f"The pipeline's configuration lacks the key {LANDING_PATH}",
                 allowed="a folder such as /Volumes/<catalog>/<schema>/<volume>/orders/landing",
                 consequence="No dataset can be declared",
-                next_step="Give the pipeline the keys that Settings.pipeline_configuration() names",
+                next_step="Add the keys that Settings.pipeline_configuration() names to the pipeline",
             )
         environment = spark.conf.get(ENVIRONMENT, None)
         return cls(
@@ -90,7 +90,7 @@ def reading_of(environment: str, folder: Path | None = None) -> Reading:
             "The configuration file of the environment cannot be read",
             got=f"{path.name}: {error}",
             consequence="No dataset can be declared",
-            next_step=f"Name an environment that has a file with {ENVIRONMENT}, and run `orders config validate`",
+            next_step=f"Set {ENVIRONMENT} to an environment that has a file, and run `orders config validate`",
         ) from error
 
 

@@ -29,21 +29,25 @@ def _field_names(names: Mapping[str, str], file: str) -> Iterator[Finding]:
     for theirs, ours in names.items():
         key = f"FIELD_NAMES.{theirs}"
         if ours not in ORDER_FIELD_NAMES:
-            yield _unknown(key, ours, ORDER_FIELD_NAMES, "no field of the order record has this name", file)
+            yield _unknown(key, ours, ORDER_FIELD_NAMES, "the order record has no field with this name", file)
             continue
         if theirs.lower() in columns and theirs.lower() != ours:
             yield Finding(
                 file,
                 key,
-                f"{theirs.lower()} is a column of bronze.orders already, so it cannot mean {ours}",
-                "Have the files name that field otherwise, or remove the line",
+                f"{theirs.lower()} is already a column of bronze.orders, so it cannot mean {ours}",
+                "Rename that field in the files, or remove the line",
             )
         for seen, name, problem in (
-            (theirs_seen, theirs.lower(), "differs in case only from {}, and columns do not tell them apart"),
+            (
+                theirs_seen,
+                theirs.lower(),
+                "differs from {} only in case, and column names are case-insensitive",
+            ),
             (
                 ours_seen,
                 ours,
-                "has the meaning of {} too; which counts in a record with both is not said",
+                "has the same meaning as {}; it is undefined which one counts in a record with both",
             ),
         ):
             if name in seen:
@@ -55,10 +59,10 @@ def _status_names(names: Mapping[str, str], file: str) -> Iterator[Finding]:
     for theirs, ours in names.items():
         key = f"STATUS_NAMES.{theirs}"
         if ours not in STATUS_RANKS:
-            yield _unknown(key, ours, STATUS_RANKS, "no status of an order has this name", file)
+            yield _unknown(key, ours, STATUS_RANKS, "orders have no status with this name", file)
         elif theirs in STATUS_RANKS and theirs != ours:
             yield Finding(
-                file, key, f"{theirs} is a status already, and would be taken for {ours}", "Remove the line"
+                file, key, f"{theirs} is already a status and would be read as {ours}", "Remove the line"
             )
 
 
@@ -66,7 +70,9 @@ def _time_zone(name: str, file: str) -> Iterator[Finding]:
     # Abbreviations and offsets are omitted: engines differ on them, and they know no summer time.
     regions = {zone for zone in available_timezones() if "/" in zone and not zone.startswith("SystemV/")}
     if name != UTC and name not in regions:
-        yield _unknown("TIME_ZONE", name, regions, "no region of the time zone database has this name", file)
+        yield _unknown(
+            "TIME_ZONE", name, regions, "the time zone database has no region with this name", file
+        )
 
 
 def _unknown(key: str, got: str, allowed: Collection[str], problem: str, file: str) -> Finding:
@@ -76,7 +82,7 @@ def _unknown(key: str, got: str, allowed: Collection[str], problem: str, file: s
         file,
         key,
         problem,
-        f"Write {near[0]}, if that is what was meant" if near else "Write one that exists",
+        f"Write {near[0]}, if that is what was meant" if near else "Use an existing one",
         got=got,
         allowed=listed,
     )

@@ -77,7 +77,7 @@ class Settings(BaseModel):
     )
     POSTGRES_SSLMODE: SslMode = Field(
         default="verify-full",
-        description="TLS mode of the connection, as libpq names it; only verify-full keeps a false server out.",
+        description="TLS mode of the connection, as in libpq; only verify-full detects a false server.",
     )
     POSTGRES_SCHEMA: Literal["metrics"] = Field(
         default="metrics",
@@ -88,71 +88,71 @@ class Settings(BaseModel):
     )
     FIELD_NAMES: dict[TheirName, OurField] = Field(
         default={},
-        description="How this shop's files name the fields of an order record: their name, and the field it is.",
+        description="How this shop's files name the fields of an order record: their name, and our field.",
     )
     STATUS_NAMES: dict[str, OurStatus] = Field(
         default={},
-        description="Words of this shop for the statuses of an order: their word, and the status it means.",
+        description="This shop's words for the statuses of an order: their word, and our status.",
     )
     TIME_ZONE: str = Field(
         default="UTC",
-        description="Region of date_ordered, such as Asia/Tokyo, and of an order_timestamp that is written without a zone.",
+        description="Region of date_ordered, such as Asia/Tokyo, and of an order_timestamp without a zone.",
     )
 
     EXPORT_POLICY: Literal["fail", "warn"] = Field(
         default="fail",
-        description="Whether a metrics export that cannot be delivered fails the run or is only reported.",
+        description="Whether a metrics export that cannot be delivered fails the run or only warns.",
     )
 
     QUALITY_RATE_MINIMUM: Number = Field(
         default=Decimal("0.95"),
         ge=0,
         le=1,
-        description="Share of the records of an update that must keep all rules.",
+        description="Minimum share of an update's records that keep every rule.",
     )
     FRESHNESS_SLA_MINUTES: dict[Dataset, Annotated[int, Field(ge=1)]] = Field(
         default={"bronze.orders": 1440, "silver.orders": 1440, "gold.fct_orders": 1500},
-        description="For each watched dataset: after how many minutes without a new row it is stale.",
+        description="Minutes without a new row after which each watched dataset is stale.",
     )
     EXPORT_LAG_MINUTES: int = Field(
-        default=120, ge=1, description="How far the metrics in Postgres may be behind the marts, in minutes."
+        default=120, ge=1, description="Minutes by which the metrics in Postgres may lag behind the marts."
     )
     SLOW_UPDATE_FACTOR: Number = Field(
         default=Decimal(3),
         gt=1,
-        description="An update is slow if it takes this many times the median of those before it.",
+        description="An update is slow if it takes this many times the median of the updates before it.",
     )
     REVENUE_ANOMALY_THRESHOLD: Number = Field(
         default=Decimal("3.5"),
         gt=0,
-        description="How many robust standard deviations from its baseline a day's revenue may be before it is an anomaly.",
+        description="Robust standard deviations from its baseline at which a day's revenue is an anomaly.",
     )
     LANDING_BACKLOG_FILES: int = Field(
         default=1000,
         ge=1,
-        description="How many files may wait in landing before the ingest counts as behind.",
+        description="Files that may wait in landing before the ingest counts as behind.",
     )
 
     NOTIFICATION_EMAILS: tuple[Email, ...] = Field(
         default=(),
-        description="Who is told of failures and alerts; for staging and prod, the address of a group.",
+        description="E-mail address that gets failures and alerts; for staging and prod, that of a group.",
     )
     SLACK_DESTINATION_SECRET: Identifier | None = Field(
         default=None,
-        description="Key in the secret scope that holds the id of the Slack notification destination; none: no Slack.",
+        description="Key in the secret scope with the id of the Slack notification destination; without it, no Slack.",
     )
     WAREHOUSE_NAME: str = Field(
         default="Serverless Starter Warehouse",
         min_length=1,
-        description="SQL warehouse of dbt, dashboards and alerts, by its name in the workspace.",
+        description="Name of the SQL warehouse for dbt, dashboards and alerts.",
     )
     WAREHOUSE_SIZE: WarehouseSize = Field(
-        default="2X-Small", description="Size that the SQL warehouse is meant to have."
+        default="2X-Small", description="Intended size of the SQL warehouse."
     )
     RUN_AS_SERVICE_PRINCIPAL: str | None = Field(
         default=None,
         pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
-        description="Application id of the service principal that runs and owns everything; none: whoever deploys.",
+        description="Application id of the service principal that runs and owns everything; without it, the deployer.",
     )
 
     @property

@@ -32,7 +32,7 @@ def settings_schema() -> dict[str, Any]:
             setting["default"] = float(setting["default"])  # pydantic writes a Decimal as a string
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["properties"] = {
-        SCHEMA_KEY: {"type": "string", "description": "This schema, for editors; no setting."},
+        SCHEMA_KEY: {"type": "string", "description": "This schema, for editors; not a setting."},
         **schema["properties"],
     }
     return schema
@@ -145,7 +145,7 @@ def _read(path: Path) -> tuple[dict[str, Any], list[Finding]]:
             "the file is missing", f"Copy the file of another environment to {path.name} and adapt it"
         )
     except (OSError, UnicodeDecodeError) as error:
-        return fault(f"the file cannot be read: {error}", "Make it a readable file in UTF-8")
+        return fault(f"the file cannot be read: {error}", "Make it a readable UTF-8 file")
     repeated: list[str] = []
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -157,16 +157,16 @@ def _read(path: Path) -> tuple[dict[str, Any], list[Finding]]:
         document = json.loads(text, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         return fault(
-            f"no JSON in line {error.lineno}, column {error.colno}: {error.msg}", "Correct that line"
+            f"not JSON in line {error.lineno}, column {error.colno}: {error.msg}", "Correct the line"
         )
     if not isinstance(document, dict):
-        return fault("the file holds no JSON object", 'Write {"CATALOG_NAME": ..., ...}')
+        return fault("the file is not a JSON object", 'Write {"CATALOG_NAME": ..., ...}')
     if repeated:
         return {}, [
             Finding(
                 path.name,
                 key,
-                "the key is there twice; which value counts is an accident",
+                "the key occurs twice; it is undefined which value counts",
                 "Keep one of them",
             )
             for key in repeated
@@ -190,7 +190,7 @@ def _structure_finding(detail: dict[str, Any], file: str) -> Finding:
         return Finding(
             file,
             key,
-            "no such setting",
+            "there is no such setting",
             f"Write {near[0]}, if that is what was meant" if near else "Remove the line",
             allowed=None if near else ", ".join(Settings.model_fields),
         )

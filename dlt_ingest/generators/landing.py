@@ -62,7 +62,7 @@ def land(paths: Iterable[Path], landing: Path) -> list[LandedFile]:
             raise InputError(
                 "Two of the files have the same name",
                 got=f"{by_name[file.name]} and {file}",
-                consequence="Nothing was landed, since a name in landing stands for one content",
+                consequence="Nothing was landed, because a name in landing means one content",
                 next_step="Rename one of them",
             )
         by_name[file.name] = file
@@ -187,15 +187,15 @@ def _files(path: Path) -> list[Path]:
         )
     if not path.name.endswith(SUFFIXES):
         raise InputError(
-            "The file is not one of JSON records, by its name",
+            "The name of the file is not that of JSON records",
             got=path,
             allowed=", ".join(SUFFIXES),
             consequence="Nothing was landed",
-            next_step="Rename it if it holds one JSON object a line; convert it if not",
+            next_step="Rename it if it has one JSON object per line; convert it otherwise",
         )
     if path.name.startswith((".", "_")):
         raise InputError(
-            "Auto Loader passes over files whose names begin with a dot or an underscore",
+            "Auto Loader ignores files whose names begin with a dot or an underscore",
             got=path,
             consequence="Nothing was landed",
             next_step="Rename it",
@@ -205,9 +205,9 @@ def _files(path: Path) -> list[Path]:
 
 def _name_taken(file_name: str, landing: Path) -> InputError:
     return InputError(
-        f"A file of this name with another content is in {landing.name}",
+        f"{landing.name} has a file of this name with other content",
         got=file_name,
-        consequence=f"It was not landed: {landing} keeps the one that is there, which may be ingested already",
+        consequence=f"It was not landed: {landing} keeps the existing file, which may already be ingested",
         next_step="Land it under another name",
     )
 

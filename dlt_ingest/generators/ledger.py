@@ -54,8 +54,8 @@ class Ledger:
                 raise BusyError(
                     "Another generator is writing batches",
                     got=self.folder,
-                    consequence="Nothing was generated, since both would continue one history",
-                    next_step="Wait until it has ended, or stop it",
+                    consequence="Nothing was generated, because both would continue the same history",
+                    next_step="Wait until it ends, or stop it",
                 ) from None
             yield
 
@@ -133,7 +133,7 @@ class Ledger:
             raise DataFault(
                 "A file of the generator is damaged",
                 got=f"{path}: {error}",
-                consequence="No batch was generated, since it could repeat order ids",
+                consequence="No batch was generated, because it could repeat order ids",
                 next_step=f"Restore the file, or remove {self.folder} and what it generated in {self.landing}",
             ) from None
         return content

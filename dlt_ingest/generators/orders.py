@@ -101,11 +101,11 @@ class OrderGenerator:
     ) -> None:
         if batch_size < 1:
             raise InputError(
-                "A batch has one line at least", got=f"batch size {batch_size}", allowed="1 or more"
+                "A batch needs at least one record", got=f"batch size {batch_size}", allowed="1 or more"
             )
         for name, share in (("faults", faults), ("late", late), ("duplicates", duplicates)):
             if not 0 <= share <= 1:
-                raise InputError(f"The share of {name} is not one", got=share, allowed="0 to 1")
+                raise InputError(f"The share of {name} is not between 0 and 1", got=share, allowed="0 to 1")
         self._ledger = Ledger(folder or landing.parent / "generator", landing)
         self._batch_size = batch_size
         self._seed = seed
@@ -172,7 +172,7 @@ class OrderGenerator:
     def _check(self, state: dict[str, Any]) -> None:
         if state.get("format") != _STATE_FORMAT:
             raise DataFault(
-                "The generator's state is of another version",
+                "The generator's state has another version",
                 got=state.get("format"),
                 allowed=_STATE_FORMAT,
                 consequence="No batch was generated",
@@ -181,7 +181,7 @@ class OrderGenerator:
         seed = state["history"]["seed"]
         if self._seed is not None and self._seed != seed:
             raise InputError(
-                "The history so far has another seed",
+                "The existing history has another seed",
                 got=self._seed,
                 allowed=seed,
                 consequence="No batch was generated",
@@ -193,8 +193,8 @@ class OrderGenerator:
                 "The history has reached the present",
                 got=f"{clock.isoformat()}Z",
                 allowed=f"before {(self._now() - _BEFORE_NOW).isoformat()}Z",
-                consequence="No batch was generated, since its events would lie in the future",
-                next_step="Set the machine's clock right, or try again in some minutes",
+                consequence="No batch was generated, because its events would be in the future",
+                next_step="Correct the machine's clock, or try again in a few minutes",
             )
 
 

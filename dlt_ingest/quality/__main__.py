@@ -13,10 +13,11 @@ def main(arguments: list[str] | None = None) -> None:
     rules run.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m dlt_ingest.quality", description="The rules on their built-in good and bad rows."
+        prog="python -m dlt_ingest.quality",
+        description="Run the rules on their built-in valid and invalid rows.",
     )
     parser.add_argument(
-        "--test", action="store_true", required=True, help="run the check; exit 1 if a row is misjudged"
+        "--test", action="store_true", required=True, help="run the check; exit 1 if a result is wrong"
     )
     parser.parse_args(arguments)
 

@@ -41,13 +41,13 @@ REQUIRED_FIELDS: tuple[OrderField, ...] = (
     OrderField("status", "STRING", "Status that the order reached with this event"),
     OrderField("date_ordered", "DATE", "Day on which the order was placed, in the shop's time zone"),
     OrderField("customer_id", "STRING", "Customer who ordered; a pseudonym, no personal data"),
-    OrderField("order_timestamp", "TIMESTAMP", "Moment of this event (UTC), not of the order's placing"),
+    OrderField("order_timestamp", "TIMESTAMP", "Time of this event (UTC), not of placing the order"),
 )
 # The one field that may be missing.
 ORDER_LINE = OrderField(
     "order_line",
     "STRING",
-    "Line of the order that this event is about; NULL where the shop numbers no lines: the item names the line then",
+    "Line of the order that this event is about; NULL where the shop numbers no lines: then the item names the line",
 )
 ORDER_FIELDS: tuple[OrderField, ...] = (*REQUIRED_FIELDS, ORDER_LINE)
 ORDER_FIELD_NAMES: tuple[str, ...] = tuple(field.name for field in ORDER_FIELDS)
@@ -80,7 +80,7 @@ SOURCE_COLUMNS: tuple[OrderField, ...] = (
     OrderField("source_file", "STRING", "File that the record came in"),
     OrderField("ingested_at", "TIMESTAMP", "When the record was ingested into Bronze (UTC)"),
     OrderField(
-        "batch_id", "STRING", "Batch of the record: the place of its file below landing, without .json"
+        "batch_id", "STRING", "Batch of the record: the path of its file below landing, without .json"
     ),
 )
 

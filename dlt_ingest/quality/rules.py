@@ -95,7 +95,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "record_is_readable",
         "_corrupt_record IS NULL",
-        "The line is one JSON object. What is not, is kept as it arrived.",
+        "The line is one JSON object. Any other line is kept unchanged.",
     ),
     Rule(
         "fields_have_declared_types",
@@ -116,12 +116,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "price_positive",
         "price IS NULL OR price > 0",
-        "Nothing is sold for nothing or less: 0.00 is a gap in the source, not a gift.",
+        "Every price is above zero: 0.00 is a gap in the source, not a gift.",
     ),
     Rule(
         "price_in_cents",
         f"price IS NULL OR {_IN_CENTS} IS NULL OR price = {_IN_CENTS}",
-        "Money has two decimals. A price of 4.999 would be rounded, and revenue not reconcile.",
+        "Money has two decimals. A price of 4.999 would be rounded, and revenue would not reconcile.",
     ),
     Rule(
         "price_plausible",
@@ -136,7 +136,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "items_ordered_positive",
         "items_ordered IS NULL OR items_ordered > 0",
-        "An order is for one item at least.",
+        "An order is for at least one item.",
     ),
     Rule(
         "items_ordered_plausible",
@@ -146,7 +146,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "status_known",
         f"COALESCE({_STATUS}, '') IN ({_STATUSES}) OR {_lost_elsewhere('status')}",
-        "The status is one of the order's life; any other has no meaning for revenue.",
+        "The status is a known one; any other has no meaning for revenue.",
     ),
     Rule(
         "date_ordered_present", _is_present("date_ordered"), "Without its day, the order is in no daily mart."
@@ -154,23 +154,23 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "date_ordered_not_epoch",
         _is_no_number("date_ordered"),
-        "A day is written out. A number may be days, seconds or milliseconds since 1970, or 20260301: it does not say.",
+        "A date is written out. A number is ambiguous: days, seconds or milliseconds since 1970, or 20260301.",
     ),
     Rule(
         "date_ordered_plausible",
         f"date_ordered IS NULL OR date_ordered >= DATE'{FIRST_DATE_ORDERED}'",
-        f"No order is older than {FIRST_DATE_ORDERED}; 1970-01-01 is a default of some program.",
+        f"No order is older than {FIRST_DATE_ORDERED}; 1970-01-01 is some program's default.",
     ),
     Rule(
         "order_timestamp_present",
         _is_present("order_timestamp"),
-        "Without its moment, the event cannot be put in order with the others.",
+        "Without its timestamp, the event cannot be put in order with the others.",
     ),
     Rule(
         "order_timestamp_not_epoch",
         _is_no_number("order_timestamp"),
-        "A moment is written out. A number may be seconds or milliseconds since 1970; milliseconds read as seconds are a "
-        "moment in the year 58133.",
+        "A timestamp is written out. A number is ambiguous: milliseconds since 1970, read as seconds, are in "
+        "the year 58133.",
     ),
     Rule(
         "ordered_before_event",
@@ -180,8 +180,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "not_from_the_future",
         f"order_timestamp IS NULL OR order_timestamp <= ingested_at + {CLOCK_TOLERANCE}",
-        "No event is later than its ingestion (but for 5 minutes, as clocks differ): else it would stay its "
-        "order's current state until that day comes.",
+        "No event is more than 5 minutes later than its ingestion: otherwise it would stay its order's current "
+        "state until that day.",
     ),
 )
 

@@ -145,8 +145,8 @@ def _wrong_type(name: str, value: str, sql_type: str, place: str) -> InputError:
     examples = {
         "DECIMAL(38,10)": "a number such as 12.50",
         "BIGINT": "a whole number",
-        "DATE": "a day such as 2026-03-01",
-        "TIMESTAMP": "a moment such as 2026-03-01T09:30:00Z",
+        "DATE": "a date such as 2026-03-01",
+        "TIMESTAMP": "a timestamp such as 2026-03-01T09:30:00Z",
         "STRING": "a text",
     }
     return InputError(

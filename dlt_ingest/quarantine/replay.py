@@ -113,16 +113,16 @@ def replay_selection(
         fitting = {row.quarantine_id for row in rows if row.quarantine_id.startswith(prefix)}
         if len(fitting) != 1:
             raise InputError(
-                f"{len(fitting) or 'No'} rows in quarantine have an id that begins so",
+                f"{len(fitting) or 'No'} rows in quarantine have an id that begins like this",
                 got=prefix,
                 consequence="Nothing was replayed",
-                next_step="Give the whole id, as `orders quarantine show` prints it",
+                next_step="Give the full id from `orders quarantine show`",
             )
     if not rows:
         raise InputError(
-            "No row in quarantine is selected",
+            "No quarantined row is selected",
             consequence="Nothing was replayed",
-            next_step="Look at `orders quarantine list`",
+            next_step="See `orders quarantine list`",
         )
     latest: dict[str, QuarantinedRow] = {}
     for row in rows:  # the latest come first
@@ -216,7 +216,7 @@ def _twice(first: str, second: str) -> InputError:
     return InputError(
         "A row is given twice"
         if same
-        else "Two rows stand for the same record: one is the failed correction of the other",
+        else "Two rows are for the same record: one is the failed correction of the other",
         got=first if same else f"{first} and {second}",
         consequence="Nothing was replayed",
         next_step="Keep one of them",

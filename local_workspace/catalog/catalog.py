@@ -135,7 +135,7 @@ class Catalog(Namespaces):
                 former = connection.execute("SELECT kind FROM tables WHERE id = ?", (key,)).fetchone()["kind"]
                 if (former == "VIEW") != (kind == "VIEW"):
                     raise InputError(
-                        f"{name} is a {former.lower()}, so no {kind.lower()} of that name can be made",
+                        f"{name} is a {former.lower()}, so no {kind.lower()} of that name can be created",
                         next_step=f"Drop the {former.lower()} {name} first",
                     )
                 if replace_existing:
@@ -232,7 +232,7 @@ class Catalog(Namespaces):
             if row["managed"] and name != new_name:
                 if folder.exists():
                     raise InputError(
-                        f"{name} cannot be renamed: the folder of {new_name} holds files that no table owns",
+                        f"{name} cannot be renamed: the folder of {new_name} contains files that belong to no table",
                         got=folder,
                         next_step="Move the folder away or delete it",
                     )

@@ -64,7 +64,7 @@ class TableName:
         full = (catalog, schema)[: max(0, 3 - len(parts))] + parts
         if len(full) != 3 or any(part is None for part in full):
             raise InputError(
-                "The name does not lead to one table",
+                "The name does not identify a table",
                 got=repr(text),
                 allowed="catalog.schema.table, or fewer levels where a catalog and schema are set",
             )

@@ -142,7 +142,7 @@ class Namespaces(Governance):
             ).fetchall()
             if len(below) > 1 and not cascade:
                 raise InputError(
-                    f"The {securable} is not empty", next_step="Drop what is in it first, or use CASCADE"
+                    f"The {securable} is not empty", next_step="Drop its contents first, or use CASCADE"
                 )
             for item in below:
                 if item["type"] == "TABLE" and item["managed"]:

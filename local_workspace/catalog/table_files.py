@@ -76,8 +76,8 @@ def settle(store: Store, layout: WorkspaceLayout) -> None:
                 raise DataFault(
                     "A table's folder cannot be moved",
                     got=f"{move['source']}: {error.strerror or error}",
-                    consequence="The catalog stays as it is until the folder can be moved",
-                    next_step="Check who owns the folder and whether a program holds it open, then repeat",
+                    consequence="The catalog stays unchanged until the folder can be moved",
+                    next_step="Check who owns the folder and whether a program has it open, then try again",
                 ) from error
             connection.execute("DELETE FROM file_moves WHERE id = ?", (move["id"],))
     empty_trash(layout)
@@ -130,7 +130,7 @@ def rescan(store: Store, layout: WorkspaceLayout) -> list[Finding]:
                     Finding(
                         "volume without folder",
                         row["name"],
-                        "Land files again; the folder is made when the volume is used",
+                        "Land files again; the folder is created when the volume is used",
                     )
                 )
         elif row["location"]:
@@ -151,7 +151,7 @@ def rescan(store: Store, layout: WorkspaceLayout) -> list[Finding]:
                 Finding(
                     "folder without table",
                     below.as_posix(),
-                    "The next update or build of it takes it over; delete the folder if nothing builds it",
+                    "The next update or build of the table takes it over; delete the folder if nothing builds it",
                 )
             )
     trash = layout.warehouse / TRASH

@@ -80,13 +80,13 @@ def ensure_running(layout: WorkspaceLayout, options: WorkspaceOptions, *, postgr
     if state is None:
         raise EngineError(
             "The workspace daemon was killed while it started",
-            next_step=f"Run the command again; {layout.logs / 'daemon.log'} may say more",
+            next_step=f"Run the command again; {layout.logs / 'daemon.log'} may have more",
         )
     have = {catalog.lower() for catalog in state.catalogs}
     missing = [catalog for catalog in options.catalogs if catalog.lower() not in have]
     if missing:
         raise WorkspaceBusy(
-            "The workspace is running without a catalog that this command needs",
+            "The running workspace lacks a catalog that this command needs",
             got=", ".join(missing),
             allowed=", ".join(state.catalogs),
             next_step="Stop it with `orders down` and run the command again",
@@ -198,7 +198,7 @@ def stop(layout: WorkspaceLayout, *, force: bool = False) -> bool:
                 raise WorkspaceBusy(
                     "A command is using the workspace",
                     consequence="The workspace stops by itself when that command ends",
-                    next_step="Nothing, or end that command",
+                    next_step="Wait, or end that command",
                 )
             _terminate(layout, state)
         stop_forgotten_engine(state)
@@ -219,7 +219,7 @@ def _terminate(layout: WorkspaceLayout, state: DaemonState | None) -> None:
         if _wait_gone(layout):
             return
     raise WorkspaceBusy(
-        "The workspace daemon does not end",
+        "The workspace daemon does not stop",
         got=layout.home,
         next_step=f"Find the process that holds {layout.run / DAEMON} and end it",
     )

@@ -51,8 +51,8 @@ class LossWatch:
                 raise
         if self._lost and (self._interrupts or not isinstance(error, KeyboardInterrupt)):
             raise EngineError(
-                "The workspace's daemon is gone: it was killed, or stopped under this command",
-                consequence="What was finished by then is there, the rest is not",
+                "The workspace's daemon is gone: it was killed or stopped while this command ran",
+                consequence="Finished work is kept, the rest is lost",
                 next_step="Run the command again, which starts a new one; "
                 f"{self._layout.shown(self._layout.logs / 'daemon.log')} says more",
             ) from error

@@ -193,7 +193,7 @@ class Supervisor:
                 f"The engine (Sail) died {DEATHS} times within {DEATH_SECONDS:.0f} s",
                 got=ended,
                 consequence="The workspace is stopped",
-                next_step=f"Look at the end of {self._engine.log_file}; run `orders doctor`, then try again",
+                next_step=f"See the end of {self._engine.log_file}, run `orders doctor`, then try again",
             )
         self._state.phase, self._state.engine_address = STARTING, None
         self._publish()

@@ -124,7 +124,7 @@ class EngineHandle:
             raise EngineError(
                 "The engine (Sail) did not start",
                 got=f"no answer within {START_SECONDS:.0f} s" if code is None else _end_of(code),
-                next_step=f"Look at the end of {self.log_file}, and run `orders doctor`",
+                next_step=f"See the end of {self.log_file}, and run `orders doctor`",
             )
         return text.decode()
 

@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
             server.stop()
             continue
         except PortNotClosed as error:
-            print(f"The engine's port stays open to every account of this machine: {error}", flush=True)
+            print(f"The engine's port stays open to every account on this machine: {error}", flush=True)
             connect = partial(socket.create_connection, address)
         break
     else:

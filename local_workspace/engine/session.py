@@ -79,9 +79,9 @@ def _step_down(kind: type[Any]) -> None:
 
 def _gone(address: str, log_file: Path | str | None) -> EngineError:
     return EngineError(
-        "The engine (Sail) is gone: nobody listens at its address any more",
+        "The engine (Sail) is gone: nothing listens at its address",
         got=address,
-        consequence="The statement did not finish; what it had committed before is there, the rest is not",
+        consequence="The statement did not finish; what it had committed is kept, the rest is lost",
         next_step="Run the command again, which starts a new engine; "
         f"{log_file or 'logs/sail.log in the workspace folder'} says why it died",
     )

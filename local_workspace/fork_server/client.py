@@ -55,8 +55,8 @@ class Command:
         if not self._received:
             raise EngineError(
                 f"{self._what} was killed while it ran",
-                consequence="What it had finished by then is there, the rest is not",
-                next_step="Run the command again; what it does twice it does once",
+                consequence="Finished work is kept, the rest is lost",
+                next_step="Run the command again; repeating it is safe",
             )
         code: int = json.loads(self._received)["exit"]
         return code

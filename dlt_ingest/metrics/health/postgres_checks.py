@@ -84,11 +84,11 @@ def dead_letters(query: Query, metrics: Query, limits: HealthLimits, now: dateti
             "fail" if count else "ok",
             f"{count:,} refused {'row waits' if count == 1 else 'rows wait'} for replay"
             if count
-            else "No row was refused by Postgres",
+            else "Postgres refused no rows",
             value=count,
             limit=0,
             unit="rows",
-            next_step="see metrics._dead_letter for the reasons, then orders export --retry-dead-letters"
+            next_step="see metrics._dead_letter for the reasons, then run orders export --retry-dead-letters"
             if count
             else "",
         )

@@ -14,7 +14,7 @@ def render(report: HealthReport) -> str:
     """Return one gauge for the verdicts, one for the values and one for the limits; checks without data are omitted."""
     judged = [check for check in report.checks if check.verdict in _CODE]
     lines = [
-        "# HELP orders_healthy 1 when no check fails.",
+        "# HELP orders_healthy 1 if no check fails.",
         "# TYPE orders_healthy gauge",
         f"orders_healthy{{{_labels(environment=report.environment)}}} {int(report.healthy)}",
         "# HELP orders_check_verdict 0 ok, 1 warn, 2 fail.",
@@ -23,7 +23,7 @@ def render(report: HealthReport) -> str:
         "# HELP orders_check_value The measured figure, in the unit of its label.",
         "# TYPE orders_check_value gauge",
         *(f"orders_check_value{{{_of(report, c)}}} {float(c.value)}" for c in judged if c.value is not None),
-        "# HELP orders_check_limit What the figure is compared with.",
+        "# HELP orders_check_limit The limit of the figure.",
         "# TYPE orders_check_limit gauge",
         *(f"orders_check_limit{{{_of(report, c)}}} {float(c.limit)}" for c in judged if c.limit is not None),
         "# HELP orders_check_timestamp_seconds When the checks were made.",

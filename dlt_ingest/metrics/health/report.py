@@ -94,7 +94,9 @@ def _in_postgres(
             )
     except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
         return [
-            Check("export_lag", "fail", "Nothing was ever exported to Postgres", next_step="orders export")
+            Check(
+                "export_lag", "fail", "Nothing has been exported to Postgres yet", next_step="orders export"
+            )
         ]
     except psycopg2.Error as error:
         return postgres_checks.unreachable(scrubbed(error, postgres))
@@ -132,7 +134,7 @@ def _backlog(waiting_files: int, limits: HealthLimits) -> Check:
     return Check(
         "landing_backlog",
         "warn" if late else "ok",
-        f"{waiting_files:,} files wait in landing" if waiting_files else "No file waits in landing",
+        f"{waiting_files:,} files wait in landing" if waiting_files else "No files are waiting in landing",
         value=waiting_files,
         limit=limits.landing_backlog_files,
         unit="files",
@@ -151,5 +153,5 @@ def _unreadable(files: Mapping[str, str]) -> Check:
         value=len(files),
         limit=0,
         unit="files",
-        next_step="fix or remove them; the next update takes what can be read" if files else "",
+        next_step="fix or remove them; the next update loads what can be read" if files else "",
     )

@@ -43,14 +43,21 @@ def update_succeeded(query: Query, limits: HealthLimits) -> Sequence[Check]:
     failed = [row for row in rows if row["is_failed"] and (good_at is None or row["started_at"] > good_at)]
     if not failed:
         return [
-            Check("update_succeeded", "ok", "No update has failed since the last good one", 0, 0, "updates")
+            Check(
+                "update_succeeded",
+                "ok",
+                "No update has failed since the last successful one",
+                0,
+                0,
+                "updates",
+            )
         ]
     reason = f": {failed[0]['error_message']}" if failed[0]["error_message"] else ""
     return [
         Check(
             "update_succeeded",
             "fail",
-            f"{_counted(len(failed), 'update has', 'updates have')} failed since the last good one{reason}",
+            f"{_counted(len(failed), 'update has', 'updates have')} failed since the last successful one{reason}",
             value=len(failed),
             limit=0,
             unit="updates",
@@ -73,7 +80,7 @@ def quality_rate(query: Query, limits: HealthLimits) -> Sequence[Check]:
         Check(
             "quality_rate",
             "ok" if good else "fail",
-            f"{percent(rate)} of the latest records broke no rule; {dropped:,} went to quarantine",
+            f"{percent(rate)} of the latest records keep every rule;  {dropped:,} went to quarantine",
             value=rate,
             limit=limits.minimum_quality_rate,
             unit="ratio",
@@ -168,13 +175,13 @@ def _freshness_of(dataset: str, age: int | None, limit: int) -> Check:
     return Check(
         "freshness",
         "fail" if late else "ok",
-        f"{dataset} was never loaded"
+        f"{dataset} has never been loaded"
         if age is None
         else f"{dataset} is {_duration(age)} old; the promise is {_duration(limit)}",
         value=age,
         limit=limit,
         unit="minutes",
-        next_step="orders run; then find out why the schedule did not" if late else "",
+        next_step="orders run; then find out why the schedule did not run" if late else "",
         subject=dataset,
     )
 

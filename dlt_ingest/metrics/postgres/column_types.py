@@ -62,7 +62,7 @@ def postgres_type(column: str, arrow: pa.DataType) -> str:
         if matches(arrow):  # type: ignore[operator]
             return name
     raise ExportDeclarationError(
-        f"Column {column} has a type that Postgres has no counterpart of",
+        f"Postgres has no counterpart for the type of column {column}",
         got=arrow,
         allowed="boolean, integer, decimal, float, date, timestamp, string, binary, array, map, struct",
         consequence="Nothing of this model was exported",

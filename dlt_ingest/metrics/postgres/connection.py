@@ -59,11 +59,11 @@ _PASSING_STATES = ("08", "40001", "40P01", "53300", "57P")
 _REASONS = {
     "25006": ("it is read-only", "Point the export at the primary, or unset default_transaction_read_only"),
     "42501": (
-        "the role may not do this",
+        "the role lacks the right",
         "Grant it metrics_exporter, or let the owner of schema metrics run the export",
     ),
     "53100": ("its disk is full", "Free disk space on the server and run again"),
-    "53200": ("it is out of memory", "Give the server memory and run again"),
+    "53200": ("it is out of memory", "Give the server more memory and run again"),
     "53400": ("one of its limits was reached", "Raise the limit that the message names and run again"),
     "55P03": ("another export of the same table holds it", "Wait for the other export, then run again"),
     "57014": (
@@ -134,7 +134,7 @@ def explained(
     settings: PostgresSettings,
     *,
     attempts: int = 1,
-    undone: str = "Nothing of this export was written; the next one sends every metric again, once",
+    undone: str = "Nothing of this export was written; the next one delivers each metric once",
 ) -> ExportError:
     """Make the error that says who has to act, without any secret and without a stack of libpq lines.
 

@@ -212,7 +212,7 @@ def _refusal(row: object, table: TargetTable, ambiguous: set[tuple[object, ...]]
         return "42703", f"the table has no column {', '.join(gone)}"
     if _key_of(row, table) in ambiguous:
         names = ", ".join(table.key)
-        return "21000", f"another open letter has the same {names}; set the status of one to superseded"
+        return "21000", f"another open dead letter has the same {names}; set the status of one to superseded"
     if any("\0" in value for value in row.values() if isinstance(value, str)):
         return "22021", "a text with the character NUL, which Postgres cannot store"
     return None

@@ -213,10 +213,10 @@ class Delivery:
     def _delete_absent(self) -> int:
         if self._rows == 0 and not self._spec.allow_empty:
             raise ExportDeclarationError(
-                f"Model {self._spec.target} has no row, and mirroring it would empty its table",
+                f"Model {self._spec.target} has no rows, and mirroring it would empty its table",
                 got="0 rows",
                 allowed="at least one row, or meta.export.allow_empty: true",
                 consequence="Nothing was deleted; Postgres keeps the rows of the last export",
-                next_step="See why the model is empty; if it is meant to be, set allow_empty",
+                next_step="Find out why the model is empty; if this is intended, set allow_empty",
             )
         return merging.delete_absent(self._cursor, self._target, some_kept=self._kept)

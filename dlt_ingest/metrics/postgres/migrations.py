@@ -96,10 +96,10 @@ def migrate(link: Connection, settings: PostgresSettings) -> list[Migration]:
     except psycopg2.errors.InsufficientPrivilege as error:
         raise SchemaDriftError(
             f"Schema metrics at {settings.address} lacks versions that this export needs, and {settings.user}"
-            " may not make them",
+            " may not create them",
             got=f"missing {', '.join(map(str, sorted(missing)))}; {error.diag.message_primary}",
             allowed="all versions in dlt_ingest/metrics/postgres/ddl",
-            consequence="No metric was exported",
+            consequence="No metrics were exported",
             next_step="Let a role that owns the schema, or may create it, run `orders export` once, or apply"
             " the files with psql in order; then grant metrics_exporter to this role",
         ) from None

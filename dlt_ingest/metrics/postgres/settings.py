@@ -74,10 +74,10 @@ class PostgresSettings:
         missing = [name for name in _REQUIRED if not environ.get(name)]
         if missing:
             raise ExportSettingsError(
-                "The metrics database is not named",
+                "The metrics database is not configured",
                 got=f"no {', '.join(missing)} in the environment",
                 allowed=", ".join(_REQUIRED),
-                consequence="No metric was exported",
+                consequence="No metrics were exported",
                 next_step='Set them, or run `eval "$(orders env)"` for the local workspace',
             )
         host = environ["POSTGRES_HOST"]
@@ -124,10 +124,10 @@ def parse_policy(value: str, where: str) -> Policy:
 
 def _refused(name: str, got: object, allowed: str) -> ExportSettingsError:
     return ExportSettingsError(
-        f"{name} has a value that means nothing here",
+        f"{name} has an invalid value",
         got=got,
         allowed=allowed,
-        consequence="No metric was exported",
+        consequence="No metrics were exported",
         next_step=f"Correct {name}",
     )
 

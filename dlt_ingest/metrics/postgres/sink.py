@@ -200,7 +200,7 @@ def _deliver(
         first, encoded = next(batches, (None, b""))
         if first is None:
             raise ExportDeclarationError(
-                f"The source of {spec.target} gave neither rows nor columns",
+                f"The source of {spec.target} returned neither rows nor columns",
                 allowed="at least one batch; an empty one for a model without rows",
                 consequence="Nothing of this model was exported",
                 next_step="Pass a batch that carries the model's columns",
@@ -223,8 +223,8 @@ def _replay(link: Connection, target: str, run_id: str | None) -> ReplayResult:
         table = existing_table(cursor, target)
         if table is None:
             raise SchemaDriftError(
-                f"Table {SCHEMA}.{target} is gone, or has no primary key",
+                f"Table {SCHEMA}.{target} does not exist, or has no primary key",
                 consequence="Its dead letters stay open",
-                next_step="Export the model once, which makes the table; that closes the letters too",
+                next_step="Export the model once, which creates the table and closes the dead letters",
             )
         return dead_letters.replay(cursor, target, table)

@@ -54,7 +54,7 @@ class ExportSpec:
             raise self._refused("since", self.since, "the name of a column")
         if self.since is not None and self.deletes == "mirror":
             raise self._refused(
-                "since", self.since, "deletes: keep; what was not read cannot be told from deleted"
+                "since", self.since, "deletes: keep; rows that were not read look like deleted ones"
             )
 
     @classmethod
@@ -66,7 +66,7 @@ class ExportSpec:
             meta: The value of `config.meta.export`.
 
         Raises:
-            ExportDeclarationError: If it is missing, has no key, or has an entry that means nothing.
+            ExportDeclarationError: If it is missing, has no key, or has an invalid entry.
         """
         known = [item.name for item in fields(cls) if item.name != "target"]
         if not isinstance(meta, Mapping):
@@ -74,7 +74,7 @@ class ExportSpec:
         unknown = sorted(set(map(str, meta)) - set(known))
         if unknown:
             raise ExportDeclarationError(
-                f"meta.export of model {model} has an entry that means nothing",
+                f"meta.export of model {model} has an invalid entry",
                 got=", ".join(unknown),
                 allowed=", ".join(known),
                 consequence="Nothing of this model was exported",
@@ -89,7 +89,7 @@ class ExportSpec:
     @staticmethod
     def _missing(model: str, known: list[str]) -> ExportDeclarationError:
         return ExportDeclarationError(
-            f"Model {model} is to be exported but declares no key",
+            f"Model {model} is exported but declares no key",
             got="no config.meta.export.key",
             allowed=", ".join(known),
             consequence="Nothing of it was exported: without a key, a second export would double its rows",

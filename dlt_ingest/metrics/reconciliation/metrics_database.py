@@ -30,10 +30,10 @@ def metrics_answers(postgres: PostgresSettings) -> Callable[[str], list[dict[str
             return metrics_query(postgres, statement)
         except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName) as error:
             raise InputError(
-                f"Nothing was ever exported to Postgres at {postgres.address}",
+                f"Nothing has been exported to Postgres yet at {postgres.address}",
                 got=scrubbed(error, postgres),
                 consequence=_UNCOMPARED,
-                next_step="orders run, or orders export when the marts are built",
+                next_step="orders run, or orders export if the marts are built",
             ) from error
         except psycopg2.Error as error:
             raise explained(error, postgres, undone=_UNCOMPARED) from error

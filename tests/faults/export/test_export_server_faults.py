@@ -285,7 +285,7 @@ def test_a_role_without_rights_learns_who_has_to_act(database: Database) -> None
     """Guards the deployment with separate roles: the exporter writes metrics and nothing else."""
     database.server.sql("drop role if exists plain; create role plain login password 'plain-password'")
     plain = replace(database, settings=replace(database.settings, user="plain", password="plain-password"))
-    with pytest.raises(SchemaDriftError, match="may not make them"):
+    with pytest.raises(SchemaDriftError, match="may not create them"):
         plain.export([row()])
 
     database.export([row()])

@@ -180,7 +180,7 @@ def test_rows_that_are_not_in_quarantine_are_refused(rows, pipeline, query):
         replay_corrections(query, pipeline.landing, [Correction(unknown, rows["O-2"].record)])
     with pytest.raises(InputError, match="No rows in quarantine"):
         replay_selection(query, pipeline.landing, Selection(ids=(unknown,)), {"status": "pending"})
-    with pytest.raises(InputError, match="No row in quarantine is selected"):
+    with pytest.raises(InputError, match="No quarantined row is selected"):
         replay_selection(query, pipeline.landing, Selection(file="third.json"), {"status": "pending"})
     twice = [Correction(rows["O-2"].quarantine_id, rows["O-2"].record)] * 2
     with pytest.raises(InputError, match="given twice"):

@@ -100,7 +100,7 @@ def test_reconcile_says_what_is_wrong_with_postgres(shell):
     """
     here = PostgresSettings.from_environment(shell)
     statement = "select 1 from metrics.exp_business_metrics"
-    with pytest.raises(InputError, match="Nothing was ever exported"):
+    with pytest.raises(InputError, match="Nothing has been exported"):
         metrics_answers(replace(here, database="postgres"))(statement)
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

@@ -204,7 +204,7 @@ def test_a_start_that_fails_is_one_sentence(layout: WorkspaceLayout, options: Wo
     data = data_folder(layout.home, server_account())
     data.mkdir()
     (data / "something").write_text("not a database")
-    with pytest.raises(ConfigurationError, match="data folder is not one") as caught:
+    with pytest.raises(ConfigurationError, match="is not a data folder") as caught:
         Workspace.attach(layout, options)
     assert "\n" not in str(caught.value)
     assert caught.value.next_step is not None

@@ -128,6 +128,6 @@ def test_a_name_that_is_no_utf_8_is_refused_first(folder: Path) -> None:
 def test_no_place_for_the_data_is_refused_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Guards the other case that cannot work: neither the folder nor that of the user's data has a usable path."""
     monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data [2]"))
-    with pytest.raises(ConfigurationError, match="path that the table format cannot have"):
+    with pytest.raises(ConfigurationError, match="table format allows neither"):
         WorkspaceLayout(folder / "a[1]").create()
     assert list(folder.iterdir()) == []

@@ -193,7 +193,7 @@ def test_a_lost_password_is_explained(layout: WorkspaceLayout) -> None:
     with PostgresServer(layout):
         pass
     (layout.postgres / "password").unlink()
-    with pytest.raises(ConfigurationError, match="password of the workspace's Postgres is gone"):
+    with pytest.raises(ConfigurationError, match="password of the workspace's Postgres is missing"):
         PostgresServer(layout).start()
 
 

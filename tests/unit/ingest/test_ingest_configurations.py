@@ -43,7 +43,7 @@ def test_committed_files_have_no_error_and_only_placeholders_to_fill_in():
     """Guards the files that the project comes with; local needs nothing filled in."""
     findings = validate_environments()
     assert [str(f) for f in findings if f.severity == "error"] == []
-    assert all("example that the project comes with" in f.problem for f in findings)
+    assert all("example value of the project" in f.problem for f in findings)
     assert not [f for f in findings if f.file == "local.json"]
 
 
@@ -71,14 +71,14 @@ def without(key):
     ("environment", "spoil", "key", "words"),
     [
         ("dev", changed(CATALOGUE_NAME="x"), "CATALOGUE_NAME", "Write CATALOG_NAME"),
-        ("dev", changed(COLOUR="red"), "COLOUR", "no such setting"),
+        ("dev", changed(COLOUR="red"), "COLOUR", "there is no such setting"),
         ("dev", without("CATALOG_NAME"), "CATALOG_NAME", "missing"),
         ("dev", without("POSTGRES_HOST"), "POSTGRES_HOST", "missing"),
         ("dev", changed(TIME_ZONE="Asia/Tokio"), "TIME_ZONE", "Write Asia/Tokyo"),
         ("dev", changed(TIME_ZONE="CEST"), "TIME_ZONE", "no region"),
         ("dev", changed(TIME_ZONE=9), "TIME_ZONE", "string"),
         ("dev", changed(STATUS_NAMES={"DONE": "fullfilled"}), "STATUS_NAMES.DONE", "Write fulfilled"),
-        ("dev", changed(STATUS_NAMES={"pending": "approved"}), "STATUS_NAMES.pending", "a status already"),
+        ("dev", changed(STATUS_NAMES={"pending": "approved"}), "STATUS_NAMES.pending", "already a status"),
         ("dev", changed(FIELD_NAMES={"Preis": "prize"}), "FIELD_NAMES.Preis", "Write price"),
         (
             "dev",
@@ -96,13 +96,13 @@ def without(key):
             "dev",
             changed(FIELD_NAMES={"sku": "order_item", "name": "order_item"}),
             "FIELD_NAMES.name",
-            "meaning of sku",
+            "same meaning as sku",
         ),
         (
             "dev",
             changed(FIELD_NAMES={"No": "order_id", "NO": "customer_id"}),
             "FIELD_NAMES.NO",
-            "in case only",
+            "only in case",
         ),
         ("dev", changed(FIELD_NAMES={"": "order_id"}), "FIELD_NAMES.", "at least 1"),
         ("dev", changed(FIELD_NAMES=["order_id"]), "FIELD_NAMES", "object"),
@@ -149,10 +149,10 @@ def without(key):
         ("prod", changed(POSTGRES_SSLMODE="require"), "POSTGRES_SSLMODE", "too weak for prod"),
         ("staging", changed(POSTGRES_SSLMODE="verify-ca"), "POSTGRES_SSLMODE", "too weak for staging"),
         ("prod", without("RUN_AS_SERVICE_PRINCIPAL"), "RUN_AS_SERVICE_PRINCIPAL", "missing for prod"),
-        ("prod", changed(NOTIFICATION_EMAILS=[]), "NOTIFICATION_EMAILS", "nobody would learn"),
+        ("prod", changed(NOTIFICATION_EMAILS=[]), "NOTIFICATION_EMAILS", "nobody would be notified"),
         ("prod", lambda doc: '{"CATALOG_NAME": "a", "CATALOG_NAME": "b"}', "CATALOG_NAME", "twice"),
         ("prod", lambda doc: '{\n  "CATALOG_NAME": }', "", "line 2"),
-        ("prod", lambda doc: "[]", "", "no JSON object"),
+        ("prod", lambda doc: "[]", "", "not a JSON object"),
     ],
 )
 def test_each_mistake_is_found_by_file_and_key(folder, environment, spoil, key, words):

@@ -159,7 +159,7 @@ CASES: dict[str, tuple[str, Answers, str, tuple[str, ...]]] = {
         "freshness",
         {FRESH: [fresh("bronze.orders", 1, 60), fresh("gold.fct_orders", None, 1500)]},
         "fail",
-        ("gold.fct_orders was never loaded",),
+        ("gold.fct_orders has never been loaded",),
     ),
     "dbt has not run": ("dbt_build", {DBT: []}, "not_applicable", ()),
     "dbt fine": ("dbt_build", {DBT: dbt(0)}, "ok", ("1 test passed",)),
