@@ -1,6 +1,5 @@
 -- Grain: one row per customer and month of date_ordered in which the customer has, or once had, an order. A month that
 -- lost its last order stays with orders = 0: a merge by key cannot take the row away, so readers leave it out.
--- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',
@@ -12,25 +11,7 @@
     )
 }}
 
-with {% if is_incremental() -%}
-changed as (
-
-    select * from {{ ref('int_orders__changed') }}
-    where load_number > {{ last_load(this) }}
-
-),
-
-{% endif -%}
-orders as (
-
-    select * from {{ ref('fct_orders') }}
-    {%- if is_incremental() %}
-    where
-        order_month in ({{ changed_dates('order_month', this) }})
-        and customer_id in (select customer_id from changed)
-    {%- endif %}
-
-),
+with {{ changed_orders({'orders': 'fct_orders'}, by='customer_id') }},
 
 {% if is_incremental() -%}
 -- Every month in which an order of the customer has changed, whether or not one is left there.

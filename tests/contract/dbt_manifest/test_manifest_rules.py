@@ -147,16 +147,15 @@ def every_key_is_tested(manifest: Manifest) -> Iterator[str]:
 
 
 def rules_of_a_model_are_one_test(manifest: Manifest) -> Iterator[str]:
-    names: dict[tuple[str, str], list[str]] = defaultdict(list)
+    names: dict[str, list[str]] = defaultdict(list)
     for test in of_type(manifest, "test"):
-        kind = (test.get("test_metadata") or {}).get("name", "")
-        if kind in ("accepted_ranges", "column_rules") and test.get("attached_node"):
-            names[test["attached_node"], kind].append(test["name"])
-    for (model, kind), found in names.items():
+        if (test.get("test_metadata") or {}).get("name") == "column_rules" and test.get("attached_node"):
+            names[test["attached_node"]].append(test["name"])
+    for model, found in names.items():
         node = manifest["nodes"][model]
-        if found != [f"{kind}_{node['name']}"]:
+        if found != [f"column_rules_{node['name']}"]:
             yield (
-                f"{where(node)} has {', '.join(found)}; keep one {kind}_{node['name']}: each test is a node and a "
+                f"{where(node)} has {', '.join(found)}; keep one column_rules_{node['name']}: each test is a node and a "
                 "statement, and its name says where to look"
             )
 

@@ -1,6 +1,5 @@
 -- Grain: one row per order: when it first reached each status, and how long that took. Durations can be averaged, but do
 -- not add up. An order counts as fulfilled with its first fulfilled event, whichever line it is about.
--- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',
@@ -12,36 +11,7 @@
     )
 }}
 
-with {% if is_incremental() -%}
-changed as (
-
-    select * from {{ ref('int_orders__changed') }}
-    where load_number > {{ last_load(this) }}
-
-),
-
-{% endif -%}
-orders as (
-
-    select * from {{ ref('fct_orders') }}
-    {%- if is_incremental() %}
-    where
-        order_month in ({{ changed_dates('order_month', this) }})
-        and order_id in (select order_id from changed)
-    {%- endif %}
-
-),
-
-events as (
-
-    select * from {{ ref('fct_order_events') }}
-    {%- if is_incremental() %}
-    where
-        event_month in ({{ changed_dates('event_month', this) }})
-        and order_id in (select order_id from changed)
-    {%- endif %}
-
-),
+with {{ changed_orders({'orders': 'fct_orders', 'events': 'fct_order_events'}) }},
 
 firsts as (
 

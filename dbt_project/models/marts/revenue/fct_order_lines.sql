@@ -1,7 +1,6 @@
 -- Grain: one row per line of an order, in its current state: the latest statement about it, less what has come back since. The
 -- order of arrival never matters. customer_id and date_ordered are the order's, so that all lines of an order are in one
 -- place.
--- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',
@@ -13,25 +12,7 @@
     )
 }}
 
-with {% if is_incremental() -%}
-changed as (
-
-    select * from {{ ref('int_orders__changed') }}
-    where load_number > {{ last_load(this) }}
-
-),
-
-{% endif -%}
-events as (
-
-    select * from {{ ref('fct_order_events') }}
-    {%- if is_incremental() %}
-    where
-        event_month in ({{ changed_dates('event_month', this) }})
-        and order_id in (select order_id from changed)
-    {%- endif %}
-
-),
+with {{ changed_orders({'events': 'fct_order_events'}) }},
 
 {{ returns_applied('events') }},
 

@@ -1,5 +1,4 @@
 -- Grain: one row per order, in its current state: its lines together, as fct_order_lines has them.
--- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',
@@ -11,36 +10,7 @@
     )
 }}
 
-with {% if is_incremental() -%}
-changed as (
-
-    select * from {{ ref('int_orders__changed') }}
-    where load_number > {{ last_load(this) }}
-
-),
-
-{% endif -%}
-lines as (
-
-    select * from {{ ref('fct_order_lines') }}
-    {%- if is_incremental() %}
-    where
-        order_month in ({{ changed_dates('order_month', this) }})
-        and order_id in (select order_id from changed)
-    {%- endif %}
-
-),
-
-events as (
-
-    select * from {{ ref('fct_order_events') }}
-    {%- if is_incremental() %}
-    where
-        event_month in ({{ changed_dates('event_month', this) }})
-        and order_id in (select order_id from changed)
-    {%- endif %}
-
-),
+with {{ changed_orders({'lines': 'fct_order_lines', 'events': 'fct_order_events'}) }},
 
 statuses as (
 

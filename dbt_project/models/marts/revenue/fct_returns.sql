@@ -1,7 +1,6 @@
 -- Grain: one row per return: an order event of a status that is a refund. refunded_revenue adds up over days of return
 -- (return_date) as well as over days of order (date_ordered), to the same total as in fct_order_lines. A return that a later
 -- statement of its line has superseded stays, with zeros, so that a build never has to take a row away.
--- depends_on: {{ ref('int_orders__changed') }}
 {{
     config(
         materialized='incremental',
@@ -13,25 +12,7 @@
     )
 }}
 
-with {% if is_incremental() -%}
-changed as (
-
-    select * from {{ ref('int_orders__changed') }}
-    where load_number > {{ last_load(this) }}
-
-),
-
-{% endif -%}
-events as (
-
-    select * from {{ ref('fct_order_events') }}
-    {%- if is_incremental() %}
-    where
-        event_month in ({{ changed_dates('event_month', this) }})
-        and order_id in (select order_id from changed)
-    {%- endif %}
-
-),
+with {{ changed_orders({'events': 'fct_order_events'}) }},
 
 {{ returns_applied('events') }},
 

@@ -1,1 +1,0 @@
-{{ test_accepted_ranges(ref('amounts'), var('ranges')) }}
