@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "ingest": "ingest:ingest",
     "pipeline": "pipeline:pipeline",
     "run": "run:run",
+    "predict": "predict:predict",
     "build": "dbt:build",
     "docs": "dbt:docs",
     "up": "workspace:up",

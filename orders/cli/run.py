@@ -16,6 +16,7 @@ from orders.cli.check import health, print_health
 from orders.cli.console import console, step
 from orders.cli.dbt import dbt_server, run_quietly
 from orders.cli.ingest import print_update, update
+from orders.cli.predict import predict_with, print_outcomes
 from orders.cli.project import Project, run_id
 from orders.cli.summary import collect, print_summary
 
@@ -38,9 +39,9 @@ class Clock:
 
 @click.command()
 def run() -> None:
-    """Run the bundle's job locally: the DLT update, its dbt commands and the health check. Then print a summary.
+    """Run the bundle's job locally: the DLT update, its dbt commands, predictions, health check. Then print a summary.
 
-    The exit code is 1 if the update, a dbt node or a health check fails.
+    The exit code is 1 if the update, a dbt node, a prediction or a health check fails.
     """
     project = Project.find()
     identity = run_id()
@@ -70,6 +71,9 @@ def run() -> None:
                     f"The full output of dbt is in {outcome.log}. Next: fix the failure, then orders run"
                 )
                 raise SystemExit(1)
+        with clock.time("predict"), step("Predicting"), project.queries() as client:
+            predicted = predict_with(project, client)
+        print_outcomes([outcome for outcome in predicted if outcome.rows is not None])
         with clock.time("check"), step("Checking"), project.queries() as client:
             report = health(project, client)
             summary = collect(project, client)

@@ -44,3 +44,20 @@ def test_cdnow_totals_hold_to_the_cent_from_bronze_to_postgres(built_workspace: 
 def test_landing_the_sample_again_adds_nothing(built_workspace: Any) -> None:
     """Guards against a sample that doubles when its command is given twice."""
     assert "Nothing was written" in built_workspace.run("sample", "cdnow").stdout
+
+
+def test_each_buyer_is_predicted_for_each_horizon_beside_backtests(built_workspace: Any) -> None:
+    """Guards the step beside dbt: one row per buyer and horizon, from the same purchases as dim_customers has them."""
+    counts = built_workspace.sql(
+        "select (select count(*) from gold.dim_customers where first_purchase_date is not null) as buyers, "
+        "(select count(*) from gold.fct_customer_predictions) as predictions, "
+        "(select count(*) from gold.fct_customer_predictions where horizon_days = 365) as for_a_year, "
+        "(select count(*) from gold.fct_prediction_backtests) as backtests, "
+        "(select count(distinct origin_date) from gold.fct_revenue_forecasts) as forecasts, "
+        "(select max(d.as_of_date) = max(p.as_of_date) from gold.dim_customers as d, "
+        "gold.fct_customer_predictions as p) as is_of_the_same_day"
+    )[0]
+    assert counts["buyers"] == counts["for_a_year"] > 2000
+    assert counts["predictions"] == 2 * counts["buyers"]
+    assert counts["backtests"] == counts["forecasts"] == 9
+    assert counts["is_of_the_same_day"]

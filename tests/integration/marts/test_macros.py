@@ -20,8 +20,8 @@ def macro_workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoldWo
 def test_macros_give_what_the_seeds_expect(macro_workspace: GoldWorkspace) -> None:
     """Guards rounding and division by zero, and a merge of rows that change, stay, arrive or move to another partition.
 
-    And that column_rules finds what breaks each of its rules, with column, value, number of rows and a key, and nothing else:
-    the bounds themselves pass, and NULL breaks not_null alone.
+    And that column_rules finds what breaks each of its rules, with column, value, number of rows and a key, and nothing
+    else: the bounds themselves pass, and NULL breaks not_null alone.
     """
     macro_workspace.dbt("build")
     # Nothing else depends on the delivery.

@@ -1,0 +1,128 @@
+"""BG/NBD: how often a customer buys, and whether the customer still does.
+
+P. S. Fader, B. G. S. Hardie, K. L. Lee, "Counting Your Customers" the Easy Way: An Alternative to the Pareto/NBD Model,
+Marketing Science 24 (2005). While alive a customer buys at random at a rate of its own, and stops after each purchase
+with a probability of its own; rates are gamma distributed over customers, probabilities beta distributed. The formulas
+are the paper's; docs/decisions/predictions-by-bg-nbd.md says why they stand here and not in a library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import gammaln, hyp2f1
+
+from dlt_ingest.predictions.errors import NotFittedError
+
+Numbers = npt.NDArray[np.float64]
+
+# Of the logarithms of the parameters: beyond, the likelihood is flat, and no data tells these values apart.
+_BOUND = 9.0
+_STARTS = ((0.0, 1.0, 0.0, 1.0), (-1.5, 2.0, -0.5, 0.5), (1.0, 4.0, -2.0, 1.5))
+
+
+@dataclass(frozen=True)
+class BgNbd:
+    """The fitted model. Times are in weeks.
+
+    Attributes:
+        r: Shape of the distribution of purchase rates.
+        alpha: Its rate, in weeks.
+        a: First parameter of the distribution of the probability to stop.
+        b: Its second parameter.
+    """
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+
+    @classmethod
+    def fit(cls, frequency: Numbers, recency: Numbers, age: Numbers) -> BgNbd:
+        """Fit by maximum likelihood.
+
+        Args:
+            frequency: Purchases after the first one, by customer (x in the paper).
+            recency: Weeks from the first to the last purchase (t_x).
+            age: Weeks from the first purchase to the end of what was observed (T).
+
+        Raises:
+            NotFittedError: If the likelihood has no maximum that can be found.
+        """
+        rows, customers = np.unique(np.column_stack((frequency, recency, age)), axis=0, return_counts=True)
+        x, t_x, t = rows.T
+
+        def cost(logs: Numbers) -> float:
+            return -float(np.average(cls(*np.exp(logs)).log_likelihood(x, t_x, t), weights=customers))
+
+        bounds = [(-_BOUND, _BOUND)] * 4
+        start = min((np.array(start) for start in _STARTS), key=cost)
+        # Without gradients: for so few parameters their linear algebra costs more than the likelihood.
+        best = minimize(
+            cost, start, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-5, "fatol": 1e-9}
+        )
+        if not np.isfinite(best.fun):
+            raise NotFittedError("BG/NBD found no parameters", got=f"{len(frequency)} customers")
+        return cls(*(float(value) for value in np.exp(best.x)))
+
+    def log_likelihood(self, frequency: Numbers, recency: Numbers, age: Numbers) -> Numbers:
+        """Return the logarithm of the likelihood of each customer (equation 6)."""
+        r, alpha, a, b, x = self.r, self.alpha, self.a, self.b, frequency
+        constant = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
+        constant += gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
+        alive = -(r + x) * np.log(alpha + age)
+        stopped = np.log(a) - np.log(b + np.maximum(x, 1) - 1) - (r + x) * np.log(alpha + recency)
+        likelihood: Numbers = constant + np.where(x > 0, np.logaddexp(alive, stopped), alive)
+        return likelihood
+
+    def probability_alive(self, frequency: Numbers, recency: Numbers, age: Numbers) -> Numbers:
+        """Return the probability that a customer has not stopped: 1 after one purchase, since each stop follows one."""
+        x = frequency
+        odds = (
+            self.a
+            / (self.b + np.maximum(x, 1) - 1)
+            * np.exp((self.r + x) * np.log((self.alpha + age) / (self.alpha + recency)))
+        )
+        probability: Numbers = np.where(x > 0, 1 / (1 + odds), 1.0)
+        return probability
+
+    def expected_purchases(self, weeks: float, frequency: Numbers, recency: Numbers, age: Numbers) -> Numbers:
+        """Return the purchases that a customer is expected to make in the weeks to come (equation 10)."""
+        r, alpha, b, x = self.r, self.alpha, self.b, frequency
+        # At a = 1 the formula is 0 / 0; its limit is what it gives beside it.
+        a = self.a if abs(self.a - 1) > 1e-6 else 1 + 1e-6
+        power = np.exp((r + x) * np.log((alpha + age) / (alpha + age + weeks)))
+        gauss = hyp2f1(r + x, b + x, a + b + x - 1, weeks / (alpha + age + weeks))
+        if_alive = (a + b + x - 1) / (a - 1) * (1 - power * gauss)
+        expected: Numbers = if_alive * self.probability_alive(frequency, recency, age)
+        return expected
+
+    def simulate_purchases(
+        self,
+        *,
+        chance: np.random.Generator,
+        draws: int,
+        weeks: float,
+        frequency: Numbers,
+        recency: Numbers,
+        age: Numbers,
+    ) -> npt.NDArray[np.int64]:
+        """Draw what each customer buys in the weeks to come.
+
+        Who is alive has a rate and a probability to stop that are distributed as the paper's posterior. Purchases go on
+        until the time or the customer ends, whichever is first.
+
+        Returns:
+            Numbers of purchases, one row per customer and one column per draw.
+        """
+        x = frequency[:, None]
+        shape = (len(frequency), draws)
+        alive = chance.random(shape) < self.probability_alive(frequency, recency, age)[:, None]
+        rate = chance.gamma(self.r + x, 1 / (self.alpha + age[:, None]), shape)
+        stop = np.clip(chance.beta(self.a, self.b + x, shape), 1e-12, 1.0)
+        bought = np.minimum(chance.poisson(rate * weeks), chance.geometric(stop))
+        drawn: npt.NDArray[np.int64] = np.where(alive, bought, 0)
+        return drawn
