@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import gammaln, hyp2f1
 
 from dlt_ingest.predictions.errors import NotFittedError
 
@@ -52,6 +50,8 @@ class BgNbd:
         Raises:
             NotFittedError: If the likelihood has no maximum that can be found.
         """
+        from scipy.optimize import minimize  # noqa: PLC0415  # a second of imports, which only a fit needs
+
         rows, customers = np.unique(np.column_stack((frequency, recency, age)), axis=0, return_counts=True)
         x, t_x, t = rows.T
 
@@ -70,6 +70,8 @@ class BgNbd:
 
     def log_likelihood(self, frequency: Numbers, recency: Numbers, age: Numbers) -> Numbers:
         """Return the logarithm of the likelihood of each customer (equation 6)."""
+        from scipy.special import gammaln  # noqa: PLC0415  # as above
+
         r, alpha, a, b, x = self.r, self.alpha, self.a, self.b, frequency
         constant = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
         constant += gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
@@ -91,6 +93,8 @@ class BgNbd:
 
     def expected_purchases(self, weeks: float, frequency: Numbers, recency: Numbers, age: Numbers) -> Numbers:
         """Return the purchases that a customer is expected to make in the weeks to come (equation 10)."""
+        from scipy.special import hyp2f1  # noqa: PLC0415  # as above
+
         r, alpha, b, x = self.r, self.alpha, self.b, frequency
         # At a = 1 the formula is 0 / 0; its limit is what it gives beside it.
         a = self.a if abs(self.a - 1) > 1e-6 else 1 + 1e-6

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import gammaln
 
 from dlt_ingest.predictions.errors import NotFittedError
 
@@ -46,6 +44,7 @@ class GammaGamma:
         Raises:
             NotFittedError: If the likelihood has no maximum that can be found.
         """
+        from scipy.optimize import minimize  # noqa: PLC0415  # a second of imports, which only a fit needs
 
         def model(logs: Numbers) -> GammaGamma:
             p, q, v = np.exp(logs)
@@ -66,6 +65,8 @@ class GammaGamma:
 
     def log_likelihood(self, frequency: Numbers, value: Numbers) -> Numbers:
         """Return the logarithm of the likelihood of each customer's mean (equation 1a)."""
+        from scipy.special import gammaln  # noqa: PLC0415  # as above
+
         shape = self.p * frequency
         likelihood: Numbers = (
             gammaln(shape + self.q)
