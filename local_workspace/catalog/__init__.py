@@ -5,19 +5,35 @@ the data.
 """
 
 from local_workspace.catalog.catalog import Catalog
+from local_workspace.catalog.functions import refuse_policies
 from local_workspace.catalog.names import Securable, TableName, quote
-from local_workspace.catalog.records import Column, Constraint, Finding, Grant, SchemaInfo, Table, Volume
+from local_workspace.catalog.records import (
+    Column,
+    Constraint,
+    Finding,
+    Function,
+    Grant,
+    Parameter,
+    Policy,
+    SchemaInfo,
+    Table,
+    Volume,
+)
 
 __all__ = [
     "Catalog",
     "Column",
     "Constraint",
     "Finding",
+    "Function",
     "Grant",
+    "Parameter",
+    "Policy",
     "SchemaInfo",
     "Securable",
     "Table",
     "TableName",
     "Volume",
     "quote",
+    "refuse_policies",
 ]

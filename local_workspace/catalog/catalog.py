@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from local_workspace.catalog.delta_schema import read_columns
+from local_workspace.catalog.functions import Functions
 from local_workspace.catalog.governance import put_column_comments, put_properties, timestamp
 from local_workspace.catalog.names import Securable, TableName
-from local_workspace.catalog.namespaces import Namespaces, times
+from local_workspace.catalog.namespaces import times
 from local_workspace.catalog.records import TABLE_KINDS, Column, Finding, Table
 from local_workspace.catalog.store import Store
 from local_workspace.catalog.table_files import (
@@ -31,7 +32,7 @@ _TABLES = (
 )
 
 
-class Catalog(Namespaces):
+class Catalog(Functions):
     """The catalog of one workspace; open it with :meth:`open`.
 
     Any number of processes and threads may use one workspace's catalog at the same time. Names are compared
@@ -139,7 +140,7 @@ class Catalog(Namespaces):
                         next_step=f"Drop the {former.lower()} {name} first",
                     )
                 if replace_existing:
-                    for part in ("properties", "column_comments", "constraints"):
+                    for part in ("properties", "column_comments", "constraints", "policies"):
                         connection.execute(f"DELETE FROM {part} WHERE id = ?", (key,))
                     connection.execute("UPDATE securables SET comment = NULL WHERE id = ?", (key,))
                 connection.execute(

@@ -207,6 +207,17 @@ class Governance:
         """Return the primary key of a table, None if it has none."""
         return next((c for c in self.constraints(name) if c.type == "PRIMARY KEY"), None)
 
+    def referring(self, name: TableName) -> list[tuple[TableName, str]]:
+        """Return the foreign keys that point to a table: the table of each, and its name."""
+        with self._store.read() as connection:
+            rows = connection.execute(
+                "SELECT k.name AS constraint_name, c.name, s.name, t.name FROM constraints k"
+                " JOIN securables t ON t.id = k.id JOIN securables s ON s.id = t.parent_id"
+                " JOIN securables c ON c.id = s.parent_id WHERE k.referenced_id = ? ORDER BY 2, 3, 4, 1",
+                (self._require(connection, name),),
+            ).fetchall()
+        return [(TableName(row[1], row[2], row[3]), row[0]) for row in rows]
+
     def constraints(self, name: TableName) -> list[Constraint]:
         """Return the constraints of a table, primary key first, then by name.
 

@@ -95,18 +95,18 @@ class TableName:
 
 @dataclass(frozen=True)
 class Securable:
-    """Anything that can carry a comment, tags and grants: a catalog, schema, table (or view) or volume.
+    """Anything that can carry a comment, tags and grants: a catalog, schema, table (or view), volume or function.
 
     Args:
-        type: `CATALOG`, `SCHEMA`, `TABLE` or `VOLUME`.
-        parts: One name part for a catalog, two for a schema, three for a table or volume.
+        type: `CATALOG`, `SCHEMA`, `TABLE`, `VOLUME` or `FUNCTION`.
+        parts: One name part for a catalog, two for a schema, three for all others.
     """
 
     type: str
     parts: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        levels = {"CATALOG": 1, "SCHEMA": 2, "TABLE": 3, "VOLUME": 3}
+        levels = {"CATALOG": 1, "SCHEMA": 2, "TABLE": 3, "VOLUME": 3, "FUNCTION": 3}
         if self.type not in levels:
             raise InputError("This is not a kind of securable", got=self.type, allowed=", ".join(levels))
         if len(self.parts) != levels[self.type]:

@@ -112,6 +112,71 @@ class Constraint:
 
 
 @dataclass(frozen=True)
+class Parameter:
+    """One parameter of a function, or one column of the table that it returns.
+
+    Attributes:
+        name: As written.
+        data_type: SQL type as written.
+        default: SQL of its default, if it has one.
+        comment: Its comment, if it has one.
+    """
+
+    name: str
+    data_type: str
+    default: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function that SQL was used to define; it stands for its body wherever it is called.
+
+    Attributes:
+        name: Its three-level name.
+        parameters: In order.
+        returns: SQL type of the value; None for a table.
+        columns: Of the table that is returned; none if they are those of the query.
+        body: The expression or query after RETURN, with the names of the catalog in full.
+        written: The body as it was written.
+        is_table: Whether it returns a table.
+        comment: Its comment, if it has one.
+        characteristics: `DETERMINISTIC` and the like, as written.
+        owner: Who made it.
+        created_at: When it was made.
+        altered_at: When it was last replaced or annotated.
+    """
+
+    name: TableName
+    parameters: tuple[Parameter, ...]
+    returns: str | None
+    columns: tuple[Parameter, ...]
+    body: str
+    written: str
+    is_table: bool = False
+    comment: str | None = None
+    characteristics: tuple[str, ...] = ()
+    owner: str = ""
+    created_at: datetime | None = None
+    altered_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a table shows to those who read it: a row filter, or the mask of one column.
+
+    Attributes:
+        function: Decides; the mask gets the column first.
+        column: The masked column; "" for a row filter.
+        arguments: Columns of the table, or literals as SQL, that the function gets (after the masked column).
+    """
+
+    function: TableName
+    column: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Grant:
     """One privilege of one principal on one securable."""
 

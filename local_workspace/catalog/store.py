@@ -11,25 +11,44 @@ from pathlib import Path
 
 from local_workspace.errors import ConfigurationError, DataFault
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 30.0
 
-_SCHEMA = """
-CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-INSERT INTO counter VALUES ('revision', 0);
-CREATE TABLE securables (
+# 2 added functions, and the filters and masks that use them.
+_SECURABLES = """
+CREATE TABLE {name} (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     parent_id INTEGER REFERENCES securables (id) ON DELETE CASCADE,
-    type TEXT NOT NULL CHECK (type IN ('CATALOG', 'SCHEMA', 'TABLE', 'VOLUME')),
+    type TEXT NOT NULL CHECK (type IN ('CATALOG', 'SCHEMA', 'TABLE', 'VOLUME', 'FUNCTION')),
     name TEXT NOT NULL,
     key TEXT NOT NULL,
     comment TEXT,
     owner TEXT NOT NULL,
     created_at TEXT NOT NULL,
     altered_at TEXT NOT NULL
-);
+)"""
+_SECURABLES_INDEXES = """
 CREATE UNIQUE INDEX securable_key ON securables (type, coalesce(parent_id, 0), key);
-CREATE INDEX securable_parent ON securables (parent_id);
+CREATE INDEX securable_parent ON securables (parent_id)"""
+_FUNCTIONS = """
+CREATE TABLE functions (
+    id INTEGER PRIMARY KEY REFERENCES securables (id) ON DELETE CASCADE,
+    definition TEXT NOT NULL
+);
+CREATE TABLE policies (
+    id INTEGER NOT NULL REFERENCES securables (id) ON DELETE CASCADE,
+    column_key TEXT NOT NULL DEFAULT '',
+    column_name TEXT NOT NULL DEFAULT '',
+    function TEXT NOT NULL,
+    arguments TEXT NOT NULL,
+    PRIMARY KEY (id, column_key)
+)"""
+_SCHEMA = f"""
+CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+INSERT INTO counter VALUES ('revision', 0);
+{_SECURABLES.format(name="securables")};
+{_SECURABLES_INDEXES};
+{_FUNCTIONS};
 CREATE TABLE tables (
     id INTEGER PRIMARY KEY REFERENCES securables (id) ON DELETE CASCADE,
     kind TEXT NOT NULL,
@@ -122,16 +141,21 @@ class Store:
             self._create(connection)
 
     def _create(self, connection: sqlite3.Connection) -> None:
+        # Outside of a transaction, where alone it has an effect: a table that others refer to is made anew.
+        connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if connection.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
-                for statement in _SCHEMA.split(";"):
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version < SCHEMA_VERSION:
+                for statement in _statements(version):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")
             raise
+        finally:
+            connection.execute("PRAGMA foreign_keys = ON")
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -231,6 +255,19 @@ class Store:
                 connection.close()
             self._connections.clear()
         self._local = threading.local()
+
+
+def _statements(version: int) -> list[str]:
+    """What takes a file of a version to the present one."""
+    if version == 0:
+        return _SCHEMA.split(";")
+    anew = [
+        _SECURABLES.format(name="securables_2"),
+        "INSERT INTO securables_2 SELECT * FROM securables",
+        "DROP TABLE securables",
+        "ALTER TABLE securables_2 RENAME TO securables",
+    ]
+    return [*anew, *_SECURABLES_INDEXES.split(";"), *_FUNCTIONS.split(";")]
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_workspace.catalog import Catalog, TableName
+from local_workspace.catalog import Catalog, TableName, refuse_policies
 from local_workspace.delta.table_lock import WAIT_SECONDS, table_lock
 from local_workspace.dlt_runtime.declare.registry import Output
 from local_workspace.dlt_runtime.paths import Paths
@@ -119,8 +119,13 @@ class UpdateContext:
         return table_lock(self.layout, dataset.name, wait_seconds=wait_seconds)
 
     def table_location(self, name: TableName) -> Path | None:
-        """Give the folder of a table outside the pipeline, None for a view or a table that does not exist."""
+        """Give the folder of a table outside the pipeline, None for a view or a table that does not exist.
+
+        Raises:
+            NotSupported: It has a row filter or column masks, which the folder knows nothing of.
+        """
         table = self.catalog.get(name)
+        refuse_policies(self.catalog, name)
         return None if table is None else table.location
 
     def flow_id(self, dataset: Dataset, planned: PlannedFlow) -> str:

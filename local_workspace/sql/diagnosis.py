@@ -13,6 +13,7 @@ from sqlglot import exp
 from local_workspace.sql.dialect import Node, SqlSyntaxError, peek, span
 from local_workspace.sql.functions import is_aggregate, is_window
 from local_workspace.sql.inference import TableColumns, Typing, call_of
+from local_workspace.sql.inlining import calls
 from local_workspace.sql.rewrites.registry import spark_name
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.tokens import quote_identifier
@@ -27,7 +28,7 @@ _EXPLAINED = (
     "NESTED_AGGREGATE_FUNCTION",
 )
 # "found form at 9:13 expected …", as the engine tells of a text that it cannot read.
-_ENGINE_PLACE = re.compile(r"found (.*?) at (\d+):\d+ expected")
+_ENGINE_PLACE = re.compile(r"found (end of input|.*? at (\d+):\d+) expected")
 Check = Callable[[exp.Select, Typing, str], "tuple[SqlError, Node] | None"]
 
 
@@ -51,8 +52,14 @@ def explained(error: SqlError, sql: str, tables: TableColumns) -> SqlError:  # n
         found = _ENGINE_PLACE.search(error.message)
         if found is None:
             return error
-        place = place_of(sql, int(found[2]))
-        return SqlError("PARSE_SYNTAX_ERROR", f"Syntax error at or near '{found[1]}'.", place=place)
+        if found[2] is None:
+            return SqlError(
+                "PARSE_SYNTAX_ERROR", "Syntax error at or near end of input.", place=place_of(sql, len(sql))
+            )
+        near = found[1].rpartition(" at ")[0]
+        return SqlError(
+            "PARSE_SYNTAX_ERROR", f"Syntax error at or near '{near}'.", place=place_of(sql, int(found[2]))
+        )
     typing = Typing(tables)
     for query in tree.find_all(exp.SetOperation):
         different = _columns_differ(query, typing)
@@ -63,11 +70,15 @@ def explained(error: SqlError, sql: str, tables: TableColumns) -> SqlError:  # n
             problem_at = check(select, typing, sql)
             if problem_at is not None:
                 return _placed(*problem_at, sql)
+    for call in calls(tree):
+        if len(call.parts) > 1 and error.message.startswith("qualified function name"):
+            text = f"Cannot resolve routine {'.'.join(map(quote_identifier, call.parts))} on search path."
+            return _placed(SqlError("UNRESOLVED_ROUTINE", text, "42883"), call.node, sql)
     for node in tree.walk():
         name = call_of(node)[0]
         if error.error_class == "UNRESOLVED_ROUTINE" and name == error.message.split()[3].strip("`'").lower():
             return _placed(error, node, sql)
-        if error.error_class == "ENGINE_ERROR" and name == "raise_error":
+        if error.error_class == "ENGINE_ERROR" and name in ("raise_error", "assert_true"):
             return _placed(SqlError("USER_RAISED_EXCEPTION", error.message, "P0001"), node, sql)
     return error
 

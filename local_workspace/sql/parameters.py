@@ -76,15 +76,17 @@ def bind(sql: str, parameters: Sequence[Parameter]) -> str:
         elif token.text == ":" and named and i + 1 < len(tokens) and tokens[i + 1].start == token.end:
             marker = tokens[i + 1]
             before = tokens[i - 1] if i else None
-            if marker.kind != "word" or (before is not None and before.end == token.start and before.is_name):
+            # SQLAlchemy puts its names in backticks.
+            is_path = before is not None and before.end == token.start and before.is_name
+            if marker.kind not in ("word", "quoted") or is_path:
                 continue  # a path in a JSON value, `payload:field`
-            if marker.text.lower() not in named:
+            if marker.value.lower() not in named:
                 raise SqlError(
                     "UNBOUND_SQL_PARAMETER",
-                    f"Found the unbound parameter: {marker.text}. Provide a value for it.",
+                    f"Found the unbound parameter: {marker.value}. Provide a value for it.",
                     "42P02",
                 )
-            edits.append((token.start, marker.end, named[marker.text.lower()].literal()))
+            edits.append((token.start, marker.end, named[marker.value.lower()].literal()))
     for start, end, text in reversed(edits):
         sql = sql[:start] + text + sql[end:]
     return sql

@@ -182,6 +182,14 @@ _RULES: list[_Rule] = [
         ),
     ),
     (
+        re.compile(r"InSubquery should only return one column, but found (\d+)"),
+        lambda m: SqlError(
+            "DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH",
+            f"The number of columns in the left hand side of an IN subquery does not match the {m[1]} of the subquery.",
+            "42K09",
+        ),
+    ),
+    (
         re.compile(r"Remainder by zero"),
         lambda _: SqlError("REMAINDER_BY_ZERO", "Remainder by zero. Use try_mod to get NULL instead."),
     ),

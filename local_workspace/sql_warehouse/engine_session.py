@@ -6,12 +6,13 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import sqlglot
 from pyspark.errors import PySparkException
 from pyspark.sql.connect.plan import SQL
+from pyspark.sql.types import YearMonthIntervalType
 
 from local_workspace.catalog import TableName
 from local_workspace.engine import connect
@@ -115,13 +116,19 @@ class EngineSession:
         """
         with self._errors():
             first, stream = self._parsed(sql, lambda text: self._started(text, tag))
+            if any(str(kind) == "month_interval" for kind in first.schema.types):
+                # Values of these types pyarrow cannot even give out.
+                first, stream = self._parsed(sql, lambda text: self._started(text, tag, months_as_text=True))
         return Result(first.schema, self._batches(first, stream))
 
-    def _started(self, sql: str, tag: str | None) -> tuple[pa.Table, Iterator[pa.Table]]:
+    def _started(
+        self, sql: str, tag: str | None, *, months_as_text: bool = False
+    ) -> tuple[pa.Table, Iterator[pa.Table]]:
         # One request to the engine: SparkSession.sql() would send the text once to run it as a command, once for its columns
         # and once for its rows.
         client = self.spark.client
-        stream = client.to_table_as_iterator(SQL(sql).to_proto(client), {})
+        plan: Any = with_months_as_text(self.spark.sql(sql))._plan if months_as_text else SQL(sql)
+        stream = client.to_table_as_iterator(plan.to_proto(client), {})
         with self._tagged(tag):
             # The first item starts the execution, under the tag of this thread.
             first = next((item for item in stream if isinstance(item, pa.Table)), None)
@@ -208,6 +215,21 @@ class EngineSession:
 
     def _errors(self) -> _EngineErrors:
         return _EngineErrors(self)
+
+
+def with_months_as_text(frame: DataFrame) -> DataFrame:
+    """A query whose intervals of years and months are texts, ``2-3``, as Databricks' clients get them."""
+    from pyspark.sql.connect import functions as f  # noqa: PLC0415
+
+    columns = []
+    for at, field in enumerate(frame.schema.fields):
+        column: Any = f.col(f"c{at}")
+        if isinstance(field.dataType, YearMonthIntervalType):
+            months = f"CAST(c{at} AS INT)"
+            sign = f"CASE WHEN {months} < 0 THEN '-' ELSE '' END"
+            column = f.expr(f"concat({sign}, abs({months}) DIV 12, '-', abs({months}) % 12)")
+        columns.append(column.alias(field.name))
+    return frame.toDF(*[f"c{at}" for at in range(len(columns))]).select(*columns)
 
 
 class _Tag:

@@ -7,18 +7,21 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pyspark.errors import PySparkException
 
-from local_workspace.catalog import Table, TableName
+from local_workspace.catalog import Function, Table, TableName
 from local_workspace.errors import InvalidName, LocalWorkspaceError, NotFound, NotSupported, WorkspaceBusy
 from local_workspace.sql import spark_types
 from local_workspace.sql.diagnosis import explained
 from local_workspace.sql.dialect import SqlSyntaxError, peek
 from local_workspace.sql.file_paths import is_path, no_permission, readable_path, refuse_other_forms
 from local_workspace.sql.inference import Columns, Typing
+from local_workspace.sql.inlining import Lookup, inline
 from local_workspace.sql.parameters import Parameter, bind, named_identifiers
 from local_workspace.sql.references import MAX_VIEW_DEPTH, Source, check_depth, replace_references
 from local_workspace.sql.sql_error import (
@@ -33,6 +36,8 @@ from local_workspace.sql.tokens import Token, quote_identifier, quote_string, to
 from local_workspace.sql.translation import for_engine
 from local_workspace.sql.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE, TemporaryView
 from local_workspace.sql_warehouse.arrow_types import type_text
+from local_workspace.sql_warehouse.policies import shown
+from local_workspace.sql_warehouse.recursion import without_recursion
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements import dispatch
 from local_workspace.sql_warehouse.statements.information_schema import INFORMATION_SCHEMA, build_relation
@@ -41,13 +46,44 @@ from local_workspace.sql_warehouse.statements.location import location_of
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.warehouse import Warehouse
 
+# The words before the name of the table whose rows a statement changes.
+_CHANGES = frozenset({"UPDATE", "DELETE", "FROM", "MERGE", "INTO"})
 # For about ten seconds.
 _INTERRUPTS = 100
 # Error class by the kind of what is missing; a volume is told as a table.
 _MISSING = {"CATALOG": "NO_SUCH_CATALOG_EXCEPTION", "SCHEMA": "SCHEMA_NOT_FOUND"}
 _CURRENT = re.compile(
-    r"\bcurrent_(catalog|schema|database|user)\s*\(\s*\)|\bsession_user\s*\(\s*\)", re.IGNORECASE
+    r"\bcurrent_(catalog|schema|database|user)\s*\(\s*\)|\bsession_user\s*\(\s*\)"
+    r"|\bis_(account_group_)?member\s*\(",
+    re.IGNORECASE,
 )
+_RECURSIVE = re.compile(r"\bWITH\s+RECURSIVE\b", re.IGNORECASE)
+_MEMBER = ("IS_ACCOUNT_GROUP_MEMBER", "IS_MEMBER")
+# What SET says of the groups of the one user here, who is in every group as long as nothing is said.
+GROUPS_SETTING = "local_workspace.groups"
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """Where the names of a text are looked for.
+
+    Attributes:
+        catalog: Of names without a catalog.
+        schema: Of names without a schema.
+        depth: How many views are open, one within the other.
+        raw: A table that is read as it is stored, whatever its row filter and masks.
+        functions: Gives functions of SQL; by default those that the session sees.
+    """
+
+    catalog: str
+    schema: str
+    depth: int = 0
+    raw: TableName | None = None
+    functions: Lookup | None = None
+
+    def within(self, catalog: str, schema: str) -> _Scope:
+        """The scope of a view's text; what is raw for the statement is not raw in there."""
+        return replace(self, catalog=catalog, schema=schema, depth=self.depth + 1, raw=None)
 
 
 class Session:
@@ -63,6 +99,7 @@ class Session:
         catalog_name: The current catalog.
         schema_name: The current schema.
         temporary_views: By name in lower case.
+        temporary_functions: By name in lower case.
         settings: What SET has set.
         last_used: ``time.monotonic()`` of the last statement.
     """
@@ -75,6 +112,8 @@ class Session:
         self.catalog_name = catalog
         self.schema_name = schema
         self.temporary_views: dict[str, TemporaryView] = {}
+        self.temporary_functions: dict[str, Function] = {}
+        self._kept_columns: dict[str, Columns] = {}
         self.settings: dict[str, str] = dict(configuration)
         self.engine = warehouse.engines.take()
         self.id = secrets.token_hex(8)
@@ -194,41 +233,105 @@ class Session:
         """The session's temporary view of that name, if there is one."""
         return self.temporary_views.get(parts[0].lower()) if len(parts) == 1 else None
 
+    def function(self, parts: Sequence[str]) -> Function | None:
+        """The function of SQL of that name, or None; the session's own go first."""
+        return self._function(tuple(parts), self.catalog_name, self.schema_name)
+
+    def _function(self, parts: tuple[str, ...], catalog: str, schema: str) -> Function | None:
+        own = self.temporary_functions.get(parts[0].lower()) if len(parts) == 1 else None
+        if own is not None or len(parts) > 3:
+            return own
+        try:
+            return self.catalog.function(TableName(*((catalog, schema)[: 3 - len(parts)] + parts)))
+        except LocalWorkspaceError:
+            return None  # no name that a function could have
+
     # Text for the engine
 
-    def engine_sql(self, sql: str, *, statement_names_table: bool = False) -> str:
+    def engine_sql(
+        self,
+        sql: str,
+        *,
+        statement_names_table: bool = False,
+        raw: TableName | None = None,
+        functions: Lookup | None = None,
+    ) -> str:
         """The statement with names and context functions that the engine understands.
 
         Args:
             sql: As the client wrote it.
             statement_names_table: The statement's own words name a table, as INSERT INTO does.
+            raw: A table that is read as it is stored, whatever its row filter and masks: rows that are written back.
+            functions: Gives functions of SQL by their names; by default those that the session sees.
         """
-        return self._rewrite(sql, self.catalog_name, self.schema_name, 0, statement_names_table)
+        if statement_names_table and raw is None:
+            raw = self._target(sql)
+        scope = _Scope(self.catalog_name, self.schema_name, raw=raw, functions=functions)
+        return self._rewrite(sql, scope, statement_names_table=statement_names_table)
 
-    def _rewrite(
-        self, sql: str, catalog: str, schema: str, depth: int, statement_names_table: bool = False
-    ) -> str:
+    def _target(self, sql: str) -> TableName | None:
+        """The table that an UPDATE, DELETE or MERGE names first: its rows are changed where they are stored."""
+        tokens = tokenize(sql)
+        at = next((i for i, token in enumerate(tokens[:3]) if token.upper not in _CHANGES), 0)
+        parts: list[str] = []
+        while at < len(tokens) and tokens[at].is_name:
+            parts.append(tokens[at].value)
+            if at + 1 >= len(tokens) or tokens[at + 1].text != ".":
+                break
+            at += 2
+        return self.table_name(parts) if 0 < len(parts) <= 3 and not is_path(tuple(parts)) else None
+
+    def _rewrite(self, sql: str, scope: _Scope, *, statement_names_table: bool = False) -> str:
         refuse_other_forms(tokenize(sql), sql)
+        if _RECURSIVE.search(sql):
+            sql = without_recursion(sql, lambda text: self._rows_of(text, scope), self.kept)
+        sql = self._inlined(sql, scope)
         if _CURRENT.search(sql):
-            sql = self._replace_context_functions(sql, catalog, schema)
+            sql = self._replace_context_functions(sql, scope)
         try:
-            sql = for_engine(sql, lambda parts: self._columns(parts, catalog, schema, depth))
+            sql = for_engine(sql, lambda parts: self._columns(parts, scope))
         except SqlSyntaxError:
             pass  # the engine says what it does not understand
         except NotSupported as error:
             raise not_supported(error.thing, f"{error.next_step}.") from error
         return replace_references(
             sql,
-            lambda parts: self._resolve(parts, catalog, schema, depth),
+            lambda parts: self._resolve(parts, scope),
             files=partial(readable_path, self.warehouse.layout),
             statement_names_table=statement_names_table,
         )
 
-    def _replace_context_functions(self, sql: str, catalog: str, schema: str) -> str:
-        values = {"catalog": catalog, "schema": schema, "database": schema, "user": self.warehouse.user}
+    def _rows_of(self, sql: str, scope: _Scope) -> pa.Table:
+        return self.engine.query(self._rewrite(sql, scope), tag=self.tag).table()
+
+    def kept(self, name: str, rows: pa.Table) -> str:
+        """Keeps rows for the engine under a name, and returns a query that reads them."""
+        if not rows.num_rows:
+            kinds = [f"CAST(NULL AS {type_text(f.type)}) AS {quote_identifier(f.name)}" for f in rows.schema]
+            return f"SELECT {', '.join(kinds)} WHERE false"
+        self._kept_columns[name] = [(f.name, spark_types.of_text(type_text(f.type))) for f in rows.schema]
+        return f"SELECT * FROM {self.engine.view_of_rows(name, rows)}"
+
+    def _inlined(self, sql: str, scope: _Scope) -> str:
+        """The text with the bodies of SQL functions in the places of their calls."""
+        if scope.functions is None and not self.temporary_functions and not self.catalog.has_functions():
+            return sql
+        lookup = scope.functions or (lambda parts: self._function(parts, scope.catalog, scope.schema))
+        return inline(sql, lookup, lambda parts: self._columns(parts, scope))
+
+    def _is_member(self, group: str) -> bool:
+        said = self.settings.get(GROUPS_SETTING)
+        return said is None or group.lower() in {name.strip().lower() for name in said.split(",")}
+
+    def _replace_context_functions(self, sql: str, scope: _Scope) -> str:
+        values = {"catalog": scope.catalog, "schema": scope.schema, "database": scope.schema}
+        values["user"] = self.warehouse.user
         tokens = tokenize(sql)
         for i in range(len(tokens) - 3, -1, -1):
             word = tokens[i].upper
+            if word in _MEMBER and tokens[i].kind == "word" and tokens[i + 1].text == "(":
+                sql = self._replace_membership(sql, tokens, i)
+                continue
             if tokens[i + 1].text != "(" or tokens[i + 2].text != ")" or tokens[i].kind != "word":
                 continue
             key = "user" if word == "SESSION_USER" else word.lower().removeprefix("current_")
@@ -239,12 +342,23 @@ class Session:
                 sql = sql[: tokens[i].start] + text + sql[tokens[i + 2].end :]
         return sql
 
-    def _resolve(self, parts: tuple[str, ...], catalog: str, schema: str, depth: int) -> Source | None:
+    def _replace_membership(self, sql: str, tokens: tuple[Token, ...], i: int) -> str:
+        """The text with ``is_account_group_member('group')`` as true or false."""
+        if i + 3 >= len(tokens) or tokens[i + 2].kind != "string" or tokens[i + 3].text != ")":
+            raise not_supported(
+                f"{tokens[i].text}() of anything but a text", "Write the group's name in quotes."
+            )
+        text = "true" if self._is_member(tokens[i + 2].value) else "false"
+        if not _is_aliased(sql, tokens, i, 4):
+            text += f" AS `{tokens[i].text.lower()}({tokens[i + 2].value})`"
+        return sql[: tokens[i].start] + text + sql[tokens[i + 3].end :]
+
+    def _resolve(self, parts: tuple[str, ...], scope: _Scope) -> Source | None:
         view = self.temporary_view(parts)
         if view is not None:
-            check_depth(depth, view.name)
-            return Source(f"({self._rewrite(view.sql, view.catalog, view.schema, depth + 1)})", True)
-        full = ((catalog, schema)[: 3 - len(parts)]) + parts
+            check_depth(scope.depth, view.name)
+            return Source(f"({self._rewrite(view.sql, scope.within(view.catalog, view.schema))}\n)", True)
+        full = ((scope.catalog, scope.schema)[: 3 - len(parts)]) + parts
         if full[1].lower() == INFORMATION_SCHEMA:
             return self._information_schema(full[0], full[2])
         try:
@@ -252,23 +366,39 @@ class Session:
         except LocalWorkspaceError:
             return None  # Not a name that a table could have: an alias, or a path.
         table = self.catalog.get(name)
-        if table is not None and table.location is None:
-            check_depth(depth, str(table.name))
-            return Source(f"({self._view_sql(table, depth)})", True)
-        return None if table is None else Source(self.engine.table(name, location_of(table)), False)
+        return None if table is None else self._source(table, name, scope)
+
+    def _source(self, table: Table, name: TableName, scope: _Scope) -> Source:
+        """What the engine reads for a table or view; the last part of the name is as the statement has it."""
+        if table.location is None:
+            check_depth(scope.depth, str(table.name))
+            return Source(f"({self._view_sql(table, scope)}\n)", True)
+        policies = [] if scope.raw == name else self.catalog.policies(name)
+        if not policies:
+            return Source(self.engine.table(name, location_of(table)), False)
+        check_depth(scope.depth, str(table.name))
+        for policy in policies:
+            if self.catalog.function(policy.function) is None:
+                text = f"Cannot resolve routine {policy.function.quoted}, by which {name.quoted} is filtered or masked."
+                raise SqlError("UNRESOLVED_ROUTINE", text, "42883")
+        query = shown(table, self.catalog.columns(table), policies)
+        inner = replace(scope.within(table.name.catalog, table.name.schema), raw=table.name, functions=None)
+        return Source(f"({self._rewrite(query, inner)})", True)
 
     def columns(self, parts: tuple[str, ...]) -> Columns | None:
         """The columns of a table or view by its name as written here, or None if they are not known."""
-        return self._columns(parts, self.catalog_name, self.schema_name, 0)
+        return self._columns(parts, _Scope(self.catalog_name, self.schema_name))
 
-    def _columns(self, parts: tuple[str, ...], catalog: str, schema: str, depth: int) -> Columns | None:  # noqa: PLR0911
+    def _columns(self, parts: tuple[str, ...], scope: _Scope) -> Columns | None:  # noqa: PLR0911
         """The columns of a table or view with their types, as far as they are known without the engine."""
-        if depth > MAX_VIEW_DEPTH or len(parts) > 3:
+        if scope.depth > MAX_VIEW_DEPTH or len(parts) > 3:
             return None
+        if len(parts) == 1 and parts[0] in self._kept_columns:
+            return self._kept_columns[parts[0]]
         view = self.temporary_view(parts)
         if view is not None:
-            return self._query_columns(view.sql, view.catalog, view.schema, depth)
-        full = ((catalog, schema)[: 3 - len(parts)]) + parts
+            return self._query_columns(view.sql, scope.within(view.catalog, view.schema))
+        full = ((scope.catalog, scope.schema)[: 3 - len(parts)]) + parts
         try:
             table = self.catalog.get(TableName(*full))
             if table is None:
@@ -280,43 +410,40 @@ class Session:
         home, _, name = table.properties.get(
             VIEW_NAMESPACE, f"{table.name.catalog}.{table.name.schema}"
         ).partition(".")
-        columns = self._query_columns(table.view_sql or "", home, name, depth)
+        columns = self._query_columns(table.view_sql or "", scope.within(home, name))
         names = table.properties.get(VIEW_COLUMN_NAMES)
         if names is None or columns is None:
             return columns
         given = [token.value for token in tokenize(names) if token.is_name]
         return [(n, kind) for n, (_, kind) in zip(given, columns, strict=False)]
 
-    def _query_columns(self, sql: str, catalog: str, schema: str, depth: int) -> Columns | None:
+    def _query_columns(self, sql: str, scope: _Scope) -> Columns | None:
         try:
-            tree = peek(sql)
+            tree = peek(self._inlined(sql, scope))
         except SqlSyntaxError:
             return None
-        return Typing(lambda parts: self._columns(parts, catalog, schema, depth + 1)).columns_of(tree)
+        return Typing(lambda parts: self._columns(parts, scope)).columns_of(tree)
 
     def _information_schema(self, catalog: str, relation: str) -> Source | None:
         rows = build_relation(self, catalog, relation)
         if rows is None:
             return None
-        if rows.num_rows:
-            name = f"information_schema_{relation.lower()}_{secrets.token_hex(4)}"
-            return Source(f"(SELECT * FROM {self.engine.view_of_rows(name, rows)})", True)
-        values = (f"CAST(NULL AS {type_text(f.type)}) AS {quote_identifier(f.name)}" for f in rows.schema)
-        return Source(f"(SELECT {', '.join(values)} WHERE false)", True)
+        name = f"information_schema_{relation.lower()}_{secrets.token_hex(4)}"
+        return Source(f"({self.kept(name, rows)})", True)
 
-    def _view_sql(self, table: Table, depth: int) -> str:
+    def _view_sql(self, table: Table, scope: _Scope) -> str:
         origin = table.properties.get(VIEW_NAMESPACE, f"{table.name.catalog}.{table.name.schema}")
         catalog, _, schema = origin.partition(".")
-        query = self._rewrite(table.view_sql or "", catalog, schema, depth + 1)
+        query = self._rewrite(table.view_sql or "", scope.within(catalog, schema))
         names = table.properties.get(VIEW_COLUMN_NAMES)
         if names is None:
             return query
-        return f"SELECT * FROM ({query}) AS v({names})"
+        return f"SELECT * FROM ({query}\n) AS v({names})"
 
 
-def _is_aliased(sql: str, tokens: tuple[Token, ...], i: int) -> bool:
+def _is_aliased(sql: str, tokens: tuple[Token, ...], i: int, length: int = 3) -> bool:
     """Whether a context function stands where an alias would be wrong or is there already."""
-    following = tokens[i + 3] if i + 3 < len(tokens) else None
+    following = tokens[i + length] if i + length < len(tokens) else None
     before = tokens[i - 1].upper if i else ""
     if before not in ("SELECT", ","):
         return True

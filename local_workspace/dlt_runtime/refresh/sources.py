@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pyspark.sql.connect.proto import relations_pb2
 
-from local_workspace.catalog import TableName
+from local_workspace.catalog import TableName, refuse_policies
 from local_workspace.delta import delta_source
 from local_workspace.delta.delta_source import Position
 from local_workspace.dlt_runtime.auto_loader.options import AutoLoaderOptions
@@ -147,6 +147,7 @@ def _behind(context: UpdateContext, key: str, name: TableName) -> dict[str, Path
     if key in context.graph.datasets:
         return {key: context.location(context.graph.datasets[key])}
     table = context.catalog.get(name)
+    refuse_policies(context.catalog, name)
     if table is not None and table.location is None and table.view_sql:
         found: dict[str, Path] = {}
         for reference in pipeline_sql.table_references(table.view_sql, f"view {name}"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pyspark.sql.types import VariantType
 from sqlglot import exp
 
-from local_workspace.errors import NotSupported
 from local_workspace.sql.dialect import Node
 from local_workspace.sql.rewrites.registry import Rewriting, on_node
 from local_workspace.sql.tokens import quote_string
@@ -23,10 +22,9 @@ def path(at: Rewriting, node: Node) -> None:
         return
     outer = node.parent
     if not isinstance(outer, (exp.Cast, exp.TryCast)):
-        raise NotSupported(
-            "a path into a VARIANT without a cast",
-            "Say of what type the value is: v:a.b::string, or v:a.b::int",
-        )
+        # Without a type the engine's function gives a VARIANT.
+        at.replace(node, f"variant_get({{0}}, {literal})", node.this)
+        return
     word = "try_variant_get" if isinstance(outer, exp.TryCast) else "variant_get"
     name = outer.args["to"].sql(dialect="databricks").lower()
     at.replace(outer, f"{word}({{0}}, {literal}, {quote_string(name)})", node.this)

@@ -28,6 +28,7 @@ from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.create_table import CHECK_PREFIX
 from local_workspace.sql_warehouse.statements.location import location_of
+from local_workspace.sql_warehouse.statements.policies import alter_mask
 from local_workspace.sql_warehouse.statements.table_checks import verify
 from local_workspace.sql_warehouse.statements.table_definition import (
     ColumnDefinition,
@@ -188,7 +189,8 @@ def alter_column(session: Session, table: Table, reader: StatementReader) -> Res
         )
         return Result.empty(note="recorded")
     if reader.sees("SET", "MASK") or reader.sees("DROP", "MASK"):
-        raise not_supported("column masks", "Apply the mask on Databricks only.")
+        alter_mask(session, table, name, reader)
+        return Result.empty()
     if reader.sees("SET", "DEFAULT") or reader.sees("DROP", "DEFAULT"):
         raise not_supported("DEFAULT of a column", "Compute the value in the model's query.")
     shape = shape_of(delta_of(table))
@@ -197,7 +199,7 @@ def alter_column(session: Session, table: Table, reader: StatementReader) -> Res
         field["nullable"] = reader.tokens[reader.position - 3].upper == "DROP"
         fields = [field if f["name"] == field["name"] else f for f in shape.fields]
         if not field["nullable"]:
-            verify(session, location_of(table), [field], {}, table.name)
+            verify(session, location_of(table), [field], {}, table.name, new=True)
         commit_shape(session, table, replace(shape, fields=fields), "CHANGE COLUMN")
         return None
     if reader.accept("TYPE"):

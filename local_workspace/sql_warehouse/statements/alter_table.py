@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from local_workspace.catalog import Table
+from local_workspace.catalog import Constraint, Table
 from local_workspace.delta.delta_commit import (
     shape_of,
 )
@@ -37,6 +37,7 @@ from local_workspace.sql_warehouse.statements.create_table import (
 )
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.location import location_of
+from local_workspace.sql_warehouse.statements.policies import drop_row_filter, set_row_filter
 from local_workspace.sql_warehouse.statements.table_checks import verify
 from local_workspace.sql_warehouse.statements.table_definition import (
     constraint_name,
@@ -96,7 +97,7 @@ def add_constraint(session: Session, table: Table, reader: StatementReader) -> R
             )
     constraint = resolved_constraint(session, table.name, definition)
     if definition.type == "CHECK":
-        verify(session, location_of(table), [], {name: definition.expression or ""}, table.name)
+        verify(session, location_of(table), [], {name: definition.expression or ""}, table.name, new=True)
         configuration = {**shape.configuration, CHECK_PREFIX + name: definition.expression or ""}
         commit_shape(session, table, replace(shape, configuration=configuration), "ADD CONSTRAINT")
         session.catalog.add_constraint(table.name, constraint)
@@ -109,8 +110,12 @@ def drop_constraint(session: Session, table: Table, reader: StatementReader) -> 
     """DROP CONSTRAINT [IF EXISTS] name [RESTRICT | CASCADE], DROP PRIMARY KEY."""
     if_exists = reader.accept("IF", "EXISTS")
     name = reader.name()
-    reader.accept("CASCADE")
+    cascade = reader.accept("CASCADE")
     reader.accept("RESTRICT")
+    key = session.catalog.primary_key(table.name)
+    if key is not None and key.name.lower() == name.lower():
+        _drop_key(session, table, key, cascade=cascade)
+        return
     known = {c.name.lower() for c in session.catalog.constraints(table.name)}
     shape = shape_of(delta_of(table))
     kept = {k: v for k, v in shape.configuration.items() if k.lower() != CHECK_PREFIX + name.lower()}
@@ -127,14 +132,29 @@ def drop_constraint(session: Session, table: Table, reader: StatementReader) -> 
     session.catalog.drop_constraint(table.name, name, if_exists=True)
 
 
+def _drop_key(session: Session, table: Table, key: Constraint, *, cascade: bool) -> None:
+    referring = session.catalog.referring(table.name)
+    if referring and not cascade:
+        names = ", ".join(f"{constraint} of {other.quoted}" for other, constraint in referring)
+        raise SqlError(
+            "CANNOT_DROP_PRIMARY_KEY_REFERENCED",
+            f"Cannot drop the primary key {key.name} of {table.name.quoted}: the foreign keys {names} refer to it. "
+            "Drop them first, or use CASCADE.",
+            "2BP01",
+        )
+    for other, constraint in referring:
+        session.catalog.drop_constraint(other, constraint, if_exists=True)
+    session.catalog.drop_constraint(table.name, key.name)
+
+
 def drop_primary_key(session: Session, table: Table, reader: StatementReader) -> None:
-    """DROP PRIMARY KEY [IF EXISTS] [RESTRICT | CASCADE]."""
+    """DROP PRIMARY KEY [IF EXISTS] [RESTRICT | CASCADE]: with CASCADE the foreign keys that point to it go, too."""
     if_exists = reader.accept("IF", "EXISTS")
-    reader.accept("CASCADE")
+    cascade = reader.accept("CASCADE")
     reader.accept("RESTRICT")
     key = session.catalog.primary_key(table.name)
     if key is not None:
-        session.catalog.drop_constraint(table.name, key.name)
+        _drop_key(session, table, key, cascade=cascade)
     elif not if_exists:
         raise SqlError("DELTA_CONSTRAINT_DOES_NOT_EXIST", f"{table.name.quoted} has no primary key.", "42704")
 
@@ -223,6 +243,8 @@ _CHANGES: dict[tuple[str, ...], Change] = {
     ("CHANGE", "COLUMN"): alter_column,
     ("DROP", "CONSTRAINT"): drop_constraint,
     ("DROP", "PRIMARY", "KEY"): drop_primary_key,
+    ("SET", "ROW", "FILTER"): set_row_filter,
+    ("DROP", "ROW", "FILTER"): drop_row_filter,
     ("ADD",): add_constraint,
     ("SET", "TBLPROPERTIES"): set_properties,
     ("UNSET", "TBLPROPERTIES"): unset_properties,

@@ -69,7 +69,7 @@ def _keep_the_rest(session: Session, table: Table, reader: StatementReader, star
         clear_staging(location)
         before = DeltaTable(location)
         shape = shape_of(before)
-        frame = session.engine.frame(session.engine_sql(query), tag=session.tag)
+        frame = session.engine.frame(session.engine_sql(query, raw=table.name), tag=session.tag)
         staged = stage(frame, location, shape.partition_columns)
         try:
             affected = before.count() - staged.rows

@@ -18,6 +18,7 @@ from local_workspace.sql.sql_text import StatementReader
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
+from local_workspace.sql_warehouse.statements.policies import apply_policies, read_policy, refuse_policies
 from local_workspace.sql_warehouse.statements.table_checks import verify
 from local_workspace.sql_warehouse.statements.table_definition import (
     ColumnDefinition,
@@ -45,6 +46,8 @@ _DELTA_LOG_PROPERTIES = (
     "delta.randomizeFilePrefixes",
 )
 CLUSTERING_PROPERTY = "clusteringColumns"
+# Of which table this is a shallow clone: it is listed as one, though it has files of its own here.
+SHALLOW_CLONE_OF = "local.shallowCloneOf"
 CHECK_PREFIX = "delta.constraints."
 
 
@@ -66,8 +69,9 @@ def create(session: Session, reader: StatementReader) -> Result:
     if reader.sees("(") and not _is_query(reader):
         columns, constraints = read_columns(reader.parenthesised())
         check_columns(columns)
-    if reader.accept("SHALLOW", "CLONE") or reader.accept("DEEP", "CLONE"):
-        return _clone(session, reader, name, replace, if_not_exists)
+    shallow = reader.accept("SHALLOW", "CLONE")
+    if shallow or reader.accept("DEEP", "CLONE") or reader.accept("CLONE"):
+        return _clone(session, reader, name, replace, if_not_exists, shallow=shallow)
     if reader.sees("LIKE"):
         raise not_supported("CREATE TABLE ... LIKE", "Use CREATE TABLE ... AS SELECT * FROM ... WHERE false.")
     clauses = read_clauses(reader)
@@ -143,6 +147,10 @@ def _write(
 ) -> Result:
     location = session.warehouse.layout.table_path(*name.key)
     clear_staging(location)
+    # Read before anything is written: a table whose mask cannot be made must not be there without it.
+    policies = [read_policy(session, StatementReader(c.mask), column=c.name) for c in columns if c.mask]
+    if clauses.row_filter:
+        policies.append(read_policy(session, StatementReader(clauses.row_filter)))
     frame = session.engine.frame(session.engine_sql(query), tag=session.tag)
     _refuse_bad_columns(frame.schema)
     by_name = {n.lower(): n for n in frame.schema.names}
@@ -181,6 +189,8 @@ def _write(
     )
     for definition in constraints:
         session.catalog.add_constraint(name, resolved_constraint(session, name, definition))
+    if policies:
+        apply_policies(session, session.require_table(name.key), policies)
     return Result.of_affected(staged.rows if replace else None)
 
 
@@ -266,7 +276,13 @@ def clear_staging(location: Any) -> None:
 
 
 def _clone(
-    session: Session, reader: StatementReader, name: TableName, replace: bool, if_not_exists: bool
+    session: Session,
+    reader: StatementReader,
+    name: TableName,
+    replace: bool,
+    if_not_exists: bool,
+    *,
+    shallow: bool,
 ) -> Result:
     # A shallow clone refers to its origin's files; here it is a copy, which can do all that a clone can and costs the space.
     source = session.require_table(reader.dotted_name())
@@ -277,7 +293,11 @@ def _clone(
             f"{source.name.quoted} is a view; only tables can be cloned.",
             "0AKDC",
         )
+    refuse_policies(session, source, "a clone")
     clauses = TableClauses(comment=source.comment, properties=dict(source.properties))
+    clauses.properties.pop(SHALLOW_CLONE_OF, None)
+    if shallow:
+        clauses.properties[SHALLOW_CLONE_OF] = str(source.name)
     clustering = clauses.properties.pop(CLUSTERING_PROPERTY, "")
     clauses.cluster_columns = [c for c in clustering.split(",") if c]
     columns = session.catalog.columns(source)

@@ -13,6 +13,7 @@ from local_workspace.sql.sql_text import StatementReader, split_items
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.table_facts import (
+    argument_text,
     clustering_columns,
     columns_of,
     constraint_text,
@@ -94,6 +95,16 @@ def _extended_rows(session: Session, table: Table) -> list[tuple[str, str, str]]
     if constraints:
         rows += [("", "", ""), ("# Constraints", "", "")]
         rows += [(c.name, constraint_text(c), "") for c in constraints]
+    policies = session.catalog.policies(table.name)
+    for policy in policies:
+        columns = ", ".join(argument_text(a) for a in policy.arguments)
+        if not policy.column:
+            rows += [("", "", ""), ("# Row Filter", "", ""), ("Function", policy.function.quoted, "")]
+            rows += [("Function Columns", columns, "")]
+    masks = [p for p in policies if p.column]
+    if masks:
+        rows += [("", "", ""), ("# Column Masks", "", "")]
+        rows += [(p.column, p.function.quoted, "") for p in masks]
     return rows
 
 
@@ -130,6 +141,19 @@ def _facts(session: Session, table: Table, columns: list[Column]) -> dict[str, A
     clustering = clustering_columns(table)
     if clustering and clustering != ["AUTO"]:
         facts["clustering_information"] = {"clustering_columns": clustering}
+    policies = session.catalog.policies(table.name)
+    for policy in policies:
+        function = {
+            "catalog_name": policy.function.catalog,
+            "schema_name": policy.function.schema,
+            "function_name": policy.function.table,
+        }
+        names = [argument_text(a) for a in policy.arguments]
+        if not policy.column:
+            facts["row_filter"] = {"function_name": function, "column_names": names}
+            continue
+        mask = {"column_name": policy.column, "function_name": function}
+        facts.setdefault("column_masks", []).append(mask | ({"using_column_names": names} if names else {}))
     if keys:
         facts["table_constraints"] = "[" + ", ".join(f"({c.name},{constraint_text(c)})" for c in keys) + "]"
     return facts
@@ -177,7 +201,8 @@ def json_type(text: str) -> dict[str, Any]:
         return {"name": "decimal", "precision": int(precision), "scale": int(scale)}
     if name == "string":
         return {"name": "string", "collation": "UTF8_BINARY"}
-    return {"name": {"timestamp": "timestamp_ltz"}.get(name, name)}
+    length = {"length": int(text[text.index("(") + 1 : -1])} if name in ("varchar", "char") else {}
+    return length | {"name": {"timestamp": "timestamp_ltz"}.get(name, name)}
 
 
 def describe_namespace(session: Session, reader: StatementReader) -> Result:

@@ -6,6 +6,7 @@ what it does not do would prove nothing.
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 from local_workspace.sql.diagnosis import place_of
@@ -17,6 +18,7 @@ from local_workspace.sql_warehouse.statements import (
     change_rows,
     create_table,
     describe,
+    functions,
     governance,
     insert,
     maintenance,
@@ -26,6 +28,7 @@ from local_workspace.sql_warehouse.statements import (
     views,
 )
 from local_workspace.sql_warehouse.statements.handlers import Handler, Handlers
+from local_workspace.sql_warehouse.statements.policies import guarded
 
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.session import Session
@@ -33,11 +36,28 @@ if TYPE_CHECKING:
 
 def query(session: Session, reader: StatementReader) -> Result:
     """SELECT, WITH, VALUES, FROM and TABLE: rows come from the engine as they are read."""
-    sql = session.engine_sql(reader.sql)
+    sql = session.engine_sql(_with_descriptions(session, reader))
     if reader.sees("TABLE") and sql == reader.sql:
         reader.next()
         session.require_table(reader.dotted_name())
     return session.engine.query(sql, tag=session.tag)
+
+
+def _with_descriptions(session: Session, reader: StatementReader) -> str:
+    """The query with the rows of ``(DESCRIBE HISTORY t)`` and ``(DESCRIBE DETAIL t)`` in their places."""
+    edits: list[tuple[int, int, str]] = []
+    for at, token in enumerate(reader.tokens[:-3]):
+        verb, noun = reader.tokens[at + 1].upper, reader.tokens[at + 2].upper
+        if token.text == "(" and verb in ("DESCRIBE", "DESC") and noun in ("HISTORY", "DETAIL"):
+            end = next((t for t in reader.tokens[at:] if t.text == ")"), None)
+            if end is not None:
+                described = run(session, reader.sql[token.end : end.start]).table()
+                name = f"described_{secrets.token_hex(4)}"
+                edits.append((token.end, end.start, session.kept(name, described)))
+    sql = reader.sql
+    for start, finish, text in reversed(edits):
+        sql = sql[:start] + text + sql[finish:]
+    return sql
 
 
 def explain(session: Session, reader: StatementReader) -> Result:
@@ -69,9 +89,12 @@ _HANDLERS: Handlers = {
     **namespaces.HANDLERS,
     **governance.HANDLERS,
     **show.HANDLERS,
+    **functions.HANDLERS,
     **describe.HANDLERS,
     **maintenance.HANDLERS,
 }
+for _word in ("UPDATE", "DELETE", "MERGE"):
+    _HANDLERS[(_word,)] = guarded(_HANDLERS[(_word,)])
 _LONGEST = max(len(words) for words in _HANDLERS)
 
 _WAYS_OUT: dict[tuple[str, ...], str] = {
@@ -88,8 +111,6 @@ _WAYS_OUT: dict[tuple[str, ...], str] = {
     ("CREATE", "STREAMING"): "Define the streaming table in the DLT pipeline.",
     ("CREATE", "OR", "REFRESH"): "Define the streaming table or materialized view in the DLT pipeline.",
     ("REFRESH",): "Run the DLT pipeline's update instead.",
-    ("CREATE", "FUNCTION"): "Write the expression as a dbt macro.",
-    ("CREATE", "OR", "REPLACE", "FUNCTION"): "Write the expression as a dbt macro.",
     ("COPY",): "Land the files in the volume and let the pipeline ingest them.",
     ("MSCK",): "Delta tables need no repair of partitions.",
     ("CALL",): "Stored procedures exist on Databricks only.",

@@ -40,7 +40,12 @@ def securable(session: Session, reader: StatementReader) -> Securable | TableNam
     if reader.accept("VOLUME"):
         volume = session.table_name(reader.dotted_name())
         return Securable("VOLUME", (volume.catalog, volume.schema, volume.table))
-    for word in ("FUNCTION", "EXTERNAL", "SHARE", "CONNECTION", "METASTORE", "MODEL", "PROCEDURE"):
+    if reader.accept("FUNCTION"):
+        function = session.function(reader.dotted_name())
+        if function is None:
+            raise SqlError("ROUTINE_NOT_FOUND", f"The routine {reader.sql} names cannot be found.", "42883")
+        return Securable("FUNCTION", (function.name.catalog, function.name.schema, function.name.table))
+    for word in ("EXTERNAL", "SHARE", "CONNECTION", "METASTORE", "MODEL", "PROCEDURE"):
         if reader.sees(word):
             raise not_supported(f"a securable of type {word}", "It exists on Databricks only.")
     if reader.accept("MATERIALIZED"):

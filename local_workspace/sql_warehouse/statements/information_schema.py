@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from local_workspace.catalog import Constraint, Securable, Table
+from local_workspace.catalog import Constraint, Function, Policy, Securable, Table
 from local_workspace.sql_warehouse.result import arrow_table
-from local_workspace.sql_warehouse.statements.table_facts import column_list, last_changed, table_type
+from local_workspace.sql_warehouse.statements.table_facts import (
+    argument_text,
+    column_list,
+    last_changed,
+    table_type,
+)
 
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.session import Session
@@ -242,12 +247,79 @@ def _volumes(session: Session, catalogs: list[str]) -> Rows:
             )
 
 
-def _nothing(_session: Session, _catalogs: list[str]) -> Rows:
-    # Column masks, row filters and routines are refused here, so there are none.
-    return iter(())
+def _policies(session: Session, catalogs: list[str]) -> Iterator[tuple[Table, Policy]]:
+    for t in _all_tables(session, catalogs):
+        for policy in session.catalog.policies(t.name):
+            yield t, policy
+
+
+def _column_masks(session: Session, catalogs: list[str]) -> Rows:
+    for t, p in _policies(session, catalogs):
+        if p.column:
+            yield (
+                *_name(t),
+                p.column,
+                str(p.function),
+                ",".join(argument_text(a) for a in p.arguments) or None,
+            )
+
+
+def _row_filters(session: Session, catalogs: list[str]) -> Rows:
+    for t, p in _policies(session, catalogs):
+        if not p.column:
+            yield *_name(t), str(p.function), ",".join(argument_text(a) for a in p.arguments)
+
+
+def _functions(session: Session, catalogs: list[str]) -> Iterator[Function]:
+    for catalog in catalogs:
+        yield from session.catalog.functions(catalog)
+
+
+def _routine_name(f: Function) -> tuple[str, str, str]:
+    return f.name.catalog, f.name.schema, f.name.table
+
+
+def _routines(session: Session, catalogs: list[str]) -> Rows:
+    for f in _functions(session, catalogs):
+        kind = None if f.is_table else (f.returns or "").partition("(")[0].partition("<")[0].upper()
+        yield (
+            *_routine_name(f),
+            *_routine_name(f),
+            f.owner,
+            "FUNCTION",
+            "TABLE" if f.is_table else kind,
+            "TABLE" if f.is_table else f.returns,
+            "SQL",
+            f.written,
+            "SQL",
+            "YES" if "NOT DETERMINISTIC" not in f.characteristics else "NO",
+            "READS SQL DATA" if f.is_table else "CONTAINS SQL",
+            "YES",
+            "DEFINER",
+            f.comment,
+            f.created_at,
+            f.owner,
+            f.altered_at,
+            f.owner,
+        )
+
+
+def _parameters(session: Session, catalogs: list[str]) -> Rows:
+    for f in _functions(session, catalogs):
+        for position, p in enumerate(f.parameters):
+            kind = p.data_type.partition("(")[0].partition("<")[0].upper()
+            yield *_routine_name(f), position, "IN", "NO", p.name, kind, p.data_type, p.default, p.comment
+
+
+def _routine_columns(session: Session, catalogs: list[str]) -> Rows:
+    for f in _functions(session, catalogs):
+        for position, c in enumerate(f.columns):
+            kind = c.data_type.partition("(")[0].partition("<")[0].upper()
+            yield *_routine_name(f), c.name, position, kind, c.data_type, c.comment
 
 
 _TABLE = ("table_catalog", "table_schema", "table_name")
+_SPECIFIC = ("specific_catalog", "specific_schema", "specific_name")
 _CONSTRAINT = ("constraint_catalog", "constraint_schema", "constraint_name")
 _AUDIT: Columns = [
     ("created", _WHEN),
@@ -357,9 +429,41 @@ _RELATIONS: dict[str, tuple[Columns, Callable[[Session, list[str]], Rows]]] = {
         ],
         _volumes,
     ),
-    "column_masks": (_texts(*_TABLE, "column_name", "mask_name", "using_columns"), _nothing),
-    "row_filters": (_texts(*_TABLE, "filter_name", "target_columns"), _nothing),
-    "routines": (_texts("specific_catalog", "specific_schema", "specific_name", "routine_name"), _nothing),
+    "column_masks": (_texts(*_TABLE, "column_name", "mask_name", "using_columns"), _column_masks),
+    "row_filters": (_texts(*_TABLE, "filter_name", "target_columns"), _row_filters),
+    "routines": (
+        [
+            *_texts(
+                *_SPECIFIC,
+                "routine_catalog",
+                "routine_schema",
+                "routine_name",
+                "routine_owner",
+                "routine_type",
+            ),
+            *_texts("data_type", "full_data_type", "routine_body", "routine_definition", "external_language"),
+            *_texts("is_deterministic", "sql_data_access", "is_null_call", "security_type", "comment"),
+            *_AUDIT,
+        ],
+        _routines,
+    ),
+    "parameters": (
+        [
+            *_texts(*_SPECIFIC),
+            ("ordinal_position", _INT),
+            *_texts("parameter_mode", "is_result", "parameter_name", "data_type", "full_data_type"),
+            *_texts("parameter_default", "comment"),
+        ],
+        _parameters,
+    ),
+    "routine_columns": (
+        [
+            *_texts(*_SPECIFIC, "column_name"),
+            ("ordinal_position", _INT),
+            *_texts("data_type", "full_data_type", "comment"),
+        ],
+        _routine_columns,
+    ),
 }
 
 

@@ -253,7 +253,8 @@ def _aligned(
             columns.append(f.lit(None).cast(kind).alias(field["name"]))
             continue
         source = frame.schema.fields[at].dataType
-        value = f.col(f"c{at}").cast(kind)
+        # The engine has no cast of a VARIANT to what it is.
+        value = f.col(f"c{at}") if source == kind else f.col(f"c{at}").cast(kind)
         if types.is_fraction(source):
             # Spark makes texts and decimals of doubles otherwise than the engine does.
             value = f.expr(as_spark_casts(source, kind).format(f"c{at}"))

@@ -140,6 +140,28 @@ def _moment_of_text(text: str) -> datetime:
         ) from error
 
 
+_TEXTS = pa.map_(_TEXT, _TEXT)
+_JOB = ("jobId", "jobName", "jobRunId", "runId", "jobOwnerId", "triggerType")
+# Databricks documentation, "Work with table history", section "History schema"; nothing here is a job or a notebook.
+_HISTORY = [
+    ("version", _LONG),
+    ("timestamp", _WHEN),
+    ("userId", _TEXT),
+    ("userName", _TEXT),
+    ("operation", _TEXT),
+    ("operationParameters", _TEXTS),
+    ("job", pa.struct([(name, _TEXT) for name in _JOB])),
+    ("notebook", pa.struct([("notebookId", _TEXT)])),
+    ("clusterId", _TEXT),
+    ("readVersion", _LONG),
+    ("isolationLevel", _TEXT),
+    ("isBlindAppend", pa.bool_()),
+    ("operationMetrics", _TEXTS),
+    ("userMetadata", _TEXT),
+    ("engineInfo", _TEXT),
+]
+
+
 def describe_history(session: Session, reader: StatementReader) -> Result:
     """DESCRIBE HISTORY name [LIMIT n]: the commits, latest first."""
     reader.next()
@@ -147,33 +169,27 @@ def describe_history(session: Session, reader: StatementReader) -> Result:
     table = _table(session, reader)
     limit = int(reader.next().text) if reader.accept("LIMIT") else None
     reader.end()
-    rows = []
-    for commit in DeltaTable(location_of(table)).history(limit):
-        texts = pa.map_(_TEXT, _TEXT)
-        rows.append(
-            (
-                commit.get("version"),
-                _moment(commit.get("timestamp")),
-                commit.get("operation"),
-                _text_map(commit.get("operationParameters")),
-                _text_map(commit.get("operationMetrics")),
-                commit.get("isBlindAppend"),
-                commit.get("userMetadata"),
-                commit.get("engineInfo"),
-            )
+    rows = [
+        (
+            commit.get("version"),
+            _moment(commit.get("timestamp")),
+            None,
+            session.warehouse.user,
+            commit.get("operation"),
+            _text_map(commit.get("operationParameters")),
+            None,
+            None,
+            None,
+            commit.get("readVersion"),
+            commit.get("isolationLevel"),
+            commit.get("isBlindAppend"),
+            _text_map(commit.get("operationMetrics")),
+            commit.get("userMetadata"),
+            commit.get("engineInfo"),
         )
-    texts = pa.map_(_TEXT, _TEXT)
-    columns = [
-        ("version", _LONG),
-        ("timestamp", _WHEN),
-        ("operation", _TEXT),
-        ("operationParameters", texts),
-        ("operationMetrics", texts),
-        ("isBlindAppend", pa.bool_()),
-        ("userMetadata", _TEXT),
-        ("engineInfo", _TEXT),
+        for commit in DeltaTable(location_of(table)).history(limit)
     ]
-    return Result.of_rows(columns, rows)
+    return Result.of_rows(_HISTORY, rows)
 
 
 def _text_map(values: dict[str, object] | None) -> list[tuple[str, str]]:

@@ -50,6 +50,8 @@ _HARMLESS_SETTINGS = frozenset(
         "time zone",
         "spark.sql.session.timezone",
         "enable_photon",
+        # Of which groups the one user is a member: to see what others see through row filters and masks.
+        "local_workspace.groups",
         # What databricks-sql-connector sends of itself.
         "spark.thriftserver.arrowbasedrowset.timestampasstring",
     }

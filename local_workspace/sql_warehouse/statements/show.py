@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from local_workspace.catalog import Securable, Table
 from local_workspace.sql.patterns import Fits, show_pattern
-from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.sql_text import StatementReader
 from local_workspace.sql.tokens import quote_identifier, quote_string
 from local_workspace.sql_warehouse.result import Result
@@ -21,6 +20,7 @@ from local_workspace.sql_warehouse.statements.table_facts import (
     columns_of,
     constraint_text,
     table_type,
+    type_in_capitals,
     visible_properties,
 )
 
@@ -167,6 +167,9 @@ def show_properties(session: Session, reader: StatementReader) -> Result:
     reader.expect("SHOW", "TBLPROPERTIES")
     table = session.require_table(reader.dotted_name())
     properties = visible_properties(table)
+    for constraint in session.catalog.constraints(table.name) if not table.is_view else ():
+        if constraint.type == "CHECK":
+            properties[f"delta.constraints.{constraint.name.lower()}"] = constraint.expression or ""
     columns = [("key", _TEXT), ("value", _TEXT)]
     if reader.sees("("):
         key = reader.parenthesised().strip().strip("'\"")
@@ -187,7 +190,7 @@ def show_create_table(session: Session, reader: StatementReader) -> Result:
     for column in columns:
         line = f"  {quote_identifier(column.name)}"
         if not table.is_view:
-            line += f" {column.data_type.upper()}" + ("" if column.nullable else " NOT NULL")
+            line += f" {type_in_capitals(column.data_type)}" + ("" if column.nullable else " NOT NULL")
         lines.append(line + (f" COMMENT {quote_string(column.comment)}" if column.comment else ""))
     lines += [
         f"  CONSTRAINT {quote_identifier(c.name)} {constraint_text(c)}"
@@ -236,15 +239,6 @@ def show_grants(session: Session, reader: StatementReader) -> Result:
     return Result.of_rows(columns, rows)
 
 
-def show_functions(_session: Session, reader: StatementReader) -> Result:
-    """SHOW USER FUNCTIONS: there are none here."""
-    if not reader.sees("SHOW", "USER", "FUNCTIONS"):
-        raise SqlError(
-            "UNSUPPORTED_FEATURE", "SHOW FUNCTIONS is not supported by the local SQL warehouse.", "0A000"
-        )
-    return Result.of_rows([("function", _TEXT)], [])
-
-
 HANDLERS: Handlers = {
     ("SHOW", "CATALOGS"): show_catalogs,
     ("SHOW", "SCHEMAS"): show_schemas,
@@ -258,5 +252,4 @@ HANDLERS: Handlers = {
     ("SHOW", "CREATE", "TABLE"): show_create_table,
     ("SHOW", "GRANTS"): show_grants,
     ("SHOW", "GRANT"): show_grants,
-    ("SHOW", "USER", "FUNCTIONS"): show_functions,
 }

@@ -25,6 +25,8 @@ def verify(
     fields: Sequence[Mapping[str, Any]],
     checks: Mapping[str, str],
     table: TableName,
+    *,
+    new: bool = False,
 ) -> None:
     """Counts rows that break a rule: in the files' statistics where they tell, else in one query.
 
@@ -36,10 +38,12 @@ def verify(
         fields: The columns as they are to be; those with ``nullable: false`` are checked.
         checks: CHECK expressions by constraint name.
         table: For the error's text.
+        new: The rules are to hold from now on, and the rows are those that are there.
 
     Raises:
         SqlError: A row breaks a rule (DELTA_NOT_NULL_CONSTRAINT_VIOLATED, DELTA_VIOLATE_CONSTRAINT_WITH_VALUES,
-            DELTA_EXCEED_CHAR_VARCHAR_LIMIT).
+            DELTA_EXCEED_CHAR_VARCHAR_LIMIT; of a new rule DELTA_NEW_NOT_NULL_VIOLATION and
+            DELTA_NEW_CHECK_CONSTRAINT_VIOLATION). A CHECK is told before a NOT NULL, as Delta does.
     """
     nulls = _null_counts(folder)
     required = [field["name"] for field in fields if not field["nullable"] and nulls.get(field["name"]) != 0]
@@ -53,21 +57,29 @@ def verify(
         f"count(CASE WHEN {condition} THEN 1 END) AS c{i}" for i, condition in enumerate(conditions)
     )
     row = session.engine.query(f"SELECT {counts} FROM delta.`{folder}`").table().to_pylist()[0]
-    for i, name in enumerate(required):
-        if row[f"c{i}"]:
-            raise SqlError(
-                "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
-                f"NOT NULL constraint violated for column: {name}: {row[f'c{i}']} rows for {table.quoted} have no value. "
-                "Nothing was written.",
-                "23502",
-            )
     for i, (name, expression) in enumerate(checks.items(), start=len(required)):
-        if row[f"c{i}"]:
+        broken = row[f"c{i}"]
+        if broken and new:
+            text = f"{broken} rows in {table} violate the new CHECK constraint ({expression})."
+            raise SqlError("DELTA_NEW_CHECK_CONSTRAINT_VIOLATION", text, "23512")
+        if broken:
             raise SqlError(
                 "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES",
-                f"CHECK constraint {name} ({expression}) violated by {row[f'c{i}']} rows for {table.quoted}. "
+                f"CHECK constraint {name} ({expression}) violated by {broken} rows for {table.quoted}. "
                 "Nothing was written.",
                 "23001",
+            )
+    for i, name in enumerate(required):
+        broken = row[f"c{i}"]
+        if broken and new:
+            text = f"{broken} rows in {table} violate the new NOT NULL constraint on {name}."
+            raise SqlError("DELTA_NEW_NOT_NULL_VIOLATION", text, "23512")
+        if broken:
+            raise SqlError(
+                "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
+                f"NOT NULL constraint violated for column: {name}: {broken} rows for {table.quoted} have no value. "
+                "Nothing was written.",
+                "23502",
             )
     for i, (name, (padded, length)) in enumerate(limited, start=len(required) + len(checks)):
         if row[f"c{i}"]:

@@ -54,12 +54,14 @@ class ColumnDefinition:
         type: SQL type as written.
         not_null: Whether NULL is refused.
         comment: Its comment, if it has one.
+        mask: What follows MASK: the function, and the other columns that it gets.
     """
 
     name: str
     type: str
     not_null: bool = False
     comment: str | None = None
+    mask: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,14 @@ class TableClauses:
         cluster_columns: CLUSTER BY; ``["AUTO"]`` for automatic clustering. Recorded, not acted on.
         comment: COMMENT.
         properties: TBLPROPERTIES.
+        row_filter: What follows ROW FILTER: the function, and the columns that it gets.
     """
 
     partition_columns: list[str] = field(default_factory=list)
     cluster_columns: list[str] = field(default_factory=list)
     comment: str | None = None
     properties: dict[str, str] = field(default_factory=dict)
+    row_filter: str | None = None
 
 
 def read_columns(text: str) -> tuple[list[ColumnDefinition], list[ConstraintDefinition]]:
@@ -129,7 +133,7 @@ def read_columns(text: str) -> tuple[list[ColumnDefinition], list[ConstraintDefi
 def _read_column(reader: StatementReader, constraints: list[ConstraintDefinition]) -> ColumnDefinition:
     name = reader.name()
     data_type = read_type(reader)
-    not_null, comment = False, None
+    not_null, comment, mask = False, None, None
     while not reader.at_end:
         if reader.accept("NOT", "NULL"):
             not_null = True
@@ -141,13 +145,22 @@ def _read_column(reader: StatementReader, constraints: list[ConstraintDefinition
             raise not_supported(
                 f"DEFAULT and GENERATED (column {name})", "Compute the value in the model's query."
             )
-        elif reader.sees("MASK"):
-            raise not_supported(f"column masks (column {name})", "Apply the mask on Databricks only.")
+        elif reader.accept("MASK"):
+            mask = _policy_text(reader, ("USING", "COLUMNS"))
         elif reader.sees("COLLATE"):
             raise not_supported(f"COLLATE (column {name})", "Leave it out, or use lower() in comparisons.")
         else:
             constraints.append(read_constraint(reader, column=name))
-    return ColumnDefinition(name, data_type, not_null, comment)
+    return ColumnDefinition(name, data_type, not_null, comment, mask)
+
+
+def _policy_text(reader: StatementReader, words: tuple[str, ...]) -> str:
+    """A function's name and the columns that it gets, as written."""
+    first = reader.position
+    reader.dotted_name()
+    if reader.accept(*words):
+        reader.parenthesised()
+    return reader.sql[reader.tokens[first].start : reader.tokens[reader.position - 1].end]
 
 
 def read_type(reader: StatementReader) -> str:
@@ -217,12 +230,11 @@ _REFUSED_CLAUSES = {
         "CLUSTERED BY ... INTO BUCKETS",
         "Use CLUSTER BY: Delta has no buckets, on Databricks neither.",
     ),
-    ("WITH", "ROW", "FILTER"): ("row filters", "Apply the filter on Databricks only."),
 }
 _QUERY_STARTS = ("AS", "SELECT", "WITH", "(")
 
 
-def read_clauses(reader: StatementReader) -> TableClauses:
+def read_clauses(reader: StatementReader) -> TableClauses:  # noqa: PLR0912  (one for each clause)
     """Reads the clauses up to AS, CLONE or the end.
 
     Raises:
@@ -233,7 +245,7 @@ def read_clauses(reader: StatementReader) -> TableClauses:
         for words, (what, way_out) in _REFUSED_CLAUSES.items():
             if reader.sees(*words):
                 raise not_supported(what, way_out)
-        if any(reader.sees(word) for word in _QUERY_STARTS):
+        if any(reader.sees(word) for word in _QUERY_STARTS) and not reader.sees("WITH", "ROW", "FILTER"):
             break
         if reader.accept("USING"):
             provider = reader.name()
@@ -249,6 +261,8 @@ def read_clauses(reader: StatementReader) -> TableClauses:
             clauses.comment = reader.string()
         elif reader.accept("TBLPROPERTIES"):
             clauses.properties.update(property_pairs(reader.parenthesised()))
+        elif reader.accept("WITH", "ROW", "FILTER"):
+            clauses.row_filter = _policy_text(reader, ("ON",))
         else:
             raise parse_error(repr(reader.next().text), reader.sql)
     if clauses.partition_columns and clauses.cluster_columns:

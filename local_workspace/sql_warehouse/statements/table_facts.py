@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -12,18 +13,20 @@ from local_workspace.errors import DataFault, NotFound
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE
-from local_workspace.sql_warehouse.statements.create_table import CLUSTERING_PROPERTY
+from local_workspace.sql_warehouse.statements.create_table import CLUSTERING_PROPERTY, SHALLOW_CLONE_OF
 from local_workspace.sql_warehouse.statements.views import engine_columns
 
 if TYPE_CHECKING:
     from local_workspace.catalog import Column
     from local_workspace.sql_warehouse.session import Session
 
-_HIDDEN = frozenset({VIEW_NAMESPACE, VIEW_COLUMN_NAMES, CLUSTERING_PROPERTY})
+_HIDDEN = frozenset({VIEW_NAMESPACE, VIEW_COLUMN_NAMES, CLUSTERING_PROPERTY, SHALLOW_CLONE_OF})
 
 
 def table_type(table: Table) -> str:
     """The kind of a table in the words of information_schema.tables."""
+    if table.kind == "TABLE" and SHALLOW_CLONE_OF in table.properties:
+        return "MANAGED_SHALLOW_CLONE"
     if table.kind == "TABLE":
         return "MANAGED" if table.managed else "EXTERNAL"
     return table.kind
@@ -85,6 +88,18 @@ def visible_properties(table: Table) -> dict[str, str]:
 def clustering_columns(table: Table) -> list[str]:
     """The columns of CLUSTER BY, or ``["AUTO"]``."""
     return [name for name in table.properties.get(CLUSTERING_PROPERTY, "").split(",") if name]
+
+
+def type_in_capitals(text: str) -> str:
+    """A type as SHOW CREATE TABLE gives it: its words in capitals, the names of fields as they are."""
+    return re.sub(
+        r"`(?:[^`]|``)*`|\b[A-Za-z_]\w*\b(?!\s*:)", lambda m: m[0] if m[0][0] == "`" else m[0].upper(), text
+    )
+
+
+def argument_text(argument: str) -> str:
+    """A column, or a literal as SQL, that a row filter or mask gets."""
+    return argument.removeprefix("=")
 
 
 def constraint_text(constraint: Constraint) -> str:

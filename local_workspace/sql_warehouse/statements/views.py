@@ -157,7 +157,7 @@ def create_temporary_view(session: Session, reader: StatementReader) -> Result:
             "TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", f"The temporary view {name} already exists.", "42P07"
         )
     if names:
-        query = f"SELECT * FROM ({query}) AS v({', '.join(quote_identifier(n) for n in names)})"
+        query = f"SELECT * FROM ({query}\n) AS v({', '.join(quote_identifier(n) for n in names)})"
     session.engine.frame(session.engine_sql(query), tag=session.tag)
     former = session.temporary_views.get(name.lower())
     if former is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import multiprocessing
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,7 +16,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from local_workspace.catalog import Catalog, Column, Constraint, Securable, TableName
+from local_workspace.catalog import Catalog, Column, Constraint, Function, Securable, TableName
 from local_workspace.errors import ConfigurationError, DataFault, InputError
 from local_workspace.layout import WorkspaceLayout
 
@@ -333,3 +335,32 @@ def test_a_damaged_or_newer_file_is_named(layout: WorkspaceLayout) -> None:
     catalog.close()
     with pytest.raises(ConfigurationError, match="newer version"):
         Catalog.open(layout)
+
+
+def test_a_catalog_of_the_first_version_learns_functions(layout: WorkspaceLayout) -> None:
+    """Guards workspaces that are there: what the catalog knows stays when its file gets a new form."""
+    catalog = Catalog.open(layout)
+    catalog.create_catalog("main", comment="kept")
+    catalog.create_schema("main", "s")
+    catalog.set_tags(Securable("SCHEMA", ("main", "s")), {"a": "b"})
+    catalog.close()
+    with contextlib.closing(sqlite3.connect(layout.catalog_file)) as connection:
+        old = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'securables'").fetchone()[0]
+        connection.executescript(
+            "PRAGMA foreign_keys = OFF; DROP TABLE functions; DROP TABLE policies;"
+            f"{old.replace('securables (', 'former (', 1).replace(', ' + chr(39) + 'FUNCTION' + chr(39), '')};"
+            "INSERT INTO former SELECT * FROM securables; DROP TABLE securables;"
+            "ALTER TABLE former RENAME TO securables; PRAGMA user_version = 1;"
+        )
+        assert (
+            "FUNCTION"
+            not in connection.execute("SELECT sql FROM sqlite_master WHERE name = 'securables'").fetchone()[0]
+        )
+    catalog = Catalog.open(layout)
+    assert catalog.catalogs()[0].comment == "kept"
+    assert catalog.tags(Securable("SCHEMA", ("main", "s"))) == {"a": "b"}
+    name = TableName("main", "s", "f")
+    catalog.put_function(Function(name, (), "int", (), "1", "1"))
+    assert catalog.function(name) is not None
+    catalog.drop_schema("main", "s", cascade=True)
+    assert catalog.function(name) is None
