@@ -46,8 +46,8 @@ SAMPLES = {
 
 # Their order may differ, which nobody may rely on; as a group's value they count as the same.
 _BY_GROUP = frozenset({"collect_list", "collect_set", "max_by", "min_by"})
-# A letter, a literal in quotes, or SQL in braces.
-_ARGUMENT = re.compile(r"'[^']*'|\{[^}]*\}|.")
+#: A letter, a literal in quotes, or SQL in braces: the arguments of a signature.
+ARGUMENT = re.compile(r"'[^']*'|\{[^}]*\}|.")
 _CALL = re.compile(r"(\w+)\(((?:'[^']*'|\{[^}]*\}|[^')])*)\)")
 
 
@@ -98,7 +98,7 @@ class Function:
     def examples(self) -> Iterator[str]:
         """Calls of the function, one a signature, without a table."""
         for letters in self.signatures:
-            arguments = [SAMPLES.get(a, a.strip("{}")) for a in _ARGUMENT.findall(letters)]
+            arguments = [SAMPLES.get(a, a.strip("{}")) for a in ARGUMENT.findall(letters)]
             yield f"{self.name}({', '.join(arguments)})"
 
 

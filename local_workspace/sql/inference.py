@@ -36,6 +36,8 @@ Column = tuple[str, "DataType | None"]
 Columns = Sequence[Column]
 #: Gives the columns of a table by its name as written, or None if they are not known.
 TableColumns = Callable[[tuple[str, ...]], "Columns | None"]
+#: Gives the names and the columns of the relations that an expression is computed over.
+Around = Callable[[], "Sequence[tuple[str, Columns | None]]"]
 
 _PREDICATES = (
     exp.Predicate,
@@ -69,10 +71,11 @@ class Typing:
 
     Args:
         tables: Gives the columns of a table.
+        around: Gives what an expression by itself stands in: the names by which columns are qualified, and the columns.
     """
 
-    def __init__(self, tables: TableColumns) -> None:
-        self._tables = tables
+    def __init__(self, tables: TableColumns, around: Around | None = None) -> None:
+        self._tables, self._around = tables, around
         self._kinds: dict[int, tuple[Node, DataType | None]] = {}
         self._columns: dict[int, tuple[Node, Columns | None]] = {}
         self._open: set[int] = set()
@@ -233,6 +236,10 @@ class Typing:
                 return variable  # type: ignore[return-value]
         for query in _queries_around(node):
             found = self._resolve(parts, query, node)
+            if found is not _UNKNOWN:
+                return found  # type: ignore[return-value]
+        if self._around is not None:
+            found = self._among(parts, self._around())
             if found is not _UNKNOWN:
                 return found  # type: ignore[return-value]
         return None

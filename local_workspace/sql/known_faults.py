@@ -26,11 +26,6 @@ from local_workspace.sql.tokens import Token, tokenize
 # More rows than any table has.
 ALL_ROWS = 9223372036854775807
 
-#: Of those that the engine computes wrongly, the ones that SQL text says otherwise; a plan has no text.
-_WRONG_IN_PLANS = {
-    "bround": "It rounds half up here, not half to even. Use round(), F.expr('bround(..)'), or decimals of more digits",
-    "weekday": "It gives -1 for a Sunday here. Use (dayofweek(d) + 5) % 7",
-}
 # Words of an expression that are no column.
 _NO_COLUMN_WORDS = """
     AND ARRAY AS BIGINT BINARY BOOLEAN BYTE CASE CURRENT_DATE CURRENT_TIMESTAMP CURRENT_USER DATE DAY DECIMAL DISTINCT
@@ -297,17 +292,16 @@ def _refuse_functions(tokens: Sequence[Token]) -> None:
                 )
 
 
-def refuse_function(name: str, *, in_plan: bool = False) -> None:
+def refuse_function(name: str) -> None:
     """Refuse a function that the engine computes wrongly.
 
     Args:
         name: The function.
-        in_plan: It stands in a plan, where it cannot be put otherwise.
 
     Raises:
         NotSupported: It is one of these.
     """
-    way_out = functions.REFUSED.get(name.lower()) or (_WRONG_IN_PLANS.get(name.lower()) if in_plan else None)
+    way_out = functions.REFUSED.get(name.lower())
     if way_out is not None:
         raise NotSupported(f"{name.lower()}()", way_out)
 

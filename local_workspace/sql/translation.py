@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from pyspark.sql.types import DataType
 from sqlglot import exp
 
 from local_workspace.sql.dialect import SqlSyntaxError, peek, read
-from local_workspace.sql.inference import TableColumns, Typing
+from local_workspace.sql.inference import Around, TableColumns, Typing
 from local_workspace.sql.queries import Desugaring
 from local_workspace.sql.render import is_changed, piece, render
 from local_workspace.sql.rewrites import rewrite_expressions
 from local_workspace.sql.rewrites.registry import Rewriting, spark_name
 
 
-def for_engine(sql: str, tables: TableColumns) -> str:
+def for_engine(sql: str, tables: TableColumns, around: Around | None = None) -> str:
     """Put a query, or an expression, so that the engine answers it as Spark would.
 
     Args:
         sql: The text.
         tables: Gives the columns of tables by their names in the text.
+        around: For an expression, what it is computed over.
 
     Raises:
         SqlSyntaxError: It cannot be read.
@@ -25,12 +27,12 @@ def for_engine(sql: str, tables: TableColumns) -> str:
     """
     # The statement itself may be put otherwise: so it stands in something.
     tree = piece("{0}", read(sql))
-    Desugaring(sql, Typing(tables)).apply(tree)
+    Desugaring(sql, Typing(tables, around)).apply(tree)
     if is_changed(tree):
         # Read anew: the rules for expressions look at the queries around them.
         sql = render(tree, sql)
         tree = piece("{0}", read(sql))
-    rewrite_expressions(tree, Rewriting(sql, Typing(tables)))
+    rewrite_expressions(tree, Rewriting(sql, Typing(tables, around)))
     return render(tree, sql) if is_changed(tree) else sql
 
 
@@ -50,3 +52,16 @@ def has_alias(expression: str) -> bool:
 def column_name(expression: str) -> str:
     """The name that Spark gives the column of an expression without alias."""
     return spark_name(peek(expression), expression)
+
+
+def type_of(expression: str, around: Around) -> DataType | None:
+    """The type of an expression by Spark's rules, or None where it is not known.
+
+    Args:
+        expression: Its text.
+        around: What it is computed over.
+    """
+    try:
+        return Typing(lambda _name: None, around).type_of(peek(expression))
+    except SqlSyntaxError:
+        return None

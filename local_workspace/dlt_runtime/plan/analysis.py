@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pyspark.sql.connect.proto import relations_pb2
+from pyspark.sql.types import StructType
 
 from local_workspace.delta import delta_source
 from local_workspace.dlt_runtime.context import UpdateContext
@@ -16,7 +17,7 @@ from local_workspace.dlt_runtime.files.static import stage_static
 from local_workspace.dlt_runtime.plan import plans, rewrite
 from local_workspace.dlt_runtime.plan.graph import NotBuiltYet, PlannedFlow, plan_flow
 from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation
-from local_workspace.dlt_runtime.plan.session import data_frame, unguarded
+from local_workspace.dlt_runtime.plan.session import data_frame, engine_schema, unguarded
 from local_workspace.errors import NotSupported, PipelineCodeError
 
 
@@ -122,6 +123,10 @@ class AnalysisSources:
             data_frame(self.table(read), session).createOrReplaceTempView(name)
         self._temp_views.append(name)
         return name
+
+    def schema(self, relation: Relation) -> StructType | None:
+        """Ask the engine for a schema."""
+        return engine_schema(relation, self._context.session)
 
     def forget(self) -> None:
         """Drop the temporary views."""

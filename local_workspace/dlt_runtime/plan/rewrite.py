@@ -7,15 +7,17 @@ A plan is changed as a protobuf message before the engine sees it. A replaced no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
 from pyspark.sql.connect.proto import expressions_pb2, relations_pb2
+from pyspark.sql.types import StructType
 
 from local_workspace.dlt_runtime.auto_loader.rows import HIDDEN_METADATA
 from local_workspace.dlt_runtime.files.reads import is_file_source, no_delta_folder
+from local_workspace.dlt_runtime.plan.answers import as_spark_answers
 from local_workspace.dlt_runtime.plan.plans import (
     FILES,
     NamedRead,
@@ -25,9 +27,6 @@ from local_workspace.dlt_runtime.plan.plans import (
     walk,
 )
 from local_workspace.sql import known_faults, pipeline_sql
-from local_workspace.sql.dialect import SqlSyntaxError
-from local_workspace.sql.tokens import quote_identifier
-from local_workspace.sql.translation import column_name, for_engine, has_alias
 
 #: Names of temporary views that stand for the sources of SQL text begin with this.
 TEMP_VIEW = "__dlt_view_"
@@ -69,8 +68,11 @@ class SourceResolver(Protocol):
     def view_name(self, read: NamedRead) -> str:
         """Give the name under which SQL text can read the relation that a named table stands for."""
 
+    def schema(self, relation: Relation) -> StructType | None:
+        """Ask the engine for the schema of a relation whose sources are replaced; None where it cannot say."""
 
-def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:
+
+def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:  # noqa: PLR0912  (one for each source)
     """Return a copy of a plan in which every source is replaced, ready for the engine."""
     copy = Relation()
     copy.CopyFrom(plan)
@@ -87,49 +89,28 @@ def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:
             _end_watermark(message)
     # A list: what takes the place of a source is not to be looked at again.
     messages = list(walk(copy))
-    named = {id(message) for message in _that_name_columns(messages)}
+    sources: list[Relation] = []
     for message in messages:
         if isinstance(message, Relation) and message.WhichOneof("rel_type") == "read":
-            _replace_read(message, resolver, where)
+            if _replace_read(message, resolver, where):
+                sources.append(message)
         elif isinstance(message, relations_pb2.SQL):
-            text = _for_engine(message.query)
-            message.query = known_faults.avoid(_replace_text(text, resolver, where, own))
+            message.query = _replace_text(message.query, resolver, where, own)
         elif isinstance(message, expressions_pb2.Expression.ExpressionString):
-            text = _for_engine(message.expression)
-            if text != message.expression and id(message) in named:
-                text += f" AS {quote_identifier(column_name(message.expression))}"
-            message.expression = known_faults.avoid(_replace_text(text, resolver, where, own))
+            message.expression = _replace_text(message.expression, resolver, where, own)
         elif isinstance(message, expressions_pb2.Expression.UnresolvedFunction):
-            known_faults.refuse_function(message.function_name, in_plan=True)
+            known_faults.refuse_function(message.function_name)
+    finished = {id(part) for source in sources for part in walk(source)}
+    as_spark_answers(copy, resolver.schema, sources)
+    for message in list(walk(copy)):
+        if isinstance(message, relations_pb2.SQL):
+            if id(message) not in finished:
+                message.query = known_faults.avoid(message.query)
+        elif isinstance(message, expressions_pb2.Expression.ExpressionString) and id(message) not in finished:
+            message.expression = known_faults.avoid(message.expression)
     _limit_aggregations(copy)
     balance_unions(copy)
     return copy
-
-
-def _for_engine(text: str) -> str:
-    """A text of the plan as the engine answers it rightly; types of columns are not known in a plan."""
-    if text.strip() == "*":
-        return text
-    try:
-        return for_engine(text, lambda _name: None)
-    except SqlSyntaxError:
-        return text  # the engine, or whoever looks for its tables, says what is wrong with it
-
-
-def _that_name_columns(messages: Sequence[Message]) -> Iterator[Message]:
-    """The texts of expressions that give a column its name, since nothing else does."""
-    for message in messages:
-        if isinstance(message, relations_pb2.Project):
-            expressions = list(message.expressions)
-        elif isinstance(message, relations_pb2.Aggregate):
-            expressions = [*message.grouping_expressions, *message.aggregate_expressions]
-        else:
-            continue
-        for expression in expressions:
-            if expression.WhichOneof("expr_type") == "expression_string":
-                text = expression.expression_string
-                if not has_alias(text.expression):
-                    yield text
 
 
 def _end_metadata(relation: Relation) -> None:
@@ -217,7 +198,8 @@ def _replace_text(text: str, resolver: SourceResolver, where: str, own: set[str]
     return pipeline_sql.replace_tables(text, where, replaced)
 
 
-def _replace_read(relation: Relation, resolver: SourceResolver, where: str) -> None:
+def _replace_read(relation: Relation, resolver: SourceResolver, where: str) -> bool:
+    """Put what a read stands for in its place; say whether that is a relation of its own."""
     read = relation.read
     if read.HasField("named_table"):
         replacement = resolver.table(
@@ -227,11 +209,12 @@ def _replace_read(relation: Relation, resolver: SourceResolver, where: str) -> N
         replacement = resolver.cloud_files(read)
     else:
         _replace_paths(read.data_source, resolver, where)
-        return
+        return False
     plan_id = relation.common.plan_id if relation.HasField("common") else None
     relation.CopyFrom(replacement)
     if plan_id is not None:
         relation.common.plan_id = plan_id
+    return True
 
 
 def _replace_paths(source: relations_pb2.Read.DataSource, resolver: SourceResolver, where: str) -> None:

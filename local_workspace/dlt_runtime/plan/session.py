@@ -17,6 +17,8 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import grpc
+from pyspark.errors import PySparkException
 from pyspark.sql.connect import functions, proto
 from pyspark.sql.connect.catalog import Catalog as SparkCatalog
 from pyspark.sql.connect.conf import RuntimeConf
@@ -28,6 +30,7 @@ from pyspark.sql.connect.sql_formatter import SQLStringFormatter
 from pyspark.sql.connect.streaming.readwriter import DataStreamWriter
 from pyspark.sql.connect.udf import UDFRegistration
 from pyspark.sql.session import SparkSession as ClassicSession
+from pyspark.sql.types import StructType
 
 from local_workspace.dlt_runtime.declare.registry import loading_registry
 from local_workspace.dlt_runtime.files.reads import FileRead
@@ -79,6 +82,20 @@ class PlannedRelation(LogicalPlan):
 def data_frame(relation: Relation, spark: SparkSession) -> DataFrame:
     """Wrap a plan message as a DataFrame."""
     return DataFrame(PlannedRelation(relation), spark)
+
+
+def engine_schema(relation: Relation, session: PipelineSession) -> StructType | None:
+    """Ask the engine for the schema of a plan that is ready for it; None where it cannot say.
+
+    Args:
+        relation: The plan.
+        session: The pipeline's session, guarded or not.
+    """
+    with unguarded(session):
+        try:
+            return data_frame(relation, session).schema
+        except (PySparkException, grpc.RpcError):
+            return None  # whoever runs the plan hears what is wrong with it
 
 
 def relation_of(frame: DataFrame, spark: SparkSession) -> Relation:

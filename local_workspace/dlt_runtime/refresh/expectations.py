@@ -15,8 +15,10 @@ import duckdb
 
 from local_workspace.dlt_runtime.declare.registry import Expectation
 from local_workspace.dlt_runtime.own_columns import DROPPED, MASK
+from local_workspace.dlt_runtime.plan.answers import expression_for_engine
 from local_workspace.dlt_runtime.plan.plans import Relation
 from local_workspace.dlt_runtime.spec import ExpectationCount
+from local_workspace.sql.inference import Columns
 
 #: One BIGINT column holds this many rules; more rules take more columns.
 RULES_PER_MASK = 62
@@ -40,15 +42,22 @@ def mask_columns(rules: Sequence[Expectation]) -> list[str]:
     return [f"{MASK}{i}" for i in range((len(rules) + RULES_PER_MASK - 1) // RULES_PER_MASK)]
 
 
-def with_masks(relation: Relation, rules: Sequence[Expectation]) -> Relation:
-    """Add the mask columns and the flag of dropped rows to a query."""
+def with_masks(relation: Relation, rules: Sequence[Expectation], columns: Columns | None) -> Relation:
+    """Add the mask columns and the flag of dropped rows to a query.
+
+    Args:
+        relation: The query, ready for the engine.
+        rules: What is counted.
+        columns: Of the query; their types decide how the engine has to be asked.
+    """
     result = Relation()
     result.with_columns.input.CopyFrom(relation)
     names = mask_columns(rules)
     for at, name in enumerate(names):
         part = rules[at * RULES_PER_MASK : (at + 1) * RULES_PER_MASK]
         bits = [
-            f"CASE WHEN ({rule.condition}\n) THEN 0L ELSE {1 << bit}L END" for bit, rule in enumerate(part)
+            f"CASE WHEN ({expression_for_engine(rule.condition, columns)}\n) THEN 0L ELSE {1 << bit}L END"
+            for bit, rule in enumerate(part)
         ]
         alias = result.with_columns.aliases.add()
         alias.name.append(name)

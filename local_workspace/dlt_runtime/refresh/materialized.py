@@ -19,6 +19,7 @@ from local_workspace.delta.delta_source import Position
 from local_workspace.delta.not_null import NotNullViolated
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.plan import incremental, plans, rewrite
+from local_workspace.dlt_runtime.plan.answers import columns_of_schema, expression_for_engine
 from local_workspace.dlt_runtime.plan.graph import Dataset, PlannedFlow
 from local_workspace.dlt_runtime.plan.plans import Relation
 from local_workspace.dlt_runtime.plan.session import data_frame
@@ -327,7 +328,12 @@ class _Refresh:
         try:
             relation = rewrite.resolve(self.plan, sources, f"flow {self.flow}")
             relation, _target = describe_target(self.context, dataset, relation, self.flow)
-            dropping = [r.condition for r in dataset.output.expectations if r.action == "drop"]
+            columns = columns_of_schema(sources.schema(relation))
+            dropping = [
+                expression_for_engine(r.condition, columns)
+                for r in dataset.output.expectations
+                if r.action == "drop"
+            ]
             fresh = data_frame(rewrite.filter_true(relation, dropping) if dropping else relation, session)
             now = delta_source.position(self.location)
             assert now is not None  # noqa: S101

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pyspark.sql.connect.proto import relations_pb2
+from pyspark.sql.types import StructType
 
 from local_workspace.catalog import TableName, refuse_policies
 from local_workspace.delta import delta_source
@@ -20,7 +21,7 @@ from local_workspace.dlt_runtime.files.static import stage_static
 from local_workspace.dlt_runtime.plan import rewrite
 from local_workspace.dlt_runtime.plan.graph import Dataset, NotBuiltYet, PlannedFlow
 from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation, cloud_files_reads
-from local_workspace.dlt_runtime.plan.session import data_frame
+from local_workspace.dlt_runtime.plan.session import data_frame, engine_schema
 from local_workspace.dlt_runtime.refresh import expectations
 from local_workspace.dlt_runtime.refresh.staging import StagedRows, stage_query
 from local_workspace.errors import DataFault, NotSupported, PipelineCodeError
@@ -282,6 +283,10 @@ class BatchSources:
         data_frame(self.table(read), self.context.session).createOrReplaceTempView(name)
         self.temp_views.append(name)
         return name
+
+    def schema(self, relation: Relation) -> StructType | None:
+        """Ask the engine for a schema."""
+        return engine_schema(relation, self.context.session)
 
     def forget(self) -> None:
         """Drop the temporary views."""

@@ -17,8 +17,9 @@ from pyspark.sql.types import StructType
 from local_workspace.delta.commit import StagedFile
 from local_workspace.dlt_runtime.declare.registry import Expectation, Output
 from local_workspace.dlt_runtime.declare.table_schema import DeclaredSchema, parse_table_schema
+from local_workspace.dlt_runtime.plan.answers import columns_of_schema
 from local_workspace.dlt_runtime.plan.plans import Relation
-from local_workspace.dlt_runtime.plan.session import PipelineSession, data_frame
+from local_workspace.dlt_runtime.plan.session import PipelineSession, data_frame, engine_schema
 from local_workspace.dlt_runtime.refresh import expectations
 from local_workspace.errors import LocalWorkspaceError, PipelineCodeError
 
@@ -202,7 +203,10 @@ def stage_query(
     Raises:
         QueryFailed: The engine failed to run the query.
     """
-    masked = expectations.with_masks(relation, rules) if rules else relation
+    masked = relation
+    if rules:
+        columns = columns_of_schema(engine_schema(relation, session))
+        masked = expectations.with_masks(relation, rules, columns)
     frame: Any = data_frame(masked, session)
     if small:
         frame = frame.coalesce(1)

@@ -22,6 +22,7 @@ from local_workspace.sql import spark_types as types
 from local_workspace.sql.dialect import Node
 from local_workspace.sql.inference import call_of
 from local_workspace.sql.render import put
+from local_workspace.sql.rewrites import casts
 from local_workspace.sql.rewrites.registry import Rewriting, on_call, on_node
 
 
@@ -69,6 +70,62 @@ def array_contains(at: Rewriting, node: Node) -> None:
     )
 
 
+@on_call("arrays_overlap")
+def arrays_overlap(at: Rewriting, node: Node) -> None:
+    """False where one has no element, even if the other has a NULL."""
+    parts = call_of(node)[1]
+    if len(parts) == 2:
+        at.replace(
+            node,
+            "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL AND (size({0}) = 0 OR size({1}) = 0) THEN false"
+            " ELSE arrays_overlap({0}, {1}) END",
+            *parts,
+        )
+
+
+@on_call("conv")
+def conv(at: Rewriting, node: Node) -> None:
+    """A negative number is one without sign, of 64 bits; Sail keeps the sign."""
+    parts = call_of(node)[1]
+    bases = [_integer_literal(part) for part in parts[1:]]
+    if len(parts) != 3:
+        return
+    negative = "raise_error('[UNSUPPORTED] conv() of a negative number. Use hex() of a BIGINT')"
+    if bases == [10, 16]:
+        negative = "hex(CAST(trim(CAST({0} AS STRING)) AS BIGINT))"
+    at.replace(
+        node,
+        f"CASE WHEN trim(CAST({{0}} AS STRING)) LIKE '-%' THEN CAST({negative} AS STRING)"
+        " ELSE conv({0}, {1}, {2}) END",
+        *parts,
+    )
+
+
+@on_call("get_json_object")
+def get_json_object(at: Rewriting, node: Node) -> None:
+    """An object or array comes without the white space between its parts."""
+    parts = call_of(node)[1]
+    if len(parts) == 2:
+        text = r"""regexp_replace({0}, '("(?:[^"\\\\]|\\\\.)*")|\\s+', '$1')"""
+        at.replace(node, f"get_json_object({text}, {{1}})", *parts)
+
+
+@on_call("try_add", "try_subtract", "try_multiply", "try_divide", "try_mod")
+def try_arithmetic(at: Rewriting, node: Node) -> None:
+    """Integers of two types; the quotient of two integers is a DOUBLE."""
+    name, parts = call_of(node)
+    kinds = [at.type_of(part) for part in parts]
+    if len(parts) != 2 or not all(types.is_integer(kind) for kind in kinds):
+        return
+    if name == "try_divide":
+        at.replace(node, "(CAST({0} AS DOUBLE) / nullif(CAST({1} AS DOUBLE), 0D))", *parts)
+        return
+    common = types.common_of(kinds)
+    if common is not None and kinds[0] != kinds[1]:
+        text = f"{name}(CAST({{0}} AS {types.sql_name(common)}), CAST({{1}} AS {types.sql_name(common)}))"
+        at.replace(node, text, *parts)
+
+
 @on_call("json_array_length")
 def json_array_length(at: Rewriting, node: Node) -> None:
     """NULL for what is no array; Sail counts the keys of an object."""
@@ -97,17 +154,35 @@ def weekday(at: Rewriting, node: Node) -> None:
 @on_call("rint")
 def rint(at: Rewriting, node: Node) -> None:
     """Half to even; Sail rounds half up."""
-    at.replace(node, _half_to_even("CAST({0} AS DOUBLE)"), *call_of(node)[1][:1])
+    at.replace(node, _half_to_even("CAST({0} AS DOUBLE)", "0.5D"), *call_of(node)[1][:1])
 
 
 @on_call("round", "ceil", "ceiling", "floor")
 def decimal_digits(at: Rewriting, node: Node) -> None:
-    """The precision of a rounded decimal."""
+    """The precision of a rounded decimal; a double is rounded by its shortest decimal form."""
     name, parts = call_of(node)
     result = at.type_of(node)
-    if parts and isinstance(at.type_of(parts[0]), DecimalType) and isinstance(result, DecimalType):
+    kind = at.type_of(parts[0]) if parts else None
+    if isinstance(kind, DecimalType) and isinstance(result, DecimalType):
         places = ", ".join(f"{{{n}}}" for n in range(len(parts)))
         at.replace(node, f"CAST({name}({places}) AS {types.sql_name(result)})", *parts)
+    elif name == "round" and len(parts) == 2 and kind is not None and types.is_fraction(kind):
+        _rounded_fraction(at, node, parts, types.sql_name(kind))
+
+
+def _rounded_fraction(at: Rewriting, node: Node, parts: list[Node], name: str) -> None:
+    digits = _integer_literal(parts[1])
+    if digits is None or digits == 0 or digits > 18:
+        return
+    # Of 16 digits and more before the point there is nothing behind it. The text of a decimal makes the nearest double.
+    double = "CAST({0} AS DOUBLE)"
+    exact = f"round({casts.fraction_to_decimal(double, 'CAST', 'DECIMAL(38,20)')}, {digits})"
+    text = f"CAST(CAST({exact} AS DECIMAL(38,{max(digits, 0)})) AS STRING)"
+    at.replace(
+        node,
+        f"CASE WHEN abs({{0}}) < 1e16D THEN CAST({text} AS {name}) ELSE round({{0}}, {digits}) END",
+        parts[0],
+    )
 
 
 @on_call("bround")
@@ -142,8 +217,8 @@ def bround(at: Rewriting, node: Node) -> None:
         )
 
 
-def _half_to_even(x: str) -> str:
-    return f"(CASE WHEN abs({x} - floor({x})) = 0.5 THEN 2 * round({x} / 2) ELSE round({x}) END)"
+def _half_to_even(x: str, half: str = "0.5") -> str:
+    return f"(CASE WHEN abs({x} - floor({x})) = {half} THEN 2 * round({x} / 2) ELSE round({x}) END)"
 
 
 def _integer_literal(node: Node) -> int | None:
@@ -163,9 +238,11 @@ def format_number(at: Rewriting, node: Node) -> None:
         return
     wide = f"CAST({{0}} AS DECIMAL({min(38, kind.precision + 1)},{kind.scale}))"
     moved = f"({wide} * {10**digits})" if digits else wide
+    text = f"format_number(CAST({_half_to_even(moved)} AS DECIMAL(38,{digits})) / {10**digits}, {digits})"
+    # What is rounded to zero keeps its sign.
     at.replace(
         node,
-        f"format_number(CAST({_half_to_even(moved)} AS DECIMAL(38,{digits})) / {10**digits}, {digits})",
+        f"CASE WHEN {{0}} < 0 AND {text} NOT LIKE '-%' THEN concat('-', {text}) ELSE {text} END",
         parts[0],
     )
 

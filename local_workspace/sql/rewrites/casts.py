@@ -17,8 +17,8 @@ from local_workspace.sql.rewrites.registry import Rewriting, on_call, on_node
 
 # "2024-01-01 00:00:00 -0", "…+1", "…+01": Sail wants hours and minutes of a time zone, two digits each.
 _SHORT_ZONE = re.compile(r"^(.*\d\d?:\d\d?(?::\d\d?(?:\.\d+)?)?)\s*([+-])(\d{1,2})(?::?(\d{1,2}))?$")
-# A double of 16 digits and more has no fraction; Sail writes it with an exponent, which it cannot read again.
-_WHOLE = "1e16D"
+# Sail writes doubles from 1e16 on and below 1e-5 with an exponent, which it cannot read again as a decimal.
+_EXPONENT = r"'^(-?)(\\d)\\.?(\\d*)e(-?)(\\d+)$'"
 
 
 @on_node(exp.Literal)
@@ -83,9 +83,17 @@ def convert(at: Rewriting, node: Node, word: str, result: DataType) -> None:
 
 def fraction_to_decimal(value: str, word: str, to: str) -> str:
     """SQL that makes a decimal of a double by its shortest decimal form, rounded half up, as Spark does."""
+    text = f"CAST({value} AS STRING)"
+
+    def part(number: int) -> str:
+        return f"regexp_extract({text}, {_EXPONENT}, {number})"
+
+    digits, power = f"concat({part(2)}, {part(3)})", f"CAST({part(5)} AS INT)"
+    large = f"concat({part(1)}, rpad({digits}, {power} + 1, '0'))"
+    small = f"concat({part(1)}, '0.', repeat('0', {power} - 1), {digits})"
     return (
-        f"CASE WHEN abs({value}) < {_WHOLE} AND (abs({value}) >= 0.00001D OR {value} = 0D)"
-        f" THEN {word}(CAST({value} AS STRING) AS {to}) ELSE {word}({value} AS {to}) END"
+        f"CASE WHEN NOT contains({text}, 'e') THEN {word}({text} AS {to})"
+        f" WHEN {part(4)} = '-' THEN {word}({small} AS {to}) ELSE {word}({large} AS {to}) END"
     )
 
 

@@ -107,7 +107,7 @@ def values(at: Rewriting, node: Node) -> None:
     for row in node.expressions:
         cells = list(row.expressions) if isinstance(row, exp.Tuple) else [row]
         for cell, (_, kind) in zip(cells, columns, strict=True):
-            if _matters(at.type_of(cell), kind):
+            if matters(at.type_of(cell), kind):
                 brought_to(at, cell, kind)
 
 
@@ -119,11 +119,11 @@ def set_operation(at: Rewriting, node: Node) -> None:
         return
     for side in (node.args["this"], node.args["expression"]):
         given = at.typing.columns_of(side)
-        if given is not None and any(_matters(a, b) for (_, a), (_, b) in zip(given, columns, strict=True)):
+        if given is not None and any(matters(a, b) for (_, a), (_, b) in zip(given, columns, strict=True)):
             _cast_side(at, side, given, columns)
 
 
-def _matters(given: DataType | None, wanted: DataType | None) -> bool:
+def matters(given: DataType | None, wanted: DataType | None) -> bool:
     """Whether the engine may choose otherwise: among integers it chooses as Spark does."""
     if given is None or wanted is None or given == wanted or isinstance(given, NullType):
         return False
@@ -135,7 +135,7 @@ def _cast_side(at: Rewriting, side: Node, given: Columns, wanted: Columns) -> No
     for place, ((_, a), (name, b)) in enumerate(zip(given, wanted, strict=True), 1):
         quoted = "`" + name.replace("`", "``").replace("{", "{{").replace("}", "}}") + "`"
         value = f"c_{place}"
-        if _matters(a, b) and a is not None and b is not None:
+        if matters(a, b) and a is not None and b is not None:
             value = cast_template(a, b).replace("{0}", value)
         columns.append(f"{value} AS {quoted}")
     inner = ", ".join(f"c_{place}" for place in range(1, len(given) + 1))
