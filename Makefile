@@ -51,6 +51,9 @@ bench: $(STAMP) ## the benchmarks beside their peers, as one table of ratios
 torture: $(STAMP) ## kill processes at random, compare every row; ROUNDS=n SEED=s (not part of test)
 	@$(BIN)/python -m torture --rounds $(ROUNDS) --seed $(SEED)
 
+parity: $(STAMP) ## the workspace beside Apache Spark, values and types; needs Java 17 or newer (not part of test)
+	@$(BIN)/python -m parity
+
 audit: ## known vulnerabilities of every pin; asks the network
 	@$(PYTHON) -m venv .venv-audit
 	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
@@ -77,4 +80,4 @@ $(STAMP): requirements.lock pyproject.toml
 help: ## this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {gsub(/[$$][$$]/, "$$"); printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run dashboard docs clean test test-unit lint fmt bench torture audit docs-site venv help
+.PHONY: run dashboard docs clean test test-unit lint fmt bench torture parity audit docs-site venv help

@@ -6,6 +6,7 @@ A process of its own, since one process has one Spark. pyspark brings Spark alon
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -28,7 +29,6 @@ _SETTINGS = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
-    "spark.log.level": "ERROR",
 }
 
 
@@ -133,6 +133,7 @@ def _answers(questions: Sequence[dict[str, str]]) -> Iterator[Answer]:
     builder: Any = SparkSession.builder
     for name, value in _SETTINGS.items():
         builder = builder.config(name, value)
+    logging.disable(logging.CRITICAL)  # every error is an answer here
     spark = builder.remote("local[2]").getOrCreate()
     names = frame_names(spark)
     for at, question in enumerate(questions):

@@ -111,7 +111,7 @@ class _Answers:
             if id(current) in self._finished:
                 continue
             kind = current.WhichOneof("rel_type")
-            node = getattr(current, str(kind), None)
+            node: Any = getattr(current, str(kind), None)
             if kind == "with_relations":
                 for reference in node.references:
                     if reference.HasField("subquery_alias"):
@@ -133,7 +133,7 @@ class _Answers:
     def sources(self, relation: Relation) -> Sources:
         """The names by which columns of a relation may be qualified, with the columns of each."""
         kind = relation.WhichOneof("rel_type")
-        node = getattr(relation, str(kind), None)
+        node: Any = getattr(relation, str(kind), None)
         if kind == "subquery_alias":
             return [(node.alias.lower(), self.columns(relation))]
         if kind == "join" and not node.using_columns:

@@ -81,7 +81,7 @@ class ExpressionText:
         originals: What stands in the plan for each name, in the same order.
     """
 
-    rewritten: Callable[[Expression], None]
+    rewritten: Callable[[Expression], object]
     type_of_column: Callable[[Expression.UnresolvedAttribute], DataType | None]
     type_of_text: Callable[[str], DataType | None]
     kept: dict[str, Expression] = field(default_factory=dict)
@@ -268,7 +268,7 @@ def _bound(bound: Expression.Window.WindowFrame.FrameBoundary, side: str) -> str
 def literal_text(literal: Expression.Literal) -> str | None:  # noqa: PLR0911  (one for each type)
     """The text of a literal, or None where it has none."""
     kind = literal.WhichOneof("literal_type")
-    value = getattr(literal, str(kind), None)
+    value: Any = getattr(literal, str(kind), None)
     if kind == "null":
         of = proto_schema_to_pyspark_data_type(literal.null)
         return "NULL" if of == types.VOID else f"CAST(NULL AS {types.sql_name(of)})"

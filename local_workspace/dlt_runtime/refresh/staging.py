@@ -205,8 +205,8 @@ def stage_query(
     """
     masked = relation
     if rules:
-        columns = columns_of_schema(engine_schema(relation, session))
-        masked = expectations.with_masks(relation, rules, columns)
+        given = columns_of_schema(engine_schema(relation, session))
+        masked = expectations.with_masks(relation, rules, given)
     frame: Any = data_frame(masked, session)
     if small:
         frame = frame.coalesce(1)

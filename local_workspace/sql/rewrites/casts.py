@@ -88,7 +88,8 @@ def fraction_to_decimal(value: str, word: str, to: str) -> str:
     def part(number: int) -> str:
         return f"regexp_extract({text}, {_EXPONENT}, {number})"
 
-    digits, power = f"concat({part(2)}, {part(3)})", f"CAST({part(5)} AS INT)"
+    # TRY_CAST, since the engine computes what several branches share before it looks at them.
+    digits, power = f"concat({part(2)}, {part(3)})", f"TRY_CAST({part(5)} AS INT)"
     large = f"concat({part(1)}, rpad({digits}, {power} + 1, '0'))"
     small = f"concat({part(1)}, '0.', repeat('0', {power} - 1), {digits})"
     return (
