@@ -3,7 +3,7 @@
 Prints one line a case with the ratio to the raw COPY, which is given its CSV ready-made and loads it into a
 table of the same columns and primary key: what any loader would need at least. The export is given Arrow batches;
 it also encodes the rows, keeps them for a retry, checks keys and compares values. Medians over the rounds, in each
-of which the raw COPY and all cases run once, since a busy machine drifts.
+of which the raw COPY and all cases run once, because a busy machine drifts.
 
 Runs against the server that POSTGRES_* name, else against one of its own in a temporary folder.
 """

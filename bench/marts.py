@@ -144,7 +144,7 @@ def rounds(history: int, new: int, *, customers: int, count: int = 3) -> Iterato
 def main(new: int = 10_000) -> list[Case]:
     """Give the cases of `make bench`; a large history takes some minutes and a few gigabytes of memory.
 
-    The rows of all customers are written in every run, since anyone's quintiles and age may have moved: that cost follows
+    The rows of all customers are written in every run, because anyone's quintiles and age may have moved: that cost follows
     the customers, so the large history is there with two numbers of them.
     """
     cases: list[Case] = []

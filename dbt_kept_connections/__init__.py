@@ -13,7 +13,7 @@ from dbt.plugins.manager import dbtPlugin
 
 
 class KeptConnectionsPlugin(dbtPlugin):
-    """Puts the transport with kept connections in the place of the connector's own, where dbt-databricks is loaded."""
+    """Puts the transport with kept connections in place of the connector's own, where dbt-databricks is loaded."""
 
     def initialize(self) -> None:
         """Run by dbt after the adapter is loaded and before it connects."""

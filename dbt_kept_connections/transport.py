@@ -104,7 +104,7 @@ class KeptTransport(thrift_http_client.THttpClient):
 def keep_connections() -> None:
     """Have the connector use both clients, in this process, from now on. Called again it changes nothing.
 
-    A connector that has no longer the classes that these build on is left as it is: slower, not broken.
+    A connector that has no longer the classes that these build on is left unchanged: slower, not broken.
     """
     connector: Any = client
     if connector.UnifiedHttpClient is UnifiedHttpClient and hasattr(

@@ -60,7 +60,7 @@ class OrdersError(Exception):
 
 
 class ConfigurationError(OrdersError):
-    """Whoever configures the deployment must act: a setting or a variable is not as it has to be."""
+    """The user who configures the deployment must act: a setting or a variable is not as it has to be."""
 
 
 class InputError(OrdersError):
@@ -72,7 +72,7 @@ class DataFault(OrdersError):  # noqa: N818  (names the state of the data, not a
 
 
 class BusyError(OrdersError):
-    """Nobody must act but wait: another process is doing the same work on the same files."""
+    """Nobody needs to act, only wait: another process is doing the same work on the same files."""
 
 
 def _sentence(text: str) -> str:

@@ -30,15 +30,15 @@ _MISSING = re.compile(
 
 
 class QueryFailedError(OrdersError):
-    """The warehouse refused or could not finish a statement. Whoever wrote the statement must act."""
+    """The warehouse refused or could not finish a statement. The author of the statement must act."""
 
 
 class UnreachableError(OrdersError):
-    """The warehouse did not answer. Nobody must act but try again, or whoever keeps the network must."""
+    """The warehouse did not answer. Try again, or the operator of the network must act."""
 
 
 class NotBuiltError(QueryFailedError):
-    """A table that a statement reads does not exist. Whoever asked must build it first, or correct its name."""
+    """A table that a statement reads does not exist. The caller must build it first, or correct its name."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class WarehouseConnection:
         host: Host name as in `ORDERS_WAREHOUSE_HOST`, for the local workspace with its port.
         http_path: Path of the warehouse, `/sql/1.0/warehouses/<id>`.
         token: Access token; never shown by repr.
-        uri: Full address, for a warehouse that is not on port 443 (the local workspace); else None.
-        ca_file: Certificate authority to trust, for the local workspace's own certificate; else None.
+        uri: Full address, for a warehouse that is not on port 443 (the local workspace); otherwise None.
+        ca_file: Certificate authority to trust, for the local workspace's own certificate; otherwise None.
         catalog: Catalog that unqualified names resolve in; otherwise the warehouse's default.
         schema: Schema that unqualified names resolve in; otherwise the warehouse's default.
     """
@@ -246,7 +246,7 @@ class SqlClient:
         return UnreachableError(
             "The SQL warehouse did not answer",
             got=f"{self._host}: {first_line(error)}",
-            consequence="What became of the statement is not known",
+            consequence="The outcome of the statement is not known",
             next_step="Run the command again; if it stays so, look at the network and at the warehouse",
         )
 

@@ -287,7 +287,7 @@ def _postgres(layout: WorkspaceLayout, variables: Mapping[str, str], database: s
     who = "as this user"
     if account.changed:
         what = "data" if reachable(programs / "postgres", account) else "programs and data"
-        who = f"as the account `nobody`, with its {what} in a folder of the system, since this is root"
+        who = f"as the account `nobody`, with its {what} in a folder of the system, because this is root"
     return Check("postgres", OK, f"The embedded Postgres can run {who}")
 
 

@@ -74,7 +74,7 @@ class LocalWorkspaceError(Exception):
 
 
 class ConfigurationError(LocalWorkspaceError):
-    """Whoever configures the workspace must act: a setting, a package or a folder is not as it has to be."""
+    """The user who configures the workspace must act: a setting, a package or a folder is not as it has to be."""
 
 
 class InputError(LocalWorkspaceError):

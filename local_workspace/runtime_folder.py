@@ -23,7 +23,7 @@ _LONGEST = 60
 
 
 def runtime_folder(home: Path) -> Path:
-    """Return the private folder of the workspace in `home`, which is made if it is missing.
+    """Return the private folder of the workspace in `home`, which is created if missing.
 
     Raises:
         ConfigurationError: Somebody else has the place, or no folder for temporary files can be used.

@@ -52,7 +52,7 @@ class TemporaryWorkspace(PipelineHost):
         return _shared_engine().address
 
     def volume(self, path: str) -> Path:
-        """Return the folder on this machine that stands for a path below `/Volumes`, made if it is missing.
+        """Return the folder on this machine that stands for a path below `/Volumes`, created if missing.
 
         Raises:
             InputError: The path is in no volume.

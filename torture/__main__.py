@@ -113,7 +113,7 @@ def play(
     scenario, expected = scenarios[name], undisturbed[name]
     _begin(shop, scenario)
     if chance.random() < 0.7:
-        shop.must(["up"])  # else the command starts the workspace, which is disturbed as well
+        shop.must(["up"])  # else the command starts the workspace, which is disturbed too
     told = f"{name}, {disturb(shop, scenario, chance, expected.seconds)}"
     try:
         for command in scenario.then:
@@ -134,7 +134,7 @@ def disturb(shop: Shop, scenario: Scenario, chance: random.Random, usual: float)
     """Run a command with a kill, then until it succeeds; return a text for the line of the round.
 
     Raises:
-        RoundFailed: It did not end in time, ended without a word, or did not succeed afterwards.
+        RoundFailed: It did not end in time, ended silently, or did not succeed afterwards.
     """
     process = shop.start(scenario.command)
     after = chance.uniform(0, usual * 1.1)

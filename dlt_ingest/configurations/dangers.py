@@ -38,7 +38,7 @@ _PLACEHOLDER = re.compile(r"(\.|@)example(\.(com|net|org))?$|^0{8}-0{4}-0{4}-0{4
 
 
 def looks_secret(value: Any) -> bool:
-    """Tell whether a value may be a secret, and so must not be printed."""
+    """Return whether a value may be a secret, and so must not be printed."""
     return isinstance(value, str) and any(pattern.search(value) for pattern in _SECRETS)
 
 
@@ -58,7 +58,7 @@ def cross_findings(documents: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
     """Find values that two environments share and must not.
 
     Args:
-        documents: The document of each environment; an empty one is passed over.
+        documents: The document of each environment; an empty one is skipped.
     """
     findings = []
     for keys, harm in (

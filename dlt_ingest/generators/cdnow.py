@@ -4,7 +4,7 @@ The file is the public one-tenth sample of the customers who first bought in the
 all their purchases until 1998-06-30, published by Fader and Hardie for research on customer lifetime value.
 It is taken as it is:
 
-* One line is one purchase is one order. Lines that are equal word for word are separate purchases, so the
+* One line is one purchase is one order. Lines that are equal exactly are separate purchases, so the
   order id is the line's number and not a hash of its text.
 * The value of a purchase is the order's price and `items_ordered` is 1: what a single CD cost is not known.
   The number of CDs names the item.

@@ -18,7 +18,7 @@ def exclusive(folder: Path, *, wait: bool) -> Iterator[None]:
     """Hold a folder for this process; a process that is killed gives it up.
 
     Args:
-        folder: The folder; made if it is missing.
+        folder: The folder; created if missing.
         wait: Whether to wait for a process that holds it.
 
     Raises:

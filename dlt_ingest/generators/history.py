@@ -1,4 +1,4 @@
-"""The made-up history of orders: who buys what and when, and how each order moves on.
+"""The generated history of orders: who buys what and when, and how each order moves on.
 
 Customers buy at rates of their own (a gamma distribution: few buy often, many seldom) and leave for good
 after a purchase with a fixed chance, which is the BG/NBD model of repeat buying (Fader, Hardie and Lee,
@@ -38,7 +38,7 @@ _HOUR = timedelta(hours=1)
 _SHORTEST_STEP = timedelta(seconds=60)
 
 
-# A customer is looked at again and again, and seeding a generator is the dearest thing here.
+# A customer is looked at again and again, and seeding a generator is the most expensive step here.
 @lru_cache(maxsize=2**20)
 def _rate(seed: int, customer: int) -> float:
     own = random.Random(seed * 1_000_003 + customer)  # noqa: S311  # made-up data, no secret

@@ -46,14 +46,14 @@ def land(paths: Iterable[Path], landing: Path) -> list[LandedFile]:
 
     Args:
         paths: JSON files (one object per line, `.gz` or not), or folders of them.
-        landing: The landing folder; made if it is missing.
+        landing: The landing folder; created if missing.
 
     Returns:
         One entry for each file, in the order given.
 
     Raises:
         InputError: If a path is missing, no file or of another kind; if two have one name; or if the name is
-            taken in landing by another content. Nothing has been copied then.
+            taken in landing by another content. In that case, nothing has been copied.
     """
     files = [file for path in paths for file in _files(Path(path))]
     by_name: dict[str, Path] = {}
@@ -133,7 +133,7 @@ def _place(read: Callable[[int], bytes], file_name: str, landing: Path) -> Lande
 
 
 def publish(part: Path, target: Path) -> bool:
-    """Give a finished file its name in landing, in one step, and never over another file.
+    """Return a finished file its name in landing, in one step, and never over another file.
 
     Args:
         part: The file, complete and durable, on the file system of landing. It is gone afterwards.

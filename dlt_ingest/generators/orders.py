@@ -1,7 +1,7 @@
-"""The order generator: batches of made-up orders that look like a shop's, with counted faults in them.
+"""The order generator: batches of generated orders that look like a shop's, with counted faults in them.
 
 The same seed and the same batches so far give the next batch byte for byte. Several invocations continue one
-history, since its state stays in the generator's folder beside landing. The history begins on a fixed day in
+history, because its state stays in the generator's folder beside landing. The history begins on a fixed day in
 the past and never reaches the
 present: in the last days before it, and only there, the bytes depend on the time of day too.
 """
@@ -71,7 +71,7 @@ class GeneratedBatch:
 
 
 class OrderGenerator:
-    """Writes batches of made-up orders into landing.
+    """Writes batches of generated orders into landing.
 
     Args:
         landing: The landing folder.
@@ -289,7 +289,7 @@ def generate_batches(
     seed: int | None = None,
     faults: float = DEFAULT_FAULTS,
 ) -> Iterator[GeneratedBatch]:
-    """Write batches of made-up orders into landing; see `OrderGenerator`."""
+    """Write batches of generated orders into landing; see `OrderGenerator`."""
     yield from OrderGenerator(landing, batch_size=batch_size, seed=seed, faults=faults).run(
         end=batches, interval=interval
     )

@@ -1,4 +1,4 @@
-"""What the made-up shop sells, and when people buy: the data behind the order generator."""
+"""What the generated shop sells, and when people buy: the data behind the order generator."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ _MONTHS = (0.85, 0.80, 0.88, 0.90, 0.95, 0.92, 0.88, 0.90, 0.97, 1.05, 1.40, 1.5
 
 
 def demand(moment: datetime) -> float:
-    """Tell how fast orders come in the hour of a moment, as a multiple of the mean rate of the year."""
+    """Return how fast orders come in the hour of a moment, as a multiple of the mean rate of the year."""
     return _HOURS[moment.hour] * _WEEKDAYS[moment.weekday()] * _MONTHS[moment.month - 1]
 
 

@@ -1,4 +1,4 @@
-"""The description of the catalog held against the catalog itself, and the statements that bring it there.
+"""The description of the catalog compared with the catalog itself, and the statements that bring it there.
 
 Only what is missing or different is stated, so that applying twice changes nothing the second time.
 """
@@ -77,7 +77,7 @@ def declared_keys(models: Path, schema: str = "gold") -> dict[str, tuple[str, ..
 
 
 def pipeline_keys(transformations: Path) -> dict[str, tuple[str, ...]]:
-    """Read the primary keys that the schemas of the pipeline's datasets declare, one dataset a file.
+    """Read the primary keys that the schemas of the pipeline's datasets declare, one dataset per file.
 
     Returns:
         Schema and table -> columns of the key.

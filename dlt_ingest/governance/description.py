@@ -50,7 +50,7 @@ LAYERS = ("bronze", "silver", "gold", "ops")
 
 SCHEMA_TAGS = tuple(SchemaTag(layer, "layer", layer) for layer in LAYERS)
 
-# Every table that erasing a customer has to touch is one that shows whom it is about, and the other way round.
+# Every table that erasing a customer has to touch is one that shows whom it is about, and vice versa.
 PSEUDONYMOUS_TABLES = (
     "bronze.orders",
     "silver.orders",

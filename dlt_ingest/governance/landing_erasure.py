@@ -35,7 +35,7 @@ def erase_from_landing(landing: Path, customer: CustomerId, announce: Announce) 
     Args:
         landing: The landing folder.
         customer: Whose lines.
-        announce: Is told path, bytes and time (ns) of each new file before it takes the old one's place.
+        announce: Called with path, bytes and time (ns) of each new file before it takes the old one's place.
     """
     for path in landing.rglob(f".*{_ASIDE}"):
         path.unlink()

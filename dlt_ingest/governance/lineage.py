@@ -91,7 +91,7 @@ def _stages(names: set[str], reads: Mapping[str, Sequence[str]]) -> dict[str, in
 
 
 def _row_counts(query: Query, kinds: Mapping[str, str]) -> dict[str, int]:
-    """Rows of relations that exist, and of files as Bronze has them; a view is not counted, since that would run it."""
+    """Rows of relations that exist, and of files as Bronze has them; a view is not counted, because that would run it."""
     counts: dict[str, int] = {}
     if "file" in kinds.values():
         rows = query("SELECT source_file, count(*) AS n FROM bronze.orders GROUP BY source_file")

@@ -20,7 +20,7 @@ class TableErasure:
     Attributes:
         queries: The warehouse; unqualified names resolve in the catalog.
         catalog: The catalog.
-        customer: Whom to erase.
+        customer: The customer to erase.
     """
 
     queries: Queries

@@ -21,7 +21,7 @@ _SOURCE_CACHES = frozenset({"partial_parse.msgpack"})
 def traces(folder: Path, customer: CustomerId) -> Iterator[Path]:
     """Yield the files below a folder that hold the id, compressed ones too: values in Parquet, bytes in all others.
 
-    A file that another process removes meanwhile is passed over.
+    A file that another process removes meanwhile is skipped.
     """
     for path in _files(folder):
         try:
@@ -34,7 +34,7 @@ def traces(folder: Path, customer: CustomerId) -> Iterator[Path]:
 def mask(folder: Path, customer: CustomerId) -> int:
     """Replace the id by asterisks in all plain files below a folder; return how many files had it.
 
-    In place and byte for byte, since the workspace's processes have their logs open.
+    In place and byte for byte, because the workspace's processes have their logs open.
     """
     masked = 0
     for path in _files(folder):

@@ -125,7 +125,7 @@ class DeliveryRecord:
 
 
 def merge_statement(table: str, records: Sequence[DeliveryRecord]) -> str:
-    """Word the statement that writes records: one row per model and run, however often it is sent.
+    """Build the statement that writes records: one row per model and run, however often it is sent.
 
     A later attempt of the same run replaces the earlier one, but rows that waited keep the time from which they did:
     `attempted_at` moves on only after a delivery.

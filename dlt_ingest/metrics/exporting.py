@@ -35,7 +35,7 @@ def export_models(
         specs: The models.
         settings: The metrics database.
         run_id: Kept with every row that changes, and in the record.
-        tell: Told one sentence before each new attempt, and when the record could not be written.
+        tell: Called with one sentence before each new attempt, and when the record could not be written.
 
     Raises:
         ExportError: As `export_model`, from the first model that was not delivered; the record is written before.

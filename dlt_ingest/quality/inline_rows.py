@@ -67,7 +67,7 @@ def judge(
     verdicts: list[tuple[str, ...]] = []
     for start in range(0, len(pending), _ROWS_PER_STATEMENT):
         chunk = pending[start : start + _ROWS_PER_STATEMENT]
-        # The position is the key: names may repeat. The list travels as text, since drivers differ on ARRAY.
+        # The position is the key: names may repeat. The list travels as text, because drivers differ on ARRAY.
         numbered = [(str(number), row) for number, (_, row) in enumerate(chunk)]
         statement = (
             f"SELECT row_name, CONCAT_WS(',', {failed_rules_sql(reading)}) AS failed_rules "

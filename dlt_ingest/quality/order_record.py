@@ -1,10 +1,10 @@
 """The order record as it arrives: eight fields and an optional ninth, their types, and what Bronze adds to them.
 
 `price` is wider than money has to be on purpose: DECIMAL(38,10) keeps a price of 4.999 visible as what it is, so that a
-rule can refuse it, where DECIMAL(18,2) would round it away in silence.
+rule can refuse it, where DECIMAL(18,2) would round it away silently.
 
 Auto Loader reads some fields as text, and Bronze keeps the text beside the typed value (`TEXT_FIELDS`): of these Spark's
-reader would make a wrong value without a word. See `text_values`.
+reader would make a wrong value silently. See `text_values`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How the records of one shop are read: what it calls the fields and statuses, and where its days begin.
 
-The values are settings (`dlt_ingest/configurations/*.json`), since shops truly differ here; everything else about a
+The values are settings (`dlt_ingest/configurations/*.json`), because shops truly differ here; everything else about a
 record is the same for all.
 """
 
@@ -20,7 +20,7 @@ class Reading:
 
     Attributes:
         field_names: The shop's name of a field -> the name that the field has in every table.
-        status_names: The shop's word for a status -> the status. A word that is not listed stays as it is.
+        status_names: The shop's word for a status -> the status. A word that is not listed stays unchanged.
         time_zone: Region in which the days of `date_ordered` begin, and in which an `order_timestamp` is meant that
             says no zone itself.
     """

@@ -3,7 +3,7 @@
 A typed column of a JSON reader would take the decision away: Spark reads the text `"12,50"` into a DECIMAL as 1250, a
 number into a TIMESTAMP as seconds, `"20260301"` into a DATE as a day in the year 57440. So these fields are read as
 text, and what a text means is decided here: what is written plainly is taken, everything else is NULL, for a rule to
-name. A grammar is checked before each cast, since engines differ on what else they take.
+name. A grammar is checked before each cast, because engines differ on what else they take.
 
 No expression can raise an error, whatever the text is.
 """

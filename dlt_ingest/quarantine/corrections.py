@@ -35,8 +35,8 @@ def read_corrections(path: Path) -> list[Correction]:
     """Read corrected rows from a file, as `orders quarantine show --format jsonl` writes it.
 
     Args:
-        path: File of JSON objects, one a line, each with its quarantine_id and the fields of the record. Names with an
-            underscore in front are passed over.
+        path: File of JSON objects, one per line, each with its quarantine_id and the fields of the record. Names with an
+            underscore in front are skipped.
 
     Raises:
         InputError: If the file cannot be read, or with the line and field that is not acceptable.

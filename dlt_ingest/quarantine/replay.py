@@ -2,8 +2,8 @@
 
 A replayed record carries `replay_of`, the quarantine id of the row that it corrects. So each row arrives in Silver once:
 
-* A row whose correction is in Silver is passed over.
-* A row whose correction waits in landing is passed over, too; after the ingest its outcome is known.
+* A row whose correction is in Silver is skipped.
+* A row whose correction waits in landing is skipped, too; after the ingest its outcome is known.
 * The file's name is a hash of its content, so that the same replay again lands nothing.
 * A correction that still breaks a rule is refused before it lands, by the rules themselves, run on the warehouse.
 
@@ -44,8 +44,8 @@ class ReplayOutcome:
     Attributes:
         file_name: The file in landing, or None if no row was left to send.
         sent: Quarantine ids of the rows in that file.
-        already_in_silver: Quarantine ids passed over, since a correction of theirs is in Silver.
-        waiting_in_landing: Quarantine ids passed over, since a correction of theirs is in landing, not yet ingested.
+        already_in_silver: Quarantine ids skipped because a correction of theirs is in Silver.
+        waiting_in_landing: Quarantine ids skipped because a correction of theirs is in landing, not yet ingested.
     """
 
     file_name: str | None
@@ -66,7 +66,7 @@ def replay_corrections(
         reading: How the records of this shop are read.
 
     Raises:
-        InputError: If a row is not in quarantine, is given twice, or still breaks a rule. Nothing has landed then.
+        InputError: If a row is not in quarantine, is given twice, or still breaks a rule. In that case, nothing has landed.
     """
     by_id: dict[str, Correction] = {}
     for correction in corrections:
@@ -104,10 +104,10 @@ def replay_selection(
 
     Raises:
         InputError: If a field or value is not acceptable, no row is selected, an id fits several rows, or a row would still
-            break a rule. Nothing has landed then.
+            break a rule. In that case, nothing has landed.
     """
     values = parse_changes(changes)
-    # Rows that were replayed are looked up, too: the same replay again passes them over, and that is not a mistake.
+    # Rows that were replayed are looked up, too: the same replay again skips, and that is not a mistake.
     rows = read_rows(query, replace(selection, open_only=False))
     for prefix in selection.ids:
         fitting = {row.quarantine_id for row in rows if row.quarantine_id.startswith(prefix)}
@@ -192,7 +192,7 @@ def _in_silver(query: Query, origins: Sequence[str]) -> set[str]:
 
 
 def _waiting(query: Query, landing: Path, origins: Sequence[str]) -> set[str]:
-    """Tell which rows have a correction in landing that Bronze does not have yet."""
+    """Return which rows have a correction in landing that Bronze does not have yet."""
     wanted = set(origins)
     landed: set[tuple[str, str]] = set()
     for path in landing.glob(f"{_FILE_PREFIX}*.json"):

@@ -122,7 +122,7 @@ class QuarantinedRow:
     def as_json_line(self) -> str:
         """Write the row as a line that a person can correct and `orders quarantine replay` can read.
 
-        The names with an underscore in front are for the reader; the replay passes over them.
+        The names with an underscore in front are for the reader; the replay skips them.
         """
         return encode_record(
             {
@@ -180,7 +180,7 @@ def read_rows(query: Query, selection: Selection, limit: int | None = None) -> l
 
 
 def origins_in_silver(query: Query, origins: Sequence[str]) -> set[str]:
-    """Tell which of the quarantined rows a replay has brought into Silver."""
+    """Return which of the quarantined rows a replay has brought into Silver."""
     if not origins:
         return set()
     listed = ", ".join(map(sql_text, origins))

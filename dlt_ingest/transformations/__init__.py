@@ -1,4 +1,4 @@
-"""The DLT datasets, one a file. They import dlt, pyspark, the rules and the pipeline's settings only.
+"""The DLT datasets, one per file. They import dlt, pyspark, the rules and the pipeline's settings only.
 
 In each file a pure function from DataFrame to DataFrame holds the logic, and the decorated function is one
 line.

@@ -87,7 +87,7 @@ def batch_id(path: Column, landing_path: str) -> Column:
 
 
 def with_our_names(records: DataFrame, reading: Reading) -> DataFrame:
-    """Give the fields that the shop names otherwise the names that they have here.
+    """Return the fields that the shop names otherwise the names that they have here.
 
     Where a record has a field under both names, with two values, the shop's is in `_rescued_data`.
     """

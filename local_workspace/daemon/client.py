@@ -123,7 +123,7 @@ def _wait_ready(
     postgres: bool,
     options: WorkspaceOptions,
 ) -> DaemonState | None:
-    """Wait for a daemon, ours or another's, until its servers answer; None if it went away without a word."""
+    """Wait for a daemon, ours or another's, until its servers answer; None if it went away silently."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         gone = process.poll() is not None if process is not None else not is_held(layout.run / DAEMON)

@@ -23,7 +23,7 @@ class LossWatch:
     Args:
         layout: The workspace, which has a daemon.
         end: Ends the work, from a thread of its own, and does no harm when it is called again. Without one, the block is
-            interrupted as by Ctrl-C, again and again until it ends, since libraries retry and clean up on a server that
+            interrupted as by Ctrl-C, again and again until it ends, because libraries retry and clean up on a server that
             is gone. Only the main thread can be interrupted.
     """
 
@@ -65,14 +65,14 @@ class LossWatch:
 
 
 def interrupt_main_thread() -> None:
-    """Do as Ctrl-C does; a wait of the main thread ends as well."""
+    """Do as Ctrl-C does; a wait of the main thread ends too."""
     main = threading.main_thread().ident
     if main is not None:
         signal.pthread_kill(main, signal.SIGINT)
 
 
 def is_gone(layout: WorkspaceLayout, pid: int | None) -> bool:
-    """Whether the daemon of a workspace is no longer the one that had this process id."""
+    """Return whether the daemon of a workspace is no longer the one that had this process id."""
     return not is_held(layout.run / DAEMON) or _pid(layout) != pid
 
 

@@ -44,7 +44,7 @@ class Field:
         name: The name that encodings refer to.
         column: The dataset's column.
         aggregate: SUM, AVG, MIN, MAX or COUNT, otherwise None.
-        divisor: For a ratio, the aggregate below the line; else None.
+        divisor: For a ratio, the aggregate below the line; otherwise None.
     """
 
     name: str
@@ -216,7 +216,7 @@ def _refusal(path: Path, error: ValidationError) -> ConfigurationError:
 
 
 def _name_of_widget(path: Path, place: tuple[int | str, ...]) -> str:
-    """Return the name of the widget that a place in the file is in, since nobody counts widgets."""
+    """Return the name of the widget that a place in the file is in, because nobody counts widgets."""
     try:
         part = json.loads(path.read_bytes())
         for step in place[: place.index("widget") + 1]:

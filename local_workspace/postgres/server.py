@@ -352,7 +352,7 @@ def ensure_database(endpoint: PostgresEndpoint, *, is_lost: Callable[[], bool] |
         is_lost: Whether nobody is left who would start it again.
 
     Raises:
-        EngineError: It is not there and will not come.
+        EngineError: It does not exist and will not come.
         WorkspaceBusy: It took too long; the text names the state.
     """
     deadline = time.monotonic() + RECOVERY_SECONDS
@@ -441,7 +441,7 @@ def _as(account: Account) -> dict[str, Any]:
 
 
 def server_environment() -> dict[str, str]:
-    """Give the environment of the processes that start the server."""
+    """Return the environment of the processes that start the server."""
     # Nothing of the caller's PG* settings, and no password of anything, reaches the server. The locale stays the
     # caller's: in the locale C, Python before 3.13 does not start below a folder whose name is not ASCII.
     keep = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH")

@@ -71,7 +71,7 @@ def postgres_type(column: str, arrow: pa.DataType) -> str:
 
 
 def fits(source: str, existing: str) -> bool:
-    """Tell whether every value of Postgres type `source` is kept exactly by a column of type `existing`."""
+    """Return whether every value of Postgres type `source` is kept exactly by a column of type `existing`."""
     if source == existing:
         return True
     wider = _WIDER.get(source, ())

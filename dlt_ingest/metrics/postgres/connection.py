@@ -119,7 +119,7 @@ def connect(settings: PostgresSettings) -> Connection:
 
 
 def passes(error: psycopg2.Error) -> bool:
-    """Tell whether trying again may help: connection and serialisation faults."""
+    """Return whether trying again may help: connection and serialisation faults."""
     if error.pgcode is not None:
         return error.pgcode.startswith(_PASSING_STATES)
     if isinstance(error, psycopg2.InterfaceError):

@@ -20,7 +20,7 @@ class ExportDeclarationError(ExportError):
 
 
 class ExportSettingsError(ExportError):
-    """Whoever configures the environment must act: address, credentials or certificate are not accepted."""
+    """The user who configures the environment must act: address, credentials or certificate are not accepted."""
 
 
 class ServerUnavailableError(ExportError):

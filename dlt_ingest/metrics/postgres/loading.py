@@ -35,7 +35,7 @@ def copy_batch(
         table: The quoted name.
         batch: Prepared rows; the columns are addressed by name.
         encoded: The same rows as CSV.
-        reject: Told the row's index in the batch and the error, once for every row left out.
+        reject: Called with the row's index in the batch and the error, once for every row left out.
 
     Returns:
         The number of rows that went in.

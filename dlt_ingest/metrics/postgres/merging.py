@@ -82,7 +82,7 @@ def drop_duplicates(cursor: Cursor, target: TargetTable, reject: Callable[[Row],
     """Leave one row per key in the stage.
 
     Rows that are equal in all columns collapse to one. Rows that share a key and differ are all taken out and
-    told to `reject`: which of them is right is not for the export to guess, and the order of rows in a
+    passed to `reject`: which of them is right is not for the export to guess, and the order of rows in a
     warehouse's result means nothing.
     """
     key = column_list(target.key)
@@ -113,7 +113,7 @@ def merge(cursor: Cursor, target: TargetTable, reject: Callable[[Row, psycopg2.E
     """Write the staged rows whose key is new or whose values differ; the others are not touched at all.
 
     A row that breaks something only the table itself can tell (a foreign key, a second unique index, a
-    trigger) is omitted and told to `reject`.
+    trigger) is omitted and passed to `reject`.
     """
     cursor.execute(sql.SQL("analyze {}").format(STAGE))
     cursor.execute("savepoint merging")

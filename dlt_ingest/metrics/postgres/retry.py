@@ -45,7 +45,7 @@ class RetryPolicy:
         Args:
             work: Does everything again from the start on each call.
             passes: Whether an error may go away by itself.
-            on_retry: Told the attempt that failed, the pause in seconds, and the error.
+            on_retry: Called with the failed attempt, the pause in seconds, and the error.
             sleep: How to wait.
 
         Raises:

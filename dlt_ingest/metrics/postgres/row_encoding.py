@@ -23,7 +23,7 @@ _CSV = pyarrow.csv.WriteOptions(include_header=False)
 def prepared(batches: Iterable[pa.RecordBatch], batch_rows: int) -> Iterator[pa.RecordBatch]:
     """Cut batches to at most `batch_rows` rows, with plain values for dictionary-coded ones.
 
-    Types stay, since the table's are made from them. An empty batch passes through: it carries the columns of a
+    Types stay, because the table's are made from them. An empty batch passes through: it carries the columns of a
     model without rows.
 
     Raises:
@@ -85,7 +85,7 @@ def row_texts(batch: pa.RecordBatch, row: int) -> dict[str, str | None]:
 
 
 def payload_json(row: dict[str, str | None]) -> str:
-    """Write a row for the dead letter table. NUL becomes an escape, since text cannot hold it."""
+    """Write a row for the dead letter table. NUL becomes an escape, because text cannot hold it."""
     return json.dumps(row, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -68,7 +68,7 @@ def export_model(
         settings: The metrics database. Its `policy` is for the caller: this function always raises.
         run_id: Id that joins job, update, dbt invocation and export; kept with every row that changes.
         retry: When to try again; by default `settings.attempts` times.
-        on_retry: Told one sentence before each pause.
+        on_retry: Called with one sentence before each pause.
 
     Returns:
         Counts of what was read and written.
@@ -94,13 +94,13 @@ def export_model(
 def statement_for(
     relation: str, spec: ExportSpec, settings: PostgresSettings, *, on_retry: OnRetry | None = None
 ) -> str:
-    """Word the query for the rows that an export has to send: all, or under `since` those that Postgres may lack.
+    """Build the query for the rows that an export has to send: all, or under `since` those that Postgres may lack.
 
     Args:
         relation: The model's relation as the warehouse names it.
         spec: Table, key and options.
         settings: The metrics database, which is asked how far it is.
-        on_retry: Told one sentence before each pause.
+        on_retry: Called with one sentence before each pause.
 
     Raises:
         ExportError: As `export_model`.
@@ -141,10 +141,10 @@ def retry_dead_letters(
         settings: The metrics database.
         targets: Tables without their schema; all that have open letters by default.
         run_id: Kept with every row that is delivered now.
-        on_retry: Told one sentence before each pause.
+        on_retry: Called with one sentence before each pause.
 
     Returns:
-        One result a table, empty when no letter is open.
+        One result per table, empty when no letter is open.
 
     Raises:
         ExportError: As `export_model`.
@@ -165,7 +165,7 @@ def _with_retries(
     retry: RetryPolicy,
     on_retry: OnRetry | None,
 ) -> Result:
-    """Run work on a fresh connection each time, and word its last error for whoever has to act."""
+    """Run work on a fresh connection each time, and word its last error for the person who has to act."""
     tried = 0
 
     def attempt(number: int) -> Result:

@@ -60,8 +60,8 @@ class LandedFile(Protocol):
         """Return the members of each record; an unreadable one has none."""
 
 
-# Who can read the files hands this in: this package knows no reader of its own, else there were two opinions on what a
-# record is.
+# Who can read the files hands this in: this package knows no reader of its own, otherwise there would be two opinions
+# on what a record is.
 Landing = Callable[[], Iterable[LandedFile]]
 
 

@@ -1,4 +1,4 @@
-"""Asking each layer for its figures and holding it against its neighbour."""
+"""Asking each layer for its figures and comparing it with its neighbour."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ group by metric_date
 def reconcile(
     query: Query, metrics: Query | None, landing: Landing | None, reading: Reading = STANDARD
 ) -> Reconciliation:
-    """Hold every layer against its neighbour.
+    """Compare every layer with its neighbour.
 
     Args:
         query: Runs one SQL statement on the warehouse.

@@ -33,7 +33,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two neighbouring layers held against each other.
+    """Two neighbouring layers compared.
 
     Attributes:
         law: What must hold, in words.
@@ -83,7 +83,7 @@ def layer_of(name: str, figures: Mapping[str, Pair], unit: str, measure: str) ->
 
 
 def compare(law: str, left: Mapping[str, Pair], right: Mapping[str, Pair]) -> Comparison:
-    """Hold two layers against each other key by key and name the first key, in sorted order, that differs."""
+    """Compare two layers key by key and name the first key, in sorted order, that differs."""
     different = sorted(key for key in left.keys() | right.keys() if left.get(key) != right.get(key))
     difference = ""
     if different:
