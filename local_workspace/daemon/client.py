@@ -33,7 +33,7 @@ STOP_SECONDS = 30.0
 
 
 def take_lease(layout: WorkspaceLayout) -> FileLock:
-    """Take a share of the lease, which keeps a daemon alive, or waits until one that is ending is gone.
+    """Take a share of the lease, which keeps a daemon alive, or wait until an ending one is gone.
 
     Raises:
         WorkspaceBusy: A daemon has been ending for too long.

@@ -62,7 +62,7 @@ def open_table(location: Path) -> DeltaTable | None:
 
 
 def is_untouched(location: Path) -> bool:
-    """Whether a table was made and nothing was ever committed to it: an update ended in between."""
+    """Return whether a table was made and nothing was ever committed to it: an update ended in between."""
     table = open_table(location)
     return table is not None and table.version() == 0 and not table.file_uris()
 
@@ -98,7 +98,7 @@ def ensure_table(target: Target) -> list[str]:
             if target.properties:
                 raise NotSupported(
                     f"One of the table properties of {target.name}",
-                    "Leave it out",
+                    "Omit it",
                     got=f"{dict(target.properties)}: {error}",
                 ) from error
             raise
@@ -119,7 +119,7 @@ def _new_fields(table: DeltaTable, target: Target) -> list[Field]:
                 f"[DELTA_MERGE_INCOMPATIBLE_DATATYPE] Column {wanted.name} of {target.name} changed its type",
                 got=_type(wanted),
                 allowed=_type(known),
-                consequence="The flow failed; the table is as it was",
+                consequence="The flow failed; the table is unchanged",
                 next_step="Cast the column, or do a full refresh of the table",
             )
     return new
@@ -171,7 +171,7 @@ def adopt(target: Target, files: Sequence[StagedFile], flow: str, batch: int) ->
 
 
 def file_prefix(flow: str, batch: int) -> str:
-    """Give the beginning of the names of a batch's files, by which those of an abandoned batch are found."""
+    """Return the beginning of the names of a batch's files, by which those of an abandoned batch are found."""
     return f"part-{hashlib.sha256(flow.encode()).hexdigest()[:12]}-{batch:08d}-"
 
 
@@ -216,10 +216,10 @@ def commit(
             )
     except (DeltaError, VersionTaken) as error:
         raise DataFault(
-            f"The commit to {target.name} did not go through",
+            f"The commit to {target.name} failed",
             got=str(error) or "another writer committed in between",
             consequence="Nothing of this batch is in the table",
-            next_step="Let nothing but the pipeline write to the table, then run the update again",
+            next_step="Make sure that only the pipeline writes to the table, then run the update again",
         ) from error
     crash_point("data_committed")
     return DeltaTable(str(target.location)).version()

@@ -1,4 +1,4 @@
-"""NOT NULL columns of a declared schema, held against the rows of a batch before they become part of the table.
+"""NOT NULL columns of a declared schema, compared with the rows of a batch before they become part of the table.
 
 Source: "Constraints on Databricks", Databricks documentation, section on enforced constraints.
 """
@@ -27,7 +27,7 @@ class NotNullViolated(DataFault):
                     f"[DELTA_NOT_NULL_CONSTRAINT_VIOLATED] NOT NULL constraint violated for column: {column.name}",
                     got=f"{missing:,} rows of flow {flow}",
                     consequence="Nothing of this flow was committed",
-                    next_step="Drop such rows by an expectation, or declare the column without NOT NULL and key",
+                    next_step="Drop such rows with an expectation, or declare the column without NOT NULL and key",
                 )
 
 

@@ -52,7 +52,7 @@ def table_lock(
                     raise WorkspaceBusy(
                         f"Another writer has held the table {name.quoted} for {wait_seconds:.0f} seconds",
                         consequence="Nothing was written",
-                        next_step="Run it again when that writer is done",
+                        next_step="Run it again when the other writer has finished",
                     ) from None
                 time.sleep(pause)
                 pause = min(pause * 2, 0.2)

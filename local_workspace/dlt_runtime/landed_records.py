@@ -46,7 +46,7 @@ class LandedFile:
         self.fault: str | None = None
 
     def records(self) -> Iterator[list[LandedField]]:
-        """Give the members of each record that Auto Loader makes of the file; an unreadable line has none."""
+        """Yield the members of each record that Auto Loader makes of the file; an unreadable line has none."""
         try:
             for chunk in chunks_of(self._file, multi_line=False):
                 yield from _records(chunk)

@@ -1,4 +1,4 @@
-"""What lies in landing: files that no update has taken yet, and files that none could read."""
+"""What is in landing: files that no update has taken yet, and files that none could read."""
 
 from __future__ import annotations
 

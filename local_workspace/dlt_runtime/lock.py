@@ -33,7 +33,7 @@ def pipeline_lock(path: Path, pipeline: str, wait_seconds: float) -> Iterator[No
                         f"Another update of pipeline {pipeline} is running",
                         got=f"process {file.read().strip() or 'unknown'}",
                         consequence="This update did not start",
-                        next_step="Wait until it has ended, then run the update again",
+                        next_step="Wait until it ends, then run the update again",
                     ) from None
                 time.sleep(0.1)
         file.seek(0)

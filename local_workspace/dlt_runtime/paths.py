@@ -24,7 +24,7 @@ class Paths:
     mounts: Mapping[str, Path] = field(default_factory=dict)
 
     def local(self, uri: str | os.PathLike[str]) -> Path:
-        """Give the file or folder that a path means.
+        """Return the file or folder that a path means.
 
         Raises:
             InputError: The path is in no volume and below no mount.
@@ -48,11 +48,11 @@ class Paths:
                 f"The workspace has no folder for {text!r}",
                 allowed="/Volumes/<catalog>/<schema>/<volume>/..., with or without dbfs:, file:/..., or a path that "
                 "--volume names",
-                next_step=f"Give the folder that stands for it: orders pipeline run ... --volume {_prefix(text)}=FOLDER",
+                next_step=f"Name the folder to read instead: orders pipeline run ... --volume {_prefix(text)}=FOLDER",
             ) from error
 
     def uri(self, path: Path) -> str:
-        """Give the name under which Databricks would show a file."""
+        """Return the name under which Databricks would show a file."""
         for written, folder in self._longest_first():
             if path == folder or folder in path.parents:
                 head = f"dbfs:{written}" if written.startswith("/") else written
@@ -67,5 +67,5 @@ class Paths:
 
 
 def _prefix(text: str) -> str:
-    """Give the part of a path that a mount would most likely stand for."""
+    """Return the part of a path that a mount would most likely stand for."""
     return text.split("*", 1)[0].rstrip("/") or "/"

@@ -70,23 +70,23 @@ class PipelineSpec:
         return f"{safe}-{hashlib.sha256(self.name.encode()).hexdigest()[:12]}"
 
     def root(self) -> Path:
-        """The folder that imports and messages are relative to."""
+        """Return the folder that imports and messages are relative to."""
         return (self.base_path / (self.root_path or ".")).resolve()
 
     def files(self) -> list[Path]:
         """List the pipeline files, each once, sorted by path.
 
         Raises:
-            ConfigurationError: A library is of a kind that is not known, or matches no source file.
+            ConfigurationError: A library is of a kind that is not known, or matches no source files.
         """
         found: dict[Path, None] = {}
         for library in self.libraries:
             matches = sorted(self._matches(library))
             if not matches:
                 raise ConfigurationError(
-                    f"Library {dict(library)} of pipeline {self.name} matches no source file",
+                    f"Library {dict(library)} of pipeline {self.name} matches no source files",
                     got=f"searched below {self.base_path}",
-                    consequence="The update would have no dataset",
+                    consequence="The update would have no datasets",
                 )
             found.update(dict.fromkeys(matches))
         if not found:
@@ -210,7 +210,7 @@ class UpdateResult:
         return self.state == "COMPLETED"
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything but the exception as JSON-ready values."""
+        """Return everything but the exception as JSON-ready values."""
         content = {k: v for k, v in self.__dict__.items() if k != "exception"}
         content["datasets"] = {k: asdict(v) for k, v in self.datasets.items()}
         content["files"] = [asdict(f) for f in self.files]

@@ -1,4 +1,4 @@
-"""SQL text as a tree that knows where each of its parts stands in the text.
+"""SQL text as a tree that knows where each of its parts is in the text.
 
 The grammar is sqlglot's for Databricks, with two changes. A function stays the call that was written, with its own name
 and arguments: what a function means is said by :mod:`local_workspace.sql.functions` alone. And every node keeps its
@@ -54,7 +54,7 @@ _SPANNED = """
 
 
 def span(node: Node) -> Span | None:
-    """Where a node stands in its text, or None where that is not known or the node was made later."""
+    """Return where a node is in its text, or None where that is not known or the node was made later."""
     found: Span | None = node.meta.get(_SPAN)
     if found is not None:
         return found
@@ -146,7 +146,7 @@ _DIALECT = Written()
 
 
 class SqlSyntaxError(Exception):
-    """A text that is no SQL.
+    """A text that is not SQL.
 
     Args:
         message: What was met, and where it was not expected.

@@ -41,7 +41,7 @@ _ENCODED_STEPS = re.compile(r"%2[ef]|%5c", re.IGNORECASE)
 
 
 def is_path(parts: Sequence[str]) -> bool:
-    """Whether a name names files: a format, and what can be no table's name."""
+    """Return whether a name names files: a format, and what can be no table's name."""
     return len(parts) == 2 and parts[0].lower() in _FORMATS and _PATH.search(parts[1]) is not None
 
 
@@ -55,7 +55,7 @@ def refuse_files(kind: str, path: str) -> str:
 
 
 def no_permission(kind: str, path: str) -> SqlError:
-    """The error for a path that lies in no external location."""
+    """Return the error for a path that is in no external location."""
     return SqlError(
         "INSUFFICIENT_PERMISSIONS",
         f"Insufficient privileges: User does not have permission SELECT on any file. The path '{path}' ({kind.lower()}) is "
@@ -128,12 +128,12 @@ def refuse_other_forms(tokens: Sequence[Token], sql: str) -> None:
             raise not_supported("IDENTIFIER(..)", "Write the name itself.")
         if token.text == "(" and before.upper in ("READ_FILES", "CLOUD_FILES"):
             raise not_supported(
-                f"{before.text.lower()}()", "Ingest the files by Auto Loader, or read them in a pipeline."
+                f"{before.text.lower()}()", "Ingest the files with Auto Loader, or read them in a pipeline."
             )
 
 
 def _in_expression(tokens: Sequence[Token], at: int) -> bool:
-    """Whether the FROM at this place is that of EXTRACT, TRIM, SUBSTRING, POSITION or OVERLAY."""
+    """Return whether the FROM at this place is that of EXTRACT, TRIM, SUBSTRING, POSITION or OVERLAY."""
     depth = 0
     for position in range(at - 1, -1, -1):
         text = tokens[position].text

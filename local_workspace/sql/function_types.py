@@ -99,7 +99,7 @@ def _modulo(kinds: Types, nodes: Sequence[Node]) -> DataType | None:
 def arithmetic(
     operator: str, left: DataType | None, right: DataType | None, left_node: Node, right_node: Node
 ) -> DataType | None:
-    """The type of ``left operator right`` for numbers and strings; None for dates and intervals.
+    """Return the type of ``left operator right`` for numbers and strings; None for dates and intervals.
 
     Args:
         operator: ``+ - * / %``.
@@ -120,7 +120,7 @@ def arithmetic(
 
 
 def beside_decimal(kind: DataType, node: Node) -> DecimalType | None:
-    """The decimal type of an operand of decimal arithmetic: an integer literal counts with its own digits."""
+    """Return the decimal type of an operand of decimal arithmetic: an integer literal counts with its own digits."""
     if types.is_integer(kind) and isinstance(node, exp.Literal) and not node.is_string:
         return DecimalType(max(1, len(node.name.lstrip("0"))), 0)
     return types.as_decimal(kind)
@@ -328,7 +328,7 @@ CASTS: dict[str, DataType] = {
 
 
 def of_call(name: str, result: str, kinds: Types, nodes: Sequence[Node]) -> DataType | None:
-    """The type of a call.
+    """Return the type of a call.
 
     Args:
         name: The function, in lower case.
@@ -357,5 +357,5 @@ def of_call(name: str, result: str, kinds: Types, nodes: Sequence[Node]) -> Data
 
 
 def is_double(kind: DataType | None) -> bool:
-    """Whether the type is DOUBLE."""
+    """Return whether the type is DOUBLE."""
     return isinstance(kind, DoubleType)

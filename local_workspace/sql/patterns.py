@@ -9,7 +9,7 @@ Fits = Callable[[str], bool]
 
 
 def show_pattern(pattern: str | None) -> Fits:
-    """The patterns of SHOW .. LIKE: ``*`` for any characters, ``|`` between alternatives, case does not matter.
+    """Return the patterns of SHOW .. LIKE: ``*`` for any characters, ``|`` between alternatives, case does not matter.
 
     ``%`` is taken as ``*`` too, as Databricks does for SHOW SCHEMAS.
 

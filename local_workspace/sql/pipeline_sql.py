@@ -49,7 +49,7 @@ def parse(text: str, where: str) -> Node:
         if re.search(r"(?i)\bWATERMARK\s+\S+\s+DELAY\s+OF\b", text):
             raise NotSupported(
                 f"WATERMARK in SQL text (in {where})",
-                "Leave it out: it says when state may go, and a stream has no state here",
+                "Omit it: it limits state, and a stream has no state here",
             ) from error
         place = f"line {error.line}, column {error.column}"
         raise PipelineCodeError(

@@ -113,7 +113,7 @@ class _Select:
             if node.args.get(clause):
                 raise NotSupported(
                     f"{clause.upper()} BY together with QUALIFY, GROUP BY ALL or aliases of the same SELECT",
-                    "Put the one into a subquery of the other",
+                    "Put one into a subquery of the other",
                 )
         with_ = node.args.get("with_")
         parts = [self._render(with_)] if with_ is not None and not inner else []
@@ -157,7 +157,7 @@ class _Select:
     # Stars
 
     def _expand_stars(self) -> list[str] | None:
-        """The SELECT list with stars as columns; None where there is no star that has to be."""
+        """Return the SELECT list with stars as columns; None where there is no star that has to be."""
         needed = self._node.args.get("qualify") is not None
         for projection in self._node.expressions:
             star = _star_of(projection)
@@ -474,7 +474,7 @@ class _Pivot:
         if not is_aggregate(name):
             raise NotSupported(
                 f"{spark_name(aggregate, self._sql)} in PIVOT",
-                "Aggregate plainly in PIVOT and compute around it",
+                "Use a plain aggregate in PIVOT and compute around it",
             )
         call = f"{render(aggregate, self._sql)} FILTER (WHERE {condition})"
         if name in ("count", "count_if", "approx_count_distinct", "collect_list", "collect_set", "array_agg"):
@@ -488,7 +488,7 @@ class _Unpivot:
         self._pivot, self._columns, self._sql, self._typing = pivot, columns, sql, typing
 
     def text(self, source: str) -> tuple[str, Columns]:
-        """One row for each of the named columns."""
+        """Return one row for each of the named columns."""
         fields = self._pivot.args["fields"]
         values = self._pivot.expressions
         if len(fields) != 1 or len(values) != 1 or isinstance(values[0], exp.Tuple):
@@ -523,7 +523,7 @@ class _Unpivot:
 
 
 def _may_change(node: exp.Select) -> bool:
-    """Whether a SELECT has anything that has to be said otherwise."""
+    """Return whether a SELECT has anything that has to be said otherwise."""
     group, order = node.args.get("group"), node.args.get("order")
     if node.args.get("qualify") is not None or (group is not None and group.args.get("all")):
         return True
@@ -637,7 +637,7 @@ def _merged_columns(node: exp.Select) -> list[str]:
 
 
 def _hidden(node: exp.Select) -> set[int]:
-    """The places of sources that a star leaves out: the right sides of LEFT SEMI and LEFT ANTI joins."""
+    """Return the places of sources that a star leaves out: the right sides of LEFT SEMI and LEFT ANTI joins."""
     hidden, place = set(), 1
     for join in node.args.get("joins") or ():
         if join.kind in ("SEMI", "ANTI"):
@@ -668,7 +668,7 @@ def _sides(node: exp.Select) -> dict[str, str]:
 
 
 def _pivot_start(sql: str, where: tuple[int, int]) -> int:
-    """Where PIVOT or UNPIVOT begins in the text of a source, outside of parentheses."""
+    """Return where PIVOT or UNPIVOT begins in the text of a source, outside of parentheses."""
     from local_workspace.sql.tokens import tokenize  # noqa: PLC0415
 
     depth = 0
@@ -687,7 +687,7 @@ def _literally(text: str) -> str:
 
 
 def _needs_columns(what: str, way_out: str) -> NotSupported:
-    return NotSupported(f"{what} over a source whose columns are not known here", way_out)
+    return NotSupported(f"{what} over a source with unknown columns", way_out)
 
 
 def _unresolved(name: str, known: Sequence[str]) -> Exception:

@@ -22,15 +22,15 @@ class Piece(exp.Expression, exp.Condition):
 
 
 def piece(template: str, *nodes: Node) -> Piece:
-    """A piece from its text and the nodes within; braces of the text's own are doubled, as in ``str.format``.
+    """Return a piece from its text and the nodes within; braces of the text's own are doubled, as in ``str.format``.
 
-    Each node may stand at several places; it is a part of the tree only once.
+    Each node may occur at several places; it is part of the tree only once.
     """
     return Piece(this=template, expressions=list(nodes))
 
 
 def put(old: Node, template: str, *nodes: Node) -> Piece:
-    """Put a piece in the place of a node, of which ``nodes`` may be parts; what the node meant is kept with it."""
+    """Put a piece in place of a node, of which ``nodes`` may be parts; what the node meant is kept with it."""
     new = Piece(this=template)
     where = span(old)
     kept = {key: old.meta[key] for key in ("type", _SLOT) if key in old.meta}
@@ -60,7 +60,7 @@ def edit(node: Node, start: int, end: int, text: str) -> None:
 
 
 def rebuilt(node: Node) -> None:
-    """Note that a node was changed in place, so that its text has to be made anew from its parts."""
+    """Note that a node was changed in place, so that its text has to be created again from its parts."""
     node.meta[_REBUILT] = True
     _mark(node, span(node) is not None)
 
@@ -71,13 +71,14 @@ def _mark(node: Node, has_place: bool) -> None:
         current.meta[_DIRTY] = True
         current = current.parent
         if not has_place and current is not None and not isinstance(current, Piece):
-            # Nobody knows where in the text the node stood: the nearest one around it of which that is known is made anew.
+            # Nobody knows where in the text the node stood: the nearest one around it of which that is known is created
+            # again.
             current.meta[_REBUILT] = True
             has_place = span(current) is not None
 
 
 def is_changed(tree: Node) -> bool:
-    """Whether anything in a tree was put otherwise."""
+    """Return whether anything in a tree was put otherwise."""
     return bool(tree.meta.get(_DIRTY))
 
 
@@ -95,7 +96,7 @@ class _Generator(DatabricksGenerator):
 
 
 def render(tree: Node, sql: str) -> str:
-    """The text of a tree.
+    """Return the text of a tree.
 
     Args:
         tree: What was read from ``sql``, or a part of it, changed or not.

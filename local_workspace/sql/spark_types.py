@@ -73,7 +73,7 @@ _BY_NAME: dict[exp.DType, DataType] = {
 
 
 def of_node(node: exp.Expr | None) -> DataType | None:
-    """The type that a type's node of the grammar means; None for what is not known here."""
+    """Return the type that a type's node of the grammar means; None for what is not known here."""
     if not isinstance(node, exp.DataType):
         return None
     kind = node.this
@@ -99,7 +99,7 @@ def of_node(node: exp.Expr | None) -> DataType | None:
 
 @functools.lru_cache(maxsize=4096)
 def of_text(text: str) -> DataType | None:
-    """The type that a text in Spark's DDL notation means; None for what is not known here."""
+    """Return the type that a text in Spark's DDL notation means; None for what is not known here."""
     try:
         return of_node(exp.DataType.build(text, dialect="databricks"))
     except (SqlglotError, ValueError):
@@ -107,7 +107,7 @@ def of_text(text: str) -> DataType | None:
 
 
 def sql_name(kind: DataType) -> str:
-    """The type as SQL names it."""
+    """Return the type as SQL names it."""
     if isinstance(kind, StructType):
         fields = ", ".join(f"`{f.name.replace('`', '``')}`: {sql_name(f.dataType)}" for f in kind.fields)
         return f"STRUCT<{fields}>"
@@ -119,27 +119,27 @@ def sql_name(kind: DataType) -> str:
 
 
 def is_integer(kind: DataType | None) -> bool:
-    """Whether it is TINYINT, SMALLINT, INT or BIGINT."""
+    """Return whether it is TINYINT, SMALLINT, INT or BIGINT."""
     return kind in _INTEGERS
 
 
 def is_fraction(kind: DataType | None) -> bool:
-    """Whether it is FLOAT or DOUBLE."""
+    """Return whether it is FLOAT or DOUBLE."""
     return isinstance(kind, (FloatType, DoubleType))
 
 
 def is_number(kind: DataType | None) -> bool:
-    """Whether arithmetic takes it as it is."""
+    """Return whether arithmetic takes it as it is."""
     return is_integer(kind) or is_fraction(kind) or isinstance(kind, DecimalType)
 
 
 def integer_bits(kind: DataType) -> int:
-    """How many bits an integer type has besides its sign."""
+    """Return how many bits an integer type has besides its sign."""
     return _BITS[kind]
 
 
 def as_decimal(kind: DataType | None) -> DecimalType | None:
-    """The decimal that holds every value of an integer or decimal type."""
+    """Return the decimal that holds every value of an integer or decimal type."""
     if isinstance(kind, DecimalType):
         return kind
     digits = _DIGITS.get(kind) if kind is not None else None
@@ -147,7 +147,7 @@ def as_decimal(kind: DataType | None) -> DecimalType | None:
 
 
 def adjusted(precision: int, scale: int) -> DecimalType:
-    """A decimal whose precision may exceed 38: the scale gives way, down to six digits."""
+    """Return a decimal whose precision may exceed 38: the scale gives way, down to six digits."""
     if precision <= MAX_PRECISION:
         return DecimalType(precision, scale)
     whole = precision - scale
@@ -155,18 +155,18 @@ def adjusted(precision: int, scale: int) -> DecimalType:
 
 
 def bounded(precision: int, scale: int) -> DecimalType:
-    """A decimal cut at 38 digits, of precision and of scale."""
+    """Return a decimal cut at 38 digits, of precision and of scale."""
     return DecimalType(min(precision, MAX_PRECISION), min(scale, MAX_PRECISION))
 
 
 def wider_decimal(a: DecimalType, b: DecimalType) -> DecimalType:
-    """The least decimal that holds the values of both."""
+    """Return the least decimal that holds the values of both."""
     scale = max(a.scale, b.scale)
     return bounded(max(a.precision - a.scale, b.precision - b.scale) + scale, scale)
 
 
 def decimal_result(operator: str, a: DecimalType, b: DecimalType) -> DecimalType:
-    """The type of decimal arithmetic.
+    """Return the type of decimal arithmetic.
 
     Args:
         operator: ``+``, ``-``, ``*``, ``/`` or ``%``.
@@ -243,7 +243,7 @@ def _nested(a: DataType, b: DataType) -> DataType | None:
 
 
 def common_of(kinds: Sequence[DataType | None]) -> DataType | None:
-    """The least common type of several."""
+    """Return the least common type of several."""
     if not kinds:
         return None
     # Strings give way to what they stand beside, whatever the order.

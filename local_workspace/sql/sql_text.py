@@ -31,7 +31,7 @@ class DottedName:
 
 
 def dotted_names(sql: str) -> Iterator[DottedName]:
-    """Every chain of identifiers in a statement, in order.
+    """Yield every chain of identifiers in a statement, in order.
 
     A function's name is one too (``date_trunc(...)``): what a chain means is for the caller to look up.
     """
@@ -69,12 +69,12 @@ class StatementReader:
         return self.position >= len(self.tokens)
 
     def peek(self, ahead: int = 0) -> Token | None:
-        """The next token, or the one after ``ahead`` others, without reading it."""
+        """Return the next token, or the one after ``ahead`` others, without reading it."""
         index = self.position + ahead
         return self.tokens[index] if index < len(self.tokens) else None
 
     def next(self) -> Token:
-        """Reads one token.
+        """Read one token.
 
         Raises:
             SqlError: At the end of the statement (PARSE_SYNTAX_ERROR).
@@ -86,20 +86,20 @@ class StatementReader:
         return token
 
     def sees(self, *words: str) -> bool:
-        """Whether the next tokens are these words."""
+        """Return whether the next tokens are these words."""
         return all(
             (token := self.peek(i)) is not None and token.upper == word for i, word in enumerate(words)
         )
 
     def accept(self, *words: str) -> bool:
-        """Reads the words if they are next."""
+        """Read the words if they are next."""
         if not self.sees(*words):
             return False
         self.position += len(words)
         return True
 
     def expect(self, *words: str) -> None:
-        """Reads the words.
+        """Read the words.
 
         Raises:
             SqlError: If something else comes next (PARSE_SYNTAX_ERROR).
@@ -111,14 +111,14 @@ class StatementReader:
             )
 
     def name(self) -> str:
-        """Reads one identifier."""
+        """Read one identifier."""
         token = self.next()
         if not token.is_name:
             raise parse_error(repr(token.text), self.sql, expected="an identifier")
         return token.value
 
     def dotted_name(self) -> tuple[str, ...]:
-        """Reads a chain of identifiers."""
+        """Read a chain of identifiers."""
         parts = [self.name()]
         while self.sees("."):
             self.position += 1
@@ -126,7 +126,7 @@ class StatementReader:
         return tuple(parts)
 
     def string(self) -> str:
-        """Reads a string; adjacent literals are one string."""
+        """Read a string; adjacent literals are one string."""
         token = self.next()
         if token.kind != "string":
             raise parse_error(repr(token.text), self.sql, expected="a string")
@@ -136,7 +136,7 @@ class StatementReader:
         return value
 
     def parenthesised(self) -> str:
-        """Reads ``( ... )`` and returns the text between, as written."""
+        """Read ``( ... )`` and return the text between, as written."""
         self.expect("(")
         start = self.tokens[self.position - 1].end
         depth = 1
@@ -146,7 +146,7 @@ class StatementReader:
         return self.sql[start : self.tokens[self.position - 1].start]
 
     def rest(self) -> str:
-        """The unread text, read now; "" at the end."""
+        """Return the unread text, read now; "" at the end."""
         if self.at_end:
             return ""
         text = self.sql[self.tokens[self.position].start : self.tokens[-1].end]
@@ -154,7 +154,7 @@ class StatementReader:
         return text
 
     def end(self) -> None:
-        """Checks that everything was read.
+        """Check that everything was read.
 
         Raises:
             SqlError: If a clause is left that nobody knows (PARSE_SYNTAX_ERROR).
@@ -170,7 +170,7 @@ _GENERIC_TYPES = frozenset({"ARRAY", "MAP", "STRUCT"})
 
 
 def split_items(text: str, separator: str = ",") -> list[str]:
-    """Splits ``a, b(c, d), e<f, g>`` at the separators outside brackets.
+    """Split ``a, b(c, d), e<f, g>`` at the separators outside brackets.
 
     Args:
         text: The inner text of a list.
@@ -195,7 +195,7 @@ def split_items(text: str, separator: str = ",") -> list[str]:
 
 
 def property_pairs(text: str) -> dict[str, str]:
-    """Reads ``'key' = 'value', key.part = 3`` as of TBLPROPERTIES, OPTIONS and SET TAGS.
+    """Read ``'key' = 'value', key.part = 3`` as of TBLPROPERTIES, OPTIONS and SET TAGS.
 
     Args:
         text: The inner text of the parentheses.
@@ -224,7 +224,7 @@ def property_pairs(text: str) -> dict[str, str]:
 
 
 def strip_statement(sql: str) -> str:
-    """The statement without surrounding comments, white space and closing semicolons."""
+    """Return the statement without surrounding comments, white space and closing semicolons."""
     tokens = tokenize(sql)
     last = len(tokens)
     while last and tokens[last - 1].text == ";":

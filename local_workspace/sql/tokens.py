@@ -58,7 +58,7 @@ class Token:
 
 
 def string_value(literal: str) -> str:
-    r"""The characters that a string literal stands for.
+    r"""Return the characters that a string literal stands for.
 
     Args:
         literal: The literal with its quotes, for example ``'it\'s'``, ``'it''s'`` or ``r'a\b'``.
@@ -79,7 +79,7 @@ def string_value(literal: str) -> str:
 
 @functools.lru_cache(maxsize=256)
 def tokenize(sql: str) -> tuple[Token, ...]:
-    """Splits a statement into tokens, without white space and comments.
+    """Split a statement into tokens, without white space and comments.
 
     Args:
         sql: Any text; a character that belongs to no token becomes a symbol of its own.
@@ -92,10 +92,10 @@ def tokenize(sql: str) -> tuple[Token, ...]:
 
 
 def quote_identifier(name: str) -> str:
-    """The name in backticks, safe for any character."""
+    """Return the name in backticks, safe for any character."""
     return "`" + name.replace("`", "``") + "`"
 
 
 def quote_string(value: str) -> str:
-    """The value as a string literal."""
+    """Return the value as a string literal."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -22,18 +22,18 @@ from local_workspace.sql_warehouse.warehouse import Warehouse
 
 
 def main() -> int:
-    """Parses the arguments and serves; returns the exit code."""
+    """Parse the arguments and serve; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local_workspace.sql_warehouse", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="the workspace folder")
-    parser.add_argument("--port", type=int, default=0, help="on 127.0.0.1; by default a free one")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one by default")
     parser.add_argument(
         "--catalog",
         action="append",
         default=[],
-        help="a catalog to make if it is not there (may be repeated)",
+        help="a catalog to create if it does not exist (repeatable)",
     )
     parser.add_argument(
-        "--schema", action="append", default=[], help="a schema to make in each of these catalogs"
+        "--schema", action="append", default=[], help="a schema to create in each of these catalogs"
     )
     arguments = parser.parse_args()
     stop = threading.Event()

@@ -32,12 +32,12 @@ _NAMES: list[tuple[Callable[[pa.DataType], bool], str]] = [
 
 
 def type_name(kind: pa.DataType) -> str:
-    """The bare SQL name of a column type, such as ``BIGINT`` or ``ARRAY``; what has no own name travels as STRING."""
+    """Return the bare SQL name of a column type, such as ``BIGINT`` or ``ARRAY``; what has no own name travels as STRING."""
     return next((name for matches, name in _NAMES if matches(kind)), "STRING")
 
 
 def type_text(kind: pa.DataType) -> str:
-    """The full SQL text of a column type, such as ``DECIMAL(18,2)`` or ``ARRAY<STRUCT<a: INT>>``."""
+    """Return the full SQL text of a column type, such as ``DECIMAL(18,2)`` or ``ARRAY<STRUCT<a: INT>>``."""
     if pa.types.is_decimal(kind):
         return f"DECIMAL({kind.precision},{kind.scale})"
     if pa.types.is_timestamp(kind) and kind.tz is None:
@@ -69,7 +69,7 @@ class ValueForms:
     timestamp_as_arrow: bool = True
 
     def shape(self, schema: pa.Schema) -> BatchShaper:
-        """The conversion for batches of one schema."""
+        """Return the conversion for batches of one schema."""
         return BatchShaper(schema, self)
 
 
@@ -94,7 +94,7 @@ class BatchShaper:
         )
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Converts one batch."""
+        """Convert one batch."""
         arrays = [
             convert(column) for column, (_, convert) in zip(batch.columns, self._conversions, strict=True)
         ]
@@ -166,12 +166,12 @@ def _nullable(kind: pa.DataType) -> pa.DataType:
 
 
 def json_text(value: Any, kind: pa.DataType) -> str:
-    """A nested value as compact JSON."""
+    """Return a nested value as compact JSON."""
     return json.dumps(plain_value(value, kind), ensure_ascii=False, separators=(",", ":"))
 
 
 def plain_value(value: Any, kind: pa.DataType) -> Any:
-    """A nested value as JSON carries it: maps as objects, dates, times and decimals as text.
+    """Return a nested value as JSON carries it: maps as objects, dates, times and decimals as text.
 
     Args:
         value: As Arrow's ``to_pylist`` gives it.
@@ -189,7 +189,7 @@ def plain_value(value: Any, kind: pa.DataType) -> Any:
 
 
 def value_text(value: Any) -> str:
-    """A single value as Spark writes it as a string."""
+    """Return a single value as Spark writes it as a string."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, datetime):

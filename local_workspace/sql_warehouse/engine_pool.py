@@ -34,7 +34,7 @@ class EnginePool:
         self._kept: list[tuple[float, EngineSession]] = []
 
     def take(self) -> EngineSession:
-        """A session for one client: one that was given back, or a new one that connects when it is first used."""
+        """Return a session for one client: one that was given back, or a new one that connects when it is first used."""
         with self._lock:
             # Given back last, taken first: once one is too old, the rest are.
             if self._kept and time.monotonic() - self._kept[-1][0] < _KEPT_SECONDS:
@@ -45,7 +45,7 @@ class EnginePool:
         return EngineSession(self._address, self._log_file)
 
     def give_back(self, engine: EngineSession) -> None:
-        """Keeps a session for the next client, or ends it when it holds what the next one must not find."""
+        """Keep a session for the next client, or end it if it has what the next one must not find."""
         with self._lock:
             if engine.is_reusable and len(self._kept) < _MOST_KEPT:
                 self._kept.append((time.monotonic(), engine))
@@ -53,7 +53,7 @@ class EnginePool:
         engine.close()
 
     def close(self) -> None:
-        """Ends the sessions that nobody has."""
+        """End the sessions that nobody has."""
         with self._lock:
             kept, self._kept = self._kept, []
         for _, engine in kept:

@@ -28,17 +28,17 @@ class Result:
 
     @classmethod
     def empty(cls, *, affected_rows: int | None = None, note: str = "") -> Result:
-        """A result without columns and rows."""
+        """Return a result without columns and rows."""
         return cls(pa.schema([]), iter(()), affected_rows, note)
 
     @classmethod
     def of_table(cls, table: pa.Table) -> Result:
-        """A result with the rows of an Arrow table."""
+        """Return a result with the rows of an Arrow table."""
         return cls(table.schema, iter(table.to_batches()))
 
     @classmethod
     def of_rows(cls, columns: Sequence[tuple[str, pa.DataType]], rows: Iterable[Sequence[Any]]) -> Result:
-        """A result from Python values.
+        """Return a result from Python values.
 
         Args:
             columns: Name and type of each column.
@@ -48,7 +48,7 @@ class Result:
 
     @classmethod
     def of_affected(cls, affected_rows: int | None) -> Result:
-        """The result of INSERT, UPDATE, DELETE and MERGE, which Databricks answers with a row of counts."""
+        """Return the result of INSERT, UPDATE, DELETE and MERGE, which Databricks answers with a row of counts."""
         if affected_rows is None:
             return cls.empty()
         result = cls.of_rows([("num_affected_rows", pa.int64())], [(affected_rows,)])
@@ -56,12 +56,12 @@ class Result:
         return result
 
     def table(self) -> pa.Table:
-        """Reads all rows into one table."""
+        """Read all rows into one table."""
         return pa.Table.from_batches(list(self.batches), schema=self.schema)
 
 
 def arrow_table(columns: Sequence[tuple[str, pa.DataType]], rows: Iterable[Sequence[Any]]) -> pa.Table:
-    """An Arrow table from Python values, row by row.
+    """Return an Arrow table from Python values, row by row.
 
     Args:
         columns: Name and type of each column.

@@ -43,7 +43,7 @@ class StatementLog:
         result: Result | None = None,
         error: SqlError | None = None,
     ) -> None:
-        """Adds one line.
+        """Add one line.
 
         Args:
             session: The session that ran the statement.

@@ -42,7 +42,7 @@ class Warehouse:
         schema: str | None = None,
         configuration: Mapping[str, str] | None = None,
     ) -> Session:
-        """Opens a session.
+        """Open a session.
 
         Args:
             catalog: The current catalog; by default the first one there is.

@@ -31,7 +31,7 @@ def _literal(text: str) -> str:
 
 
 def _pointer(key: str) -> str:
-    """A JSON pointer (RFC 6901) to a member of the top object; any key can be written as one."""
+    """Return a JSON pointer (RFC 6901) to a member of the top object; any key can be written as one."""
     return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
@@ -84,7 +84,7 @@ class BulkParser:
             if not len(unusual):
                 return rows, taken, others
             if 2 * len(unusual) > len(lines):
-                self._usual = []  # the next chunk says anew what is usual
+                self._usual = []  # the next chunk says again what is usual
             more, also, rest, _ = self._run(lines.take(unusual), unusual, list(self.columns), exactly=False)
         except duckdb.Error:
             # A line that DuckDB's functions refuse as a whole; the exact parser takes the chunk.
@@ -101,7 +101,7 @@ class BulkParser:
         return pa.schema([pa.field(name, kind) for name, kind in self.columns.items()])
 
     def _usual_keys(self, lines: pa.LargeStringArray) -> list[str]:
-        """Give the keys that most lines have, in their order; none if no statement can be made for them."""
+        """Return the keys that most lines have, in their order; none if no statement can be made for them."""
         if not self._usual:
             self._connection.register("probe", pa.table({"l": lines.slice(0, _PROBED)}))
             try:
@@ -158,7 +158,7 @@ class BulkParser:
 
         Args:
             names: The keys that are looked at.
-            exactly: Whether a line must have these keys, in this order; else it may have any of them, each once.
+            exactly: Whether a line must have these keys, in this order; otherwise it may have any of them, each once.
         """
         listed = "[" + ", ".join(_literal(n) for n in names) + "]"
         pointers = "[" + ", ".join(_literal(_pointer(n)) for n in names) + "]"
@@ -202,9 +202,9 @@ class BulkParser:
 
 
 def _text_column(key: str, kind_of: str, text: str) -> tuple[str, str]:
-    """Give the SQL of both for a STRING column: a text, true or false, or a number as it is written in the line.
+    """Return the SQL of both for a STRING column: a text, true or false, or a number as it is written in the line.
 
-    DuckDB writes numbers in its own way, so a number is taken from the line. Its key stands there once: keys are
+    DuckDB writes numbers in its own way, so a number is taken from the line. Its key is there once: keys are
     distinct, nested objects are not taken, and inside of a text its quotes would have backslashes.
     """
     written = (
@@ -219,7 +219,7 @@ def _text_column(key: str, kind_of: str, text: str) -> tuple[str, str]:
 
 
 def _column(kind_of: str, text: str, kind: pa.DataType) -> tuple[str, str]:
-    """Give the SQL of `the value may be taken` and of `the value`, from the SQL of its JSON type and text."""
+    """Return the SQL of `the value may be taken` and of `the value`, from the SQL of its JSON type and text."""
     is_string = f"{kind_of} = 'VARCHAR'"
     is_integer = f"{kind_of} in ('BIGINT', 'UBIGINT')"
     is_number = f"({kind_of} in ('BIGINT', 'UBIGINT', 'DOUBLE') and isfinite(try_cast({text} as double)))"

@@ -22,7 +22,7 @@ _MOST_DIGITS = 38
 #: A source has no more columns than this; a record that uses ids as keys must not make a column of each.
 MOST_COLUMNS = 500
 _LONGEST_NAME = 255
-#: Levels of structs and arrays in one column. Deeper ones are no data model, and could exhaust the engine's stack.
+#: Levels of structs and arrays in one column. Deeper ones are not a data model, and could exhaust the engine's stack.
 _DEEPEST = 16
 
 
@@ -30,7 +30,7 @@ class KeySurvey:
     """Collects, over the lines of a batch, which keys there are and which types would hold them.
 
     Args:
-        types: Whether types are wanted; else only keys are collected, which is cheaper.
+        types: Whether types are wanted; otherwise only keys are collected, which is cheaper.
         known: Keys whose type is settled.
     """
 
@@ -121,7 +121,7 @@ class KeySurvey:
                     self.found[key] = merge(self.found.get(key, _NULL), kind)
 
     def columns(self) -> dict[str, pa.DataType]:
-        """Give the new columns in order of appearance; one that was always null is STRING."""
+        """Return the new columns in order of appearance; one that was always null is STRING."""
         return {key: settle(kind) for key, kind in self.found.items()}
 
 
@@ -180,7 +180,7 @@ def type_of(value: Any, depth: int = 0) -> pa.DataType:  # noqa: PLR0911  (one a
 
 
 def merge(a: pa.DataType, b: pa.DataType) -> pa.DataType:
-    """Give the type that holds the values of both."""
+    """Return the type that holds the values of both."""
     if a == b or pa.types.is_null(b):
         return a
     if pa.types.is_null(a):

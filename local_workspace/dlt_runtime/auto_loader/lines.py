@@ -39,7 +39,7 @@ class UnreadableFile(Exception):  # noqa: N818
 
 
 class MayPass(UnreadableFile):
-    """It cannot be read for a reason that may go while the file stays as it is: a right, a disk, a writer."""
+    """It cannot be read for a reason that may go while the file stays unchanged: a right, a disk, a writer."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Chunk:
     Attributes:
         lines: Lines of valid UTF-8, without blank ones. They may end in `\r` or `\n`, which JSON takes for
             white space.
-        broken: Lines that are no UTF-8, with U+FFFD in place of what cannot be read.
+        broken: Lines that are not UTF-8, with U+FFFD in place of what cannot be read.
     """
 
     lines: pa.LargeStringArray
@@ -57,7 +57,7 @@ class Chunk:
 
 
 def _blocks(path: Path, size: int) -> Iterator[bytes]:
-    """Give the content of a file in blocks, decompressed by its ending as Spark does.
+    """Yield the content of a file in blocks, decompressed by its ending as Spark does.
 
     Raises:
         UnreadableFile: The compression is not supported, or the content is not what the ending says.
@@ -65,12 +65,12 @@ def _blocks(path: Path, size: int) -> Iterator[bytes]:
     """
     ending = path.suffix.lower()
     if ending in _UNSUPPORTED:
-        raise UnreadableFile(
-            f"compression {_UNSUPPORTED[ending]} is not supported here; use .gz, .bz2 or none"
-        )
+        raise UnreadableFile(f"compression {_UNSUPPORTED[ending]} is not supported; use .gz, .bz2 or none")
     with _open(path) as file:
         if ending in _COMPRESSED and not os.fstat(file.fileno()).st_size:
-            raise UnreadableFile(f"it is empty, which no {ending} file is: its writer did not finish")
+            raise UnreadableFile(
+                f"it is empty, and an empty file is not a valid {ending} file: its writer did not finish"
+            )
         if ending == ".gz":
             with gzip.GzipFile(fileobj=file, mode="rb") as content:
                 while block := content.read(size):
@@ -85,11 +85,11 @@ def _blocks(path: Path, size: int) -> Iterator[bytes]:
 
 
 def _open(path: Path) -> BinaryIO:
-    # Without O_NONBLOCK a named pipe that has taken the file's place would hold the update up for ever.
+    # Without O_NONBLOCK a named pipe that has taken the file's place would hold the update up forever.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise UnreadableFile("it is not a file any more")
+        raise UnreadableFile("it is no longer a file")
     return open(descriptor, "rb")  # noqa: PTH123  (a descriptor has no path)
 
 
@@ -102,7 +102,7 @@ def _unpacked(file: BinaryIO, size: int) -> Iterator[bytes]:
             if unpacker.needs_input and not data:
                 data = file.read(size)
                 if not data:
-                    raise EOFError("the file ends within its compressed data")
+                    raise EOFError("the file ends inside its compressed data")
             block = unpacker.decompress(data, size)
             data = b""
             if block:
@@ -153,7 +153,7 @@ def read_text(path: Path) -> str:
     """Read a whole file as text.
 
     Raises:
-        UnreadableFile: It cannot be read, is too long to be held in memory, or is no UTF-8.
+        UnreadableFile: It cannot be read, is too long to be held in memory, or is not UTF-8.
     """
     content = bytearray()
     try:
@@ -169,7 +169,7 @@ def read_text(path: Path) -> str:
 
 
 def cut_lines(data: bytes) -> Chunk:
-    r"""Cut text into lines at `\n`, `\r\n` and `\r`, as Spark does; blank lines are left out."""
+    r"""Cut text into lines at `\n`, `\r\n` and `\r`, as Spark does; blank lines are omitted."""
     returns = data.count(b"\r")
     if returns and returns != data.count(b"\r\n"):
         data = _ENDS.sub(b"\n", data)

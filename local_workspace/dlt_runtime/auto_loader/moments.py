@@ -69,7 +69,7 @@ def day_of_text(text: str) -> date | None:
     """Read a DATE; what follows the day after a blank or a T does not count.
 
     Returns:
-        The day, or None if the text is no date.
+        The day, or None if the text is not a date.
     """
     match = _DATE.fullmatch(text.strip(_PADDING))
     try:
@@ -89,7 +89,7 @@ def moment_of_text(text: str) -> datetime | None:
     twice the earlier is taken.
 
     Returns:
-        The moment in UTC, or None if the text is no timestamp.
+        The moment in UTC, or None if the text is not a timestamp.
     """
     found = _local_time(text)
     if found is None:
@@ -140,7 +140,7 @@ def _local_time(text: str) -> tuple[datetime, str] | None:
 
 
 def _offset_of(zone: str, local: datetime) -> timedelta | None:
-    """Give how far a zone is ahead of UTC at a local time; None if there is no such zone."""
+    """Return how far a zone is ahead of UTC at a local time; None if there is no such zone."""
     zone = _ONE_DIGIT_HOUR.sub(r"\g<1>0\2:", zone, count=1)
     zone = _ONE_DIGIT_MINUTE.sub(r"\1\2:0\3", zone, count=1)
     zone = _SHORT_IDS.get(zone, zone)

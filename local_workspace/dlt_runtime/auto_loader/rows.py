@@ -76,7 +76,7 @@ class Lines:
         return apart
 
     def together(self) -> tuple[pa.LargeStringArray, np.ndarray]:
-        """Give all lines as one array, and for each the number of its file."""
+        """Return all lines as one array, and for each the number of its file."""
         if not self.chunks:
             return pa.array([], pa.large_string()), np.zeros(0, dtype=np.int32)
         owners = np.array([owner for owner, _ in self.chunks], dtype=np.int32)
@@ -165,9 +165,9 @@ class RowMaker:
             raise NewColumns
         if self.options.evolution == "failOnNewColumns":
             raise DataFault(
-                f"[UNKNOWN_FIELD_EXCEPTION.NEW_FIELDS_IN_FILE] Flow {self.flow} met unknown fields while reading a file",
+                f"[UNKNOWN_FIELD_EXCEPTION.NEW_FIELDS_IN_FILE] Flow {self.flow} found unknown fields while reading a file",
                 got=f"{', '.join(sorted(new))} in {self.files[owner].uri}",
-                consequence="The flow failed and took no file of this batch (schemaEvolutionMode failOnNewColumns)",
+                consequence="The flow failed and loaded no file of this batch (schemaEvolutionMode failOnNewColumns)",
                 next_step="Add the columns to the schema, or remove the file",
             )
 
@@ -179,7 +179,7 @@ class RowMaker:
         raise DataFault(
             f"Flow {self.flow} has no column for a line that is not a JSON object",
             got=f"{line[:80]!r} in {self.files[owner].uri}",
-            consequence="The flow failed and took no file of this batch, since the line would have been lost",
+            consequence="The flow failed and loaded no file of this batch, because the line would have been lost",
             next_step=f'Add "{CORRUPT_COLUMN} STRING" to the schema or the schema hints',
         )
 
@@ -205,7 +205,7 @@ class RowMaker:
 
 
 def staged_schema(columns: Mapping[str, pa.DataType], rescued: str | None) -> pa.Schema:
-    """Give the schema of the staged parquet."""
+    """Return the schema of the staged parquet."""
     fields = [pa.field(name, kind) for name, kind in columns.items() if name != rescued]
     if rescued:
         fields.append(pa.field(rescued, pa.string()))
@@ -213,7 +213,7 @@ def staged_schema(columns: Mapping[str, pa.DataType], rescued: str | None) -> pa
 
 
 def file_metadata(file: InputFile) -> dict[str, Any]:
-    """Give what `_metadata` says of a file."""
+    """Return what `_metadata` says of a file."""
     moment = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=file.mtime_ns // 1000)
     return {
         "file_path": file.uri,

@@ -1,7 +1,7 @@
 r"""JSON beyond the standard, which Spark's reader takes with Auto Loader's defaults.
 
 Three things: texts in single quotes (`allowSingleQuotes`), with `\'` among the escapes; and the numbers `+Infinity`,
-`-INF` and `+INF` (`allowNonNumericNumbers`). `strict_json` tries this reader on lines that are no JSON by the
+`-INF` and `+INF` (`allowNonNumericNumbers`). `strict_json` tries this reader on lines that are not JSON by the
 standard, so it may be slow.
 """
 
@@ -117,6 +117,6 @@ def _scan_elements(text: str, at: int) -> tuple[list[Any], int]:
 
 
 def skip_space(text: str, at: int) -> int:
-    """Give the place of the next character that is no white space of JSON."""
+    """Return the place of the next character that is not white space of JSON."""
     match = _SPACE.match(text, at)
     return match.end() if match else at

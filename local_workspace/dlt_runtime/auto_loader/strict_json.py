@@ -144,7 +144,7 @@ def _records(text: str, grammar: _Grammar) -> list[list[tuple[str, str, Any]]]:
         record, at = _object(text, at, grammar)
         records = [record]
     # Spark looks at nothing behind the value. Punctuation can be passed over, as in a line of an array that was
-    # written one element a line; with anything else data would be lost in silence, so the line is kept whole.
+    # written one element per line; with anything else data would be lost silently, so the line is kept whole.
     if text[at:].strip(_PUNCTUATION):
         raise Unreadable("text after the value")
     return records
@@ -246,7 +246,7 @@ def convert_record(
 
 
 def _rescuable(raw: str, value: Any) -> str:
-    """Give what `_rescued_data` shows of a value: the text in the file, unless it might be no JSON there."""
+    """Return what `_rescued_data` shows of a value: the text in the file, unless it might be no JSON there."""
     if not isinstance(raw, _Loose):
         return raw
     try:
@@ -378,7 +378,7 @@ def to_json(value: Any) -> str:
 
 
 def rescued_text(rescued: Mapping[str, str], file_path: str) -> str | None:
-    """Give `_rescued_data`: a JSON object of the rescued members and the path of their file.
+    """Return `_rescued_data`: a JSON object of the rescued members and the path of their file.
 
     It is JSON for every reader: `NaN` and the infinities, which Spark reads and JSON does not know, become strings. A
     member of the record that is called `_file_path` as ours is gets more underscores.

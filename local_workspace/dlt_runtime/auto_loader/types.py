@@ -51,7 +51,7 @@ def parse_columns(ddl: str, where: str) -> dict[str, pa.DataType]:
     """Read `name TYPE, name TYPE` as schema hints and schemas are written.
 
     Raises:
-        PipelineCodeError: The text is no list of columns, or a name comes twice.
+        PipelineCodeError: The text is not a list of columns, or a name comes twice.
         NotSupported: A type that Auto Loader's JSON cannot fill here.
     """
     text = ddl.strip()
@@ -98,7 +98,9 @@ def _arrow(kind: exp.DataType, where: str) -> pa.DataType:
     if this == exp.DataType.Type.MAP:
         key, value = (_arrow(k, where) for k in kind.expressions)
         if key != pa.string():
-            raise NotSupported(f"A map whose key is no string ({where})", "Keys of JSON objects are strings")
+            raise NotSupported(
+                f"A map whose key is not a string ({where})", "Keys of JSON objects are strings"
+            )
         return pa.map_(key, value)
     if this == exp.DataType.Type.STRUCT:
         return pa.struct([pa.field(d.name, _arrow(d.kind, where)) for d in kind.expressions])
@@ -128,7 +130,7 @@ def _quote(name: str) -> str:
 
 
 def to_store(columns: Mapping[str, pa.DataType]) -> list[list[str]]:
-    """Give a schema as JSON-ready `[name, type]` pairs, in order."""
+    """Return a schema as JSON-ready `[name, type]` pairs, in order."""
     return [[name, render(kind)] for name, kind in columns.items()]
 
 

@@ -25,7 +25,7 @@ class Fault:
 
     Args:
         reason: For people.
-        may_pass: Whether it may be readable later though it stays as it is.
+        may_pass: Whether it may be readable later though it stays unchanged.
     """
 
     reason: str
@@ -38,7 +38,7 @@ class Fault:
 
 
 def chunks_of(file: InputFile, *, multi_line: bool) -> Iterator[Chunk]:
-    """Give the lines of a file. What was given before an error must not be used.
+    """Yield the lines of a file. What was given before an error must not be used.
 
     Raises:
         UnreadableFile: Whatever went wrong, a file that is no longer the one that was listed included.
@@ -71,6 +71,6 @@ def check_unchanged(file: InputFile) -> None:
     try:
         now = Identity.of(file.path.stat())
     except FileNotFoundError as error:
-        raise MayPass("it was removed while it was read") from error
+        raise MayPass("it was removed during reading") from error
     if now != file.identity:
-        raise MayPass("it changed while it was read")
+        raise MayPass("it changed during reading")

@@ -93,7 +93,7 @@ def check_keys(keys: Sequence[DeclaredKey], columns: Sequence[str], where: str) 
 
 
 def differing_keys(catalog: Catalog, name: TableName, keys: Sequence[DeclaredKey]) -> bool:
-    """Whether the catalog shows other keys of a table than those declared."""
+    """Return whether the catalog shows other keys of a table than those declared."""
     return set(_recorded(catalog, name)) != set(_constraints(catalog, name, keys))
 
 
@@ -101,7 +101,7 @@ def record_keys(catalog: Catalog, name: TableName, keys: Sequence[DeclaredKey]) 
     """Bring the keys of a table in the catalog to those declared.
 
     Raises:
-        PipelineCodeError: A foreign key points to a table that is not there, or that has no primary key.
+        PipelineCodeError: A foreign key points to a table that does not exist, or that has no primary key.
     """
     wanted = list(_constraints(catalog, name, keys))
     for found in _recorded(catalog, name):
@@ -126,9 +126,9 @@ def _constraints(catalog: Catalog, name: TableName, keys: Sequence[DeclaredKey])
         if catalog.get(target) is None:
             raise PipelineCodeError(
                 f"A foreign key of {name} points to {target}, which does not exist",
-                allowed="a table that is there before this one, so none that is computed from it",
-                consequence=f"The data of {name} is written, its keys are not in the catalog",
-                next_step="Refresh that table first, or leave the key out",
+                allowed="a table that exists before this one, so not one computed from it",
+                consequence=f"The data of {name} is written, but its keys are not in the catalog",
+                next_step="Refresh that table first, or omit the key",
             )
         referenced = key.referenced_columns or _primary_key(catalog, target, name)
         made = "_".join(key.columns).lower()

@@ -62,7 +62,7 @@ def declare(
         if statement.keyword("SET"):
             values.update([statement.setting()])
         elif statement.peek("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "LIST", "EXPLAIN"):
-            notes.append(f"{where}: a query that feeds no table is not run: {part.split(None, 1)[0]} ...")
+            notes.append(f"{where}: a query that feeds no table does not run: {part.split(None, 1)[0]} ...")
         else:
             statement.declare()
     return notes
@@ -96,7 +96,7 @@ def _substituted(text: str, values: Mapping[str, str], where: SourceLocation) ->
             raise PipelineCodeError(
                 f"{where} uses ${{{match[1]}}}, which has no value",
                 allowed=", ".join(values) or "no value is set",
-                next_step=f"Give it: --conf {match[1]}=VALUE, or the configuration of the pipeline",
+                next_step=f"Set it: --conf {match[1]}=VALUE, or the configuration of the pipeline",
             )
         return values[match[1]]
 
@@ -143,7 +143,7 @@ class _Statement:
     def wrong(self, allowed: str) -> PipelineCodeError:
         found = self.tokens[self.at].text if self.at < len(self.tokens) else "the end of the statement"
         return PipelineCodeError(
-            f"The statement at {self.where} is not one that a pipeline takes",
+            f"The statement at {self.where} is not supported in a pipeline",
             got=f"{found} in {self.text[:60]!r}",
             allowed=allowed,
             consequence="No dataset was refreshed",
@@ -174,7 +174,7 @@ class _Statement:
         return token.value
 
     def group(self) -> str:
-        """Take what stands in parentheses, and give it without them."""
+        """Take the content of parentheses, and return it without them."""
         self.expect("(")
         start, depth = self.tokens[self.at - 1].end, 1
         while depth:
@@ -298,11 +298,11 @@ class _Statement:
                 found.cluster_by = () if self.keyword("AUTO") else _names(self.group())
             elif self.keyword("USING"):
                 if self.take().upper != "DELTA":
-                    raise NotSupported(f"USING at {self.where}", "Leave it out: tables are Delta tables")
+                    raise NotSupported(f"USING at {self.where}", "Omit it: tables are Delta tables")
             elif self.peek("LOCATION", "WITH", "SCHEDULE", "TRIGGER", "DEFAULT"):
                 raise NotSupported(
                     f"{self.take().text} of a dataset at {self.where}",
-                    "Leave the clause out: the workspace has its own folders, and an update runs when it is asked for",
+                    "Omit the clause: the workspace has its own folders, and an update runs when it is asked for",
                 )
             else:
                 return found
@@ -333,7 +333,7 @@ class _Statement:
         if kept and len(typed) != len(kept):
             raise NotSupported(
                 f"A list of columns without types at {self.where}",
-                "Give each column its type, or leave the list out and name the columns in the query",
+                "Give each column its type, or omit the list and name the columns in the query",
                 got=", ".join(kept)[:80],
             )
         found.schema = ", ".join(kept) or None

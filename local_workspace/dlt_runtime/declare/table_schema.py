@@ -38,7 +38,7 @@ def parse_table_schema(ddl: str, where: str) -> DeclaredSchema:
     """Read `name TYPE [NOT NULL] [COMMENT 'text'] [key], ..., [CONSTRAINT name] PRIMARY KEY | FOREIGN KEY ...`.
 
     Raises:
-        PipelineCodeError: The text is no list of columns, or a key does not fit them.
+        PipelineCodeError: The text is not a list of columns, or a key does not fit them.
         NotSupported: It has CHECK constraints, generated columns or masks.
     """
     try:
@@ -54,7 +54,7 @@ def parse_table_schema(ddl: str, where: str) -> DeclaredSchema:
         if isinstance(definition, exp.Identifier | exp.Column) or (
             isinstance(definition, exp.ColumnDef) and definition.kind is None
         ):
-            raise PipelineCodeError(f"The schema of {where} gives {definition.name} no type", got=repr(ddl))
+            raise PipelineCodeError(f"The schema of {where} has no type for {definition.name}", got=repr(ddl))
         if not isinstance(definition, exp.ColumnDef):
             keys.append(key_of_table(definition, where))
             continue
@@ -75,7 +75,7 @@ def parse_table_schema(ddl: str, where: str) -> DeclaredSchema:
                 )
         fields.append(StructField(definition.name, spark_type(_kind(definition), where), nullable, metadata))
     if not fields:
-        raise PipelineCodeError(f"The schema of {where} has no column", got=repr(ddl))
+        raise PipelineCodeError(f"The schema of {where} has no columns", got=repr(ddl))
     check_keys(keys, [field.name for field in fields], where)
     # Columns of a primary key are NOT NULL without saying so.
     required = {column.lower() for key in keys if key.type == PRIMARY for column in key.columns}

@@ -77,7 +77,7 @@ class Dialect:
 
 
 def rows_of(text: str, dialect: Dialect, where: str) -> Iterator[list[str | None]]:
-    """Give the cells of each line that is neither blank nor a comment; None where a cell is the null value.
+    """Yield the cells of each line that is neither blank nor a comment; None where a cell is the null value.
 
     Raises:
         DataFault: A quoted cell has a quote that is not escaped, which Spark reads in ways nobody means.
@@ -144,7 +144,7 @@ def _quoted_records(text: str, dialect: Dialect, where: str) -> Iterator[list[tu
                 raise DataFault(
                     f"A quoted cell has a quote that is not escaped ({where})",
                     got=repr(text[start : start + 60]),
-                    consequence="Where the cell ends is not certain, so no row was taken",
+                    consequence="It is uncertain where the cell ends, so no rows were loaded",
                     next_step="If quotes are doubled in the file, give escape='\"'; for cells over lines, multiLine=true",
                 )
             at = after
@@ -170,7 +170,7 @@ def _quoted_records(text: str, dialect: Dialect, where: str) -> Iterator[list[tu
 
 
 def _quoted(text: str, at: int, quote: str, escape: str) -> tuple[str, int]:
-    """Give the value of a cell whose opening quote stands before `at`, and the place behind its closing one."""
+    """Return the value of a cell whose opening quote is before `at`, and the place behind its closing one."""
     parts: list[str] = []
     size = len(text)
     while at < size:
@@ -193,7 +193,7 @@ def _quoted(text: str, at: int, quote: str, escape: str) -> tuple[str, int]:
 def converter(  # noqa: PLR0911  (one a type)
     kind: pa.DataType,
 ) -> Callable[[str], Any]:
-    """Give the function that turns a cell into a value of a type.
+    """Return the function that turns a cell into a value of a type.
 
     Raises:
         PipelineCodeError: CSV cannot hold the type.
@@ -219,7 +219,7 @@ def converter(  # noqa: PLR0911  (one a type)
     if pa.types.is_binary(kind):
         return lambda text: text.encode()
     raise PipelineCodeError(
-        f"A CSV file cannot hold {kind}", next_step="Read the column as STRING and use from_json"
+        f"A CSV file cannot contain {kind}", next_step="Read the column as STRING and use from_json"
     )
 
 
@@ -272,7 +272,7 @@ _LADDER: tuple[pa.DataType, ...] = (
 
 
 def inferred(cells: Iterator[str | None]) -> pa.DataType:
-    """Give the narrowest type that holds all cells; of a column without any value it is STRING."""
+    """Return the narrowest type that holds all cells; of a column without any value it is STRING."""
     found: pa.DataType | None = None
     for cell in cells:
         if cell is None:
@@ -299,7 +299,7 @@ def _type_of(cell: str) -> pa.DataType:
 
 
 def wider(a: pa.DataType, b: pa.DataType) -> pa.DataType:
-    """Give the type that holds the values of both."""
+    """Return the type that holds the values of both."""
     if a == b:
         return a
     numbers = [pa.int32(), pa.int64(), pa.float64()]

@@ -121,7 +121,7 @@ def check_source(source: Any, where: str) -> None:
     if kind in {"jdbc", "snowflake", "postgresql", "mysql", "sqlserver", "mongodb", "bigquery", "redshift"}:
         raise NotSupported(
             f"format({source.format!r}) (flow {where})",
-            "Export the table to files and read these, or read a workspace table that stands in for it",
+            "Export the table to files and read them, or read a workspace table instead",
         )
 
 
@@ -148,9 +148,9 @@ def read_of(read: Any, flow: str) -> FileRead:
 def no_delta_folder(path: str, where: str) -> PipelineCodeError:
     """Make the error for a path that a query reads as a Delta table and that is none."""
     return PipelineCodeError(
-        f"[PATH_NOT_FOUND] {path} is no Delta table ({where})",
-        got="a folder without _delta_log, or none",
-        next_step=f"Correct the path, or give the folder that stands for it: --volume {path}=FOLDER",
+        f"[PATH_NOT_FOUND] {path} is not a Delta table ({where})",
+        got="no folder, or a folder without _delta_log",
+        next_step=f"Correct the path, or name the folder to read instead: --volume {path}=FOLDER",
     )
 
 
@@ -164,13 +164,13 @@ def check(read: FileRead, flow: str) -> FileOptions | AutoLoaderOptions:
     where = f"flow {flow}, {read.format} files of {read.path}"
     if read.format not in FORMATS:
         raise NotSupported(
-            f"cloudFiles.format {read.format!r} ({where})", f"Served are {', '.join(sorted(FORMATS))}"
+            f"cloudFiles.format {read.format!r} ({where})", f"Supported: {', '.join(sorted(FORMATS))}"
         )
     given = {key.removeprefix("cloudfiles."): value for key, value in read.options.items()}
     if read.format == "json":
         return _json(read, given, flow)
     ignored = {
-        key: "it changes no row here"
+        key: "it has no effect here"
         for key in given
         if key in _IDLE or f"cloudfiles.{key}" in json_options.IGNORED
     }
@@ -192,16 +192,12 @@ def check(read: FileRead, flow: str) -> FileOptions | AutoLoaderOptions:
                 f"Option {key} ({where})",
                 "Read the column as STRING and use to_date or to_timestamp with the pattern",
             )
-        raise NotSupported(
-            f"Option {key} ({where})", "Correct its name or leave it out", got=repr(given[key])
-        )
+        raise NotSupported(f"Option {key} ({where})", "Correct its name or omit it", got=repr(given[key]))
     charset = given.get("encoding", given.get("charset", "utf-8"))
     if charset.lower().replace("-", "") != "utf8":
         raise NotSupported(f"encoding {charset} ({where})", "Land files as UTF-8")
     if settings.get("mode", "PERMISSIVE").upper() != "PERMISSIVE":
-        raise NotSupported(
-            f"mode {settings['mode']} ({where})", "Leave it out, and drop rows by an expectation"
-        )
+        raise NotSupported(f"mode {settings['mode']} ({where})", "Omit it, and drop rows by an expectation")
     if read.format in {"text", "binaryfile"}:
         rescued, evolution = None, "none"
     return FileOptions(
@@ -230,7 +226,7 @@ class _JsonSource:
 
 def _json(read: FileRead, given: dict[str, str], flow: str) -> AutoLoaderOptions:
     if not read.loader:
-        # As spark.read does: types are inferred, nothing is rescued, a column that is not known is left out.
+        # As spark.read does: types are inferred, nothing is rescued, a column that is not known is omitted.
         evolution = {} if read.schema else {"schemaevolutionmode": "none"}
         given = {"infercolumntypes": "true", **evolution, **given}
         given.pop("inferschema", None)

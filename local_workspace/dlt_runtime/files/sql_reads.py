@@ -84,7 +84,7 @@ def _read_files(tokens: Sequence[Token], where: str) -> FileRead:
         elif number == 0:
             path = _literal(part, where)
         else:
-            raise PipelineCodeError(f"read_files in {where} takes options as name => value", got=part[0].text)
+            raise PipelineCodeError(f"read_files in {where} needs options as name => value", got=part[0].text)
     schema = options.pop("schema", "")
     kind = options.pop("format", "")
     if not path or not kind:
@@ -127,8 +127,8 @@ def _split(tokens: Sequence[Token]) -> list[list[Token]]:
 def _literal(tokens: Sequence[Token], where: str) -> str:
     if not all(token.kind in {"string", "number", "word"} or token.text in {"||", "-"} for token in tokens):
         raise NotSupported(
-            f"An argument of read_files that is no constant (in {where})",
-            "Write it out, or put it into the text by ${name} and the configuration",
+            f"An argument of read_files that is not a constant (in {where})",
+            "Write it out, or insert it with ${name} and the configuration",
             got=" ".join(token.text for token in tokens)[:80],
         )
     return "".join(token.value for token in tokens if token.text != "||")

@@ -1,4 +1,4 @@
-"""Files that a query reads as a whole, each time anew."""
+"""Files that a query reads as a whole, each time again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stage_static(read: FileRead, paths: Paths, folder: Path, flow: str) -> Stage
         raise PipelineCodeError(
             f"[PATH_NOT_FOUND] {options.path} does not exist (flow {flow})",
             got=str(paths.local(options.path)),
-            next_step=f"Put files there, or give the folder that stands for it: --volume {options.path}=FOLDER",
+            next_step=f"Put files there, or name the folder to read instead: --volume {options.path}=FOLDER",
         )
     folder.mkdir(parents=True, exist_ok=True)
     if not isinstance(options, AutoLoaderOptions):
@@ -43,7 +43,7 @@ def stage_static(read: FileRead, paths: Paths, folder: Path, flow: str) -> Stage
         if not columns:
             raise PipelineCodeError(
                 f"[UNABLE_TO_INFER_SCHEMA] {options.path} has no file to infer a schema from (flow {flow})",
-                next_step="Put a file there first, or give the schema",
+                next_step="Put a file there first, or set the schema",
             )
         staged = empty_staged(options, columns, folder)
     faults = {**listing.unreadable, **{uri: fault.reason for uri, fault in staged.faults.items()}}
@@ -51,7 +51,7 @@ def stage_static(read: FileRead, paths: Paths, folder: Path, flow: str) -> Stage
         raise DataFault(
             f"Files of {options.path} cannot be read (flow {flow})",
             got="; ".join(f"{uri}: {reason}" for uri, reason in faults.items())[:400],
-            consequence="The table was not refreshed, since rows would be missing",
+            consequence="The table was not refreshed, because rows would be missing",
             next_step="Repair or remove them, then run the update again",
         )
     return staged

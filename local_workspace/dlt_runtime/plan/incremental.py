@@ -2,7 +2,7 @@
 
 The rule is an allow-list: every operator works on one row at a time (or is a UNION ALL), every function is a
 known deterministic one of its row. Then query(old + new) = query(old) + query(new), so new rows of
-append-only sources can be appended. Anything that is not on the list, or not understood, is computed anew,
+append-only sources can be appended. Anything that is not on the list, or not understood, is recomputed,
 which is always right.
 """
 
@@ -64,7 +64,7 @@ _SQL_REFUSED: tuple[Any, ...] = (
 
 
 def why_not(plan: Relation, where: str) -> str | None:
-    """Give the first thing in a plan that keeps it from being refreshed by new rows alone.
+    """Return the first part of a plan that prevents a refresh by new rows alone.
 
     None if there is none.
     """

@@ -1,6 +1,6 @@
 """What Databricks puts around pipeline code without an import: `dbutils`, `display`, `databricks.sdk.runtime`.
 
-Served is what reads: files of volumes, secrets, widgets. What changes something is refused, since pipeline code is run
+It supports what reads: files of volumes, secrets, widgets. What changes something is refused, because pipeline code is run
 each time a pipeline is planned.
 """
 
@@ -39,7 +39,7 @@ class _Part:
     """A part of dbutils; what it does not have is refused by name."""
 
     _name = "dbutils"
-    _way_out = "Do it in a task before or after the pipeline"
+    _way_out = "Do this in a task before or after the pipeline"
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute.startswith("__"):
@@ -49,7 +49,7 @@ class _Part:
 
 class _Files(_Part):
     _name = "dbutils.fs"
-    _way_out = "Change files in a task before or after the pipeline; here ls, head and mkdirs are served"
+    _way_out = "Change files in a task before or after the pipeline; ls, head and mkdirs are supported here"
 
     def __init__(self, paths: Paths) -> None:
         self._paths = paths
@@ -68,7 +68,7 @@ class _Files(_Part):
         return found
 
     def head(self, path: str, max_bytes: int = 65536) -> str:
-        """Give the beginning of a file as text."""
+        """Return the beginning of a file as text."""
         with self._paths.local(path).open("rb") as file:
             return file.read(max_bytes).decode("utf-8", errors="ignore")
 
@@ -109,13 +109,13 @@ class _Widgets(_Part):
     text = dropdown = combobox = multiselect = _declare
 
     def get(self, name: str) -> str:
-        """Give the value of the pipeline's configuration, else the widget's default."""
+        """Return the value of the pipeline's configuration, otherwise the widget's default."""
         if name in self._configuration:
             return self._configuration[name]
         if name not in self._defaults:
             raise PipelineCodeError(
                 f"Widget {name} has no value",
-                next_step=f"Give it: --conf {name}=VALUE, or the configuration of the pipeline",
+                next_step=f"Set it: --conf {name}=VALUE, or the configuration of the pipeline",
             )
         return self._defaults[name]
 
@@ -132,7 +132,7 @@ class _Widgets(_Part):
 
 class _Notebook(_Part):
     _name = "dbutils.notebook"
-    _way_out = "Take the notebook in with %run, or give it to the pipeline as a source file"
+    _way_out = "Include the notebook with %run, or add it to the pipeline as a source file"
 
 
 class _Library(_Part):
@@ -159,7 +159,7 @@ def display(*_: Any, **__: Any) -> None:
 
 
 def notebook_globals(session: Any, paths: Paths, configuration: Mapping[str, str]) -> dict[str, Any]:
-    """Give the names that a source file finds without an import."""
+    """Return the names that a source file finds without an import."""
     return {
         "spark": session,
         "dbutils": DbUtils(paths, configuration),

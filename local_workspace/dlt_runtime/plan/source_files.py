@@ -86,7 +86,7 @@ def _jupyter(text: str, shown: str) -> list[Cell]:
         cells = json.loads(text)["cells"]
         sources = [(cell.get("cell_type"), "".join(cell.get("source", ()))) for cell in cells]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PipelineCodeError(f"{shown} is no Jupyter notebook", got=str(error)) from error
+        raise PipelineCodeError(f"{shown} is not a Jupyter notebook", got=str(error)) from error
     found: list[Cell] = []
     for number, (kind, source) in enumerate(sources, start=1):
         if kind != "code" or not source.strip():
@@ -126,7 +126,7 @@ def _magic_cell(lines: list[str], first: int, place: str) -> list[Cell]:
         return [Cell("pip", text.strip(), first, place)]
     raise NotSupported(
         f"%{command} at {place}:{first}",
-        "Write the cell in Python or SQL; what a shell or Scala does belongs outside of a pipeline",
+        "Write the cell in Python or SQL; shell and Scala code belong outside a pipeline",
     )
 
 
@@ -138,7 +138,7 @@ def check_installed(arguments: str, folder: Path, where: str) -> None:
     """
     words = arguments.split()
     if words[:1] != ["install"]:
-        raise NotSupported(f"%pip {arguments} at {where}", "Do it in a shell before the update")
+        raise NotSupported(f"%pip {arguments} at {where}", "Do this in a shell before the update")
     wanted: list[str] = []
     words = words[1:]
     while words:

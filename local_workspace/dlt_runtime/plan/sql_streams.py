@@ -13,7 +13,7 @@ from local_workspace.sql.dialect import Node
 #: Makes the refusal of an operation; the second argument is the way out, if it is not the usual one.
 Refuse = Callable[..., NotSupported]
 
-#: For a union of a stream and a batch: Spark refuses it, since the rows of the batch would come with every update.
+#: For a union of a stream and a batch: Spark refuses it, because the rows of the batch would come with every update.
 UNION_WAY_OUT = (
     "Read both as streams, or give each a flow of its own into one table: @dlt.append_flow, with once=True for that of "
     "the batch"
@@ -89,7 +89,7 @@ class _Query:
         flags = self.streams(node.left), self.streams(node.right)
         if any(flags) and node.args.get("distinct"):
             raise self.refuse(
-                "UNION, which drops doubles,", "Write UNION ALL, and drop doubles in a batch query"
+                "UNION, which removes duplicates,", "Write UNION ALL, and remove duplicates in a batch query"
             )
         if any(flags) and not all(flags):
             raise self.refuse("A union with a batch query", UNION_WAY_OUT)

@@ -106,8 +106,8 @@ _COMMENTS = {
     "message": "What happened, for people",
     "level": "INFO, WARN, ERROR or METRICS",
     "maturity_level": "Whether the shape of details is STABLE",
-    "error": "The error, with its stack, if there was one",
-    "details": "JSON text whose single member is named as event_type",
+    "error": "The error with its stack trace, if there was one",
+    "details": "JSON text whose single member has the name in event_type",
     "event_type": "Kind of event",
 }
 
@@ -123,7 +123,7 @@ class EventLog:
         if spec.event_log is not None:
             self._name = TableName(spec.event_log.catalog, spec.event_log.schema, spec.event_log.name)
             self._location: Path = layout.table_path(*self._name.key)
-        # The pipeline id starts anew with the bookkeeping, and so do the numbers of events.
+        # The pipeline id starts again with the bookkeeping, and so do the numbers of events.
         self._application = f"{spec.name}/{state.pipeline_id}/event_log"
 
     def flush(self) -> int:

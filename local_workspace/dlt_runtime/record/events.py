@@ -1,7 +1,7 @@
 """Events in the shape of Databricks' pipeline event log (documentation page "Pipeline event log schema").
 
 Event types and the members of `details` are those of Databricks. One event type is this runtime's own:
-`source_files` lists the input files that a batch took, with rows and bytes, since Databricks keeps that in a
+`source_files` lists the input files that a batch took, with rows and bytes, because Databricks keeps that in a
 table function (`cloud_files_state`) that does not exist here.
 """
 
@@ -72,7 +72,7 @@ class EventFactory:
         full_refresh_selection: Sequence[str],
         validate_only: bool,
     ) -> Event:
-        """The first event of an update."""
+        """Return the first event of an update."""
         details = {
             "cause": cause,
             "run_id": run_id,
@@ -85,7 +85,7 @@ class EventFactory:
     def update_progress(
         self, state: str, *, error: BaseException | None = None, cause: str | None = None
     ) -> Event:
-        """A change of the update's state."""
+        """Return a change of the update's state."""
         details: dict[str, Any] = {"state": state}
         if cause:
             details["cancellation_cause"] = cause
@@ -102,7 +102,7 @@ class EventFactory:
         error: BaseException | None = None,
         reason: str | None = None,
     ) -> Event:
-        """A change of a flow's status."""
+        """Return a change of a flow's status."""
         level = {"FAILED": "ERROR", "SKIPPED": "WARN"}.get(status, "INFO")
         message = f"Flow '{flow}' is {status}." + (f" {reason}" if reason else "")
         if error is not None:
@@ -112,7 +112,7 @@ class EventFactory:
         )
 
     def flow_note(self, dataset: str, flow: str, text: str) -> Event:
-        """Something about a flow that its author should know."""
+        """Return something about a flow that its author should know."""
         return self.make(
             "flow_progress", text, {"status": "PLANNING"}, level="WARN", dataset=dataset, flow=flow
         )
@@ -130,7 +130,7 @@ class EventFactory:
         rules: Sequence[ExpectationCount] = (),
         backlog: Mapping[str, int] | None = None,
     ) -> Event:
-        """What one batch of a flow did; data quality as Databricks counts it."""
+        """Return what one batch of a flow did; data quality as Databricks counts it."""
         details: dict[str, Any] = {
             "status": "RUNNING",
             "metrics": {
@@ -164,7 +164,7 @@ class EventFactory:
         )
 
     def source_files(self, dataset: str, flow: str, batch: int, files: Sequence[SourceFile]) -> list[Event]:
-        """Which files a batch took; several events if there are many."""
+        """Return which files a batch took; several events if there are many."""
         events = []
         for start in range(0, len(files), _FILES_PER_EVENT):
             part = files[start : start + _FILES_PER_EVENT]
@@ -182,7 +182,7 @@ class EventFactory:
         return events
 
     def file_faults(self, dataset: str, flow: str, files: Sequence[SourceFile]) -> list[Event]:
-        """Files that could not be read, each by name."""
+        """Return files that could not be read, each by name."""
         return [
             self.make(
                 "source_files",
@@ -201,7 +201,7 @@ class EventFactory:
     def planning(
         self, dataset: str, flow: str, chosen: str, issues: Sequence[str], applicable: Sequence[str] = ()
     ) -> Event:
-        """How a materialized view is refreshed, and why."""
+        """Return how a materialized view is refreshed, and why."""
         techniques = [
             {
                 "maintenance_type": f"MAINTENANCE_TYPE_{chosen}",

@@ -44,16 +44,12 @@ def recover(state: PipelineState, folder: Path, pipeline_name: str) -> list[str]
         found = settle(state, batch)
         notes.append(
             f"batch {batch.batch} of {batch.target} was "
-            + (
-                "committed; its bookkeeping was completed"
-                if found
-                else "not committed; it will be done again"
-            )
+            + ("committed; its bookkeeping was completed" if found else "not committed; it will be repeated")
         )
     shutil.rmtree(folder / "stage", ignore_errors=True)
     for update_id, _run_id in state.unfinished_updates():
         make = EventFactory(state.pipeline_id, pipeline_name, update_id)
-        cause = "The process ended before the update did; the next update repairs what it left."
+        cause = "The process ended before the update; the next update repairs what it left."
         events: list[Event] = [make.update_progress("FAILED", cause=cause)]
         state.finish_update(update_id, "FAILED", events)
         notes.append(f"update {update_id} had not ended")

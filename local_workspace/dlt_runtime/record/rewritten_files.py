@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def note_rewritten(state_file: Path, uri: str, size: int, mtime_ns: int) -> None:
-    """Record the new size and time of a file that was read without a fault; one that was not stays as it is known.
+    """Record the new size and time of a file that was read without a fault; one with a fault stays as known.
 
     Call it while holding the pipeline's lock, before the new file takes the name: a file whose rewriting was killed is
     then reported as changed, which is true, until it is rewritten again.

@@ -225,7 +225,7 @@ class PipelineState:
         Args:
             batch: The batch.
             once: Whether its flow has to run no more.
-            resets: Flows that start anew: a full refresh has emptied their table.
+            resets: Flows that start again: a full refresh has emptied their table.
         """
         with self._transaction():
             self._db.execute(

@@ -111,6 +111,6 @@ def _least(configuration: Mapping[str, str]) -> int:
         raise ConfigurationError(
             f"The pipeline's configuration {MIN_FILES_KEY} is not a number of files",
             got=text,
-            allowed="a whole number from 2",
+            allowed="a whole number, 2 or more",
         )
     return int(text)

@@ -37,5 +37,5 @@ def rewrite_expressions(tree: Node, at: Rewriting) -> None:
 
 
 def _is_gone(node: Node, tree: Node) -> bool:
-    """Whether an earlier rule took the node out of the tree."""
+    """Return whether an earlier rule took the node out of the tree."""
     return node.parent is None and node is not tree

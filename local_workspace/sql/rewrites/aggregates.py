@@ -19,7 +19,7 @@ _MOST_DIGITS = "9" * types.MAX_PRECISION
 
 
 def whole_call(node: Node) -> Node:
-    """A call with all that belongs to it: FILTER, WITHIN GROUP, OVER."""
+    """Return a call with all that belongs to it: FILTER, WITHIN GROUP, OVER."""
     while isinstance(
         node.parent, (exp.Filter, exp.WithinGroup, exp.Window, exp.IgnoreNulls, exp.RespectNulls)
     ):
@@ -30,7 +30,7 @@ def whole_call(node: Node) -> Node:
 
 
 def _with(at: Rewriting, node: Node, template: str) -> Node:
-    """A copy of a whole call in which the call itself is put otherwise; ``{0}`` is its argument."""
+    """Return a copy of a whole call in which the call itself is put otherwise; ``{0}`` is its argument."""
     whole = whole_call(node)
     node.meta["chosen"] = True
     copied = whole.copy()

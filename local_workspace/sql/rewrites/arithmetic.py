@@ -71,7 +71,7 @@ def arithmetic(at: Rewriting, node: Node) -> None:
 
 
 def _as_number(kind: DataType, beside: DataType) -> str:
-    """The type that a string is cast to beside a number; "" for what is no string."""
+    """Return the type that a string is cast to beside a number; "" for what is not a string."""
     if not isinstance(kind, StringType):
         return ""
     return "BIGINT" if types.is_integer(beside) else "DOUBLE"

@@ -32,13 +32,13 @@ _SMALL = {
 
 
 def of_type(kind: DataType) -> Range:
-    """The numbers that an integer type holds."""
+    """Return the numbers that an integer type holds."""
     bits = types.integer_bits(kind)
     return -(2**bits), 2**bits - 1
 
 
 def range_of(node: Node, typing: Typing) -> Range | None:
-    """The numbers between which an integer expression lies; None if it is none, or of unknown type."""
+    """Return the numbers between which an integer expression lies; None if it is none, or of unknown type."""
     kind = typing.type_of(node)
     if kind is None or not types.is_integer(kind):
         return None
@@ -99,7 +99,7 @@ def _hull(ranges: list[Range | None]) -> Range | None:
 
 
 def arithmetic_range(node: exp.Binary, typing: Typing) -> Range | None:
-    """The range of a sum, difference or product before it is cut to its type."""
+    """Return the range of a sum, difference or product before it is cut to its type."""
     left, right = range_of(node.left, typing), range_of(node.right, typing)
     if left is None or right is None:
         return None

@@ -33,11 +33,11 @@ class Rewriting:
     typing: Typing
 
     def type_of(self, node: Node | None) -> DataType | None:
-        """The type of an expression by Spark's rules, or None where it is not known."""
+        """Return the type of an expression by Spark's rules, or None where it is not known."""
         return self.typing.type_of(node)
 
     def replace(self, node: Node, template: str, *parts: Node) -> Piece:
-        """Put SQL in the place of a node, see :func:`local_workspace.sql.render.put`; its type stays known."""
+        """Put SQL in place of a node, see :func:`local_workspace.sql.render.put`; its type stays known."""
         self.typing.keep(node)
         name = _column_name(node, self.sql) if _needs_name(node) else None
         parent = node.parent
@@ -49,7 +49,7 @@ class Rewriting:
         return new
 
     def text(self, node: Node) -> str:
-        """A node's text as it was written, or "" where that is not known."""
+        """Return a node's text as it was written, or "" where that is not known."""
         where = span(node)
         return self.sql[where[0] : where[1]] if where else ""
 
@@ -82,12 +82,12 @@ def on_call(*names: str) -> Callable[[Rule], Rule]:
 
 
 def arguments(node: Node) -> list[Node]:
-    """The arguments of a call."""
+    """Return the arguments of a call."""
     return call_of(node)[1]
 
 
 def _needs_name(node: Node) -> bool:
-    """Whether the name of a result's column comes from this node."""
+    """Return whether the name of a result's column comes from this node."""
     return (
         isinstance(node.parent, exp.Select)
         and node.arg_key == "expressions"
@@ -101,7 +101,7 @@ def _column_name(node: Node, sql: str) -> str:
 
 
 def spark_name(node: Node, sql: str) -> str:
-    """The name that Spark gives a column without alias, for the forms of expressions that are rewritten."""
+    """Return the name that Spark gives a column without alias, for the forms of expressions that are rewritten."""
     if isinstance(node, exp.Paren):
         return spark_name(node.this, sql)
     if isinstance(node, exp.Column):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pyspark.sql.types import ArrayType, DataType, DoubleType, FloatType, MapType, StructType
 
-# Spark writes a double as Java does: plain from 0.001 to 10 million, else with one digit before the point and an exponent.
+# Spark writes a double as Java does: plain from 0.001 to 10 million, otherwise with one digit before the point and an
+# exponent.
 _PLAIN = "({x} = 0D OR (abs({x}) >= 0.001D AND abs({x}) < 1e7D))"
 _LARGE = (
     r"concat(regexp_replace(regexp_replace(regexp_replace({s}, '^(-?\\d)(\\d*)\\.(\\d+)$', '$1.$2$3'), '0+$', ''),"
@@ -18,7 +19,7 @@ _SMALL = (
 
 
 def needs_care(kind: DataType | None) -> bool:
-    """Whether the engine writes values of this type otherwise than Spark does."""
+    """Return whether the engine writes values of this type otherwise than Spark does."""
     return isinstance(kind, (DoubleType, FloatType, ArrayType, MapType, StructType))
 
 

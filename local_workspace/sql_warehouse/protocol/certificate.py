@@ -43,7 +43,7 @@ class Credentials:
         return self.certificate.with_name("ca-bundle.pem")
 
     def ssl_context(self) -> ssl.SSLContext:
-        """The server's side of TLS."""
+        """Return the server's side of TLS."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self.certificate, self.key)
@@ -51,10 +51,10 @@ class Credentials:
 
 
 def ensure_credentials(folder: Path) -> Credentials:
-    """Reads the certificate and the token from a folder, and makes what is missing or about to expire.
+    """Read the certificate and the token from a folder, and create what is missing or about to expire.
 
     Args:
-        folder: The workspace's run folder; it is made with mode 0700 if it is not there.
+        folder: The workspace's run folder; it is created with mode 0700 if it does not exist.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     certificate, key, token = (

@@ -52,7 +52,7 @@ class OperationRows:
         return len(self.schema) > 0 and self._peek() is not None
 
     def take(self, rows: int, size: int) -> list[pa.RecordBatch]:
-        """The next batches, at least one row and at most about these rows and bytes."""
+        """Return the next batches, at least one row and at most about these rows and bytes."""
         taken: list[pa.RecordBatch] = []
         rows, size = min(rows, REPLY_ROWS), min(size, REPLY_BYTES)
         while rows > 0 and size > 0 and len(self.schema) > 0:
@@ -69,7 +69,7 @@ class OperationRows:
         return taken
 
     def close(self) -> None:
-        """Lets go of what was not read."""
+        """Release what was not read."""
         self._left, self._source = None, iter(())
 
 
@@ -102,7 +102,7 @@ class Operation:
         self._rows: OperationRows | None = None
 
     def close(self) -> None:
-        """Stops the statement if it runs, and lets go of what is left of its result."""
+        """Stop the statement if it runs, and release the rest of its result."""
         if self.future is not None and not self.future.done():
             self.cancel()
         elif self._rows is not None:
@@ -122,7 +122,7 @@ class Operation:
         return self._rows
 
     def handle(self) -> t.TOperationHandle:
-        """What names the statement on the wire."""
+        """Return what names the statement on the wire."""
         return t.TOperationHandle(
             operationId=t.THandleIdentifier(guid=self.id, secret=self.secret),
             operationType=t.TOperationType.EXECUTE_STATEMENT,

@@ -107,7 +107,7 @@ class RestService:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Cancels what runs."""
+        """Cancel what runs."""
         with self._lock:
             statements = list(self._statements.values())
             sessions = list(self._sessions.values())
@@ -118,7 +118,7 @@ class RestService:
             session.close()
 
     def answer(self, method: str, path: str, body: bytes, port: int) -> Answer:
-        """Answers one call.
+        """Answer one call.
 
         Args:
             method: GET, POST or DELETE.
@@ -130,7 +130,7 @@ class RestService:
         try:
             document = json.loads(body) if body else {}
         except ValueError:
-            return 400, {"error_code": "MALFORMED_REQUEST", "message": "The body is no JSON document."}
+            return 400, {"error_code": "MALFORMED_REQUEST", "message": "The body is not a JSON document."}
         path = path.rstrip("/")
         routes: list[tuple[str, str, Callable[[re.Match[str]], Answer]]] = [
             ("POST", "/api/2.0/sql/statements", lambda _: self._execute(document)),
@@ -153,7 +153,7 @@ class RestService:
             match = re.fullmatch(pattern, path)
             if match and method in methods.split("|"):
                 return act(match)
-        return _not_found(f"The local warehouse does not serve {method} {path} {sorted(parse_qs(query))}.")
+        return _not_found(f"The local warehouse does not support {method} {path} {sorted(parse_qs(query))}.")
 
     def _close_session(self, key: str) -> Answer:
         with self._lock:
@@ -181,12 +181,12 @@ class RestService:
         if document.get("disposition", "INLINE") not in ("INLINE", "INLINE_OR_EXTERNAL_LINKS"):
             return 400, {
                 "error_code": "INVALID_PARAMETER_VALUE",
-                "message": "The local warehouse has disposition INLINE only.",
+                "message": "The local warehouse supports only disposition INLINE.",
             }
         if document.get("format", "JSON_ARRAY") != "JSON_ARRAY":
             return 400, {
                 "error_code": "INVALID_PARAMETER_VALUE",
-                "message": "The local warehouse has format JSON_ARRAY only.",
+                "message": "The local warehouse supports only format JSON_ARRAY.",
             }
         parameters = [
             Parameter(
@@ -221,7 +221,7 @@ class RestService:
         statement = self._statements.get(key)
         if statement is None:
             return _not_found(
-                f"There is no statement {key}; the warehouse keeps the last {_KEPT_STATEMENTS}."
+                f"Statement {key} does not exist; the warehouse keeps the last {_KEPT_STATEMENTS}."
             )
         if action == "/cancel" and method == "POST":
             statement.run.cancel()

@@ -65,7 +65,7 @@ class WarehouseServer:
         )
 
     def start(self) -> WarehouseServer:
-        """Begins to answer; returns at once."""
+        """Begin to answer; returns at once."""
         for thread in self._threads:
             thread.start()
         threading.Thread(target=self._warm_up, name="warehouse-warm-up", daemon=True).start()
@@ -79,7 +79,7 @@ class WarehouseServer:
             self._warehouse.engines.give_back(engine)
 
     def stop(self) -> None:
-        """Stops answering; running statements are canceled."""
+        """Stop answering; running statements are canceled."""
         self._stopped.set()
         self._http.shutdown()
         self._http.server_close()
@@ -98,23 +98,23 @@ class WarehouseServer:
         self.stop()
 
     def is_authorized(self, header: str | None) -> bool:
-        """Whether an Authorization header carries the token; takes the same time for every wrong one."""
+        """Return whether an Authorization header carries the token; takes the same time for every wrong one."""
         expected = f"Bearer {self._credentials.token}"
         return hmac.compare_digest((header or "").encode(), expected.encode())
 
     def answer_thrift(self, request: bytes) -> bytes:
-        """One Thrift call."""
+        """Return one Thrift call."""
         reply = TMemoryBuffer()
         self._processor.process(TBinaryProtocol(TMemoryBuffer(request)), TBinaryProtocol(reply))
         return bytes(reply.getvalue())
 
     def answer_rest(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
-        """One REST call: status and JSON document."""
+        """Return one REST call: status and JSON document."""
         return self._rest.answer(method, path, body, self.endpoint.port)
 
 
 def serve(warehouse: Warehouse, *, port: int = 0) -> WarehouseServer:
-    """Starts a server for a warehouse, with the certificate and token of its workspace.
+    """Start a server for a warehouse, with the certificate and token of its workspace.
 
     Args:
         warehouse: Runs the statements.
@@ -201,4 +201,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Says nothing: the statement log has what matters, and request lines could carry secrets."""
+        """Say nothing: the statement log has what matters, and request lines could carry secrets."""

@@ -55,7 +55,7 @@ class ThriftService:
     # Sessions
 
     def OpenSession(self, req: t.TOpenSessionReq) -> t.TOpenSessionResp:  # noqa: N802
-        """Opens a session in the catalog and schema that the client asks for."""
+        """Open a session in the catalog and schema that the client asks for."""
         namespace = req.initialNamespace
         try:
             session = self._warehouse.open_session(
@@ -81,7 +81,7 @@ class ThriftService:
         )
 
     def CloseSession(self, req: t.TCloseSessionReq) -> t.TCloseSessionResp:  # noqa: N802
-        """Closes a session and every operation of it."""
+        """Close a session and every operation of it."""
         guid = req.sessionHandle.sessionId.guid
         with self._lock:
             session = self._sessions.pop(guid, None)
@@ -99,7 +99,7 @@ class ThriftService:
     # Statements
 
     def ExecuteStatement(self, req: t.TExecuteStatementReq) -> t.TExecuteStatementResp:  # noqa: N802
-        """Runs a statement; a short one comes back with its first rows."""
+        """Run a statement; a short one comes back with its first rows."""
         session = self._session(req.sessionHandle)
         if session is None:
             return t.TExecuteStatementResp(status=invalid_session())
@@ -146,7 +146,7 @@ class ThriftService:
         return answer
 
     def GetOperationStatus(self, req: t.TGetOperationStatusReq) -> t.TGetOperationStatusResp:  # noqa: N802
-        """Says how far an operation is; waits a moment for its end, because the connector asks again at once."""
+        """Say how far an operation is; waits a moment for its end, because the connector asks again at once."""
         operation = self._operation(req.operationHandle)
         if operation is None or operation.future is None:
             return t.TGetOperationStatusResp(status=ok(), operationState=t.TOperationState.CLOSED_STATE)
@@ -174,7 +174,7 @@ class ThriftService:
         )
 
     def GetResultSetMetadata(self, req: t.TGetResultSetMetadataReq) -> t.TGetResultSetMetadataResp:  # noqa: N802
-        """Gives the columns of a result."""
+        """Return the columns of a result."""
         operation = self._operation(req.operationHandle)
         if operation is None:
             return t.TGetResultSetMetadataResp(status=invalid_operation())
@@ -195,7 +195,7 @@ class ThriftService:
         )
 
     def FetchResults(self, req: t.TFetchResultsReq) -> t.TFetchResultsResp:  # noqa: N802
-        """Gives the next rows of a result."""
+        """Return the next rows of a result."""
         operation = self._operation(req.operationHandle)
         if operation is None:
             return t.TFetchResultsResp(status=invalid_operation())
@@ -226,7 +226,7 @@ class ThriftService:
             )
 
     def CancelOperation(self, req: t.TCancelOperationReq) -> t.TCancelOperationResp:  # noqa: N802
-        """Stops a statement; what it had not committed is not written."""
+        """Stop a statement; what it had not committed is not written."""
         operation = self._operation(req.operationHandle)
         if operation is not None and not (operation.future and operation.future.done()):
             operation.canceled = True
@@ -235,7 +235,7 @@ class ThriftService:
         return t.TCancelOperationResp(status=ok())
 
     def CloseOperation(self, req: t.TCloseOperationReq) -> t.TCloseOperationResp:  # noqa: N802
-        """Forgets an operation and what is left of its result."""
+        """Forget an operation and what is left of its result."""
         operation = self._operation(req.operationHandle)
         if operation is not None:
             self._close(operation)
@@ -261,17 +261,17 @@ class ThriftService:
         return self._start(operation, lambda: build(session), direct, response)
 
     def GetCatalogs(self, req: t.TGetCatalogsReq) -> t.TGetCatalogsResp:  # noqa: N802
-        """Lists catalogs."""
+        """List catalogs."""
         return self._metadata_call(req, t.TGetCatalogsResp, metadata_results.catalogs)
 
     def GetSchemas(self, req: t.TGetSchemasReq) -> t.TGetSchemasResp:  # noqa: N802
-        """Lists schemas by LIKE patterns."""
+        """List schemas by LIKE patterns."""
         return self._metadata_call(
             req, t.TGetSchemasResp, lambda s: metadata_results.schemas(s, req.catalogName, req.schemaName)
         )
 
     def GetTables(self, req: t.TGetTablesReq) -> t.TGetTablesResp:  # noqa: N802
-        """Lists tables and views by LIKE patterns."""
+        """List tables and views by LIKE patterns."""
         return self._metadata_call(
             req,
             t.TGetTablesResp,
@@ -281,7 +281,7 @@ class ThriftService:
         )
 
     def GetColumns(self, req: t.TGetColumnsReq) -> t.TGetColumnsResp:  # noqa: N802
-        """Lists columns by LIKE patterns."""
+        """List columns by LIKE patterns."""
         return self._metadata_call(
             req,
             t.TGetColumnsResp,
@@ -291,7 +291,7 @@ class ThriftService:
         )
 
     def close(self) -> None:
-        """Closes every session; running statements are canceled."""
+        """Close every session; running statements are canceled."""
         with self._lock:
             sessions = list(self._sessions.values())
             operations = list(self._operations.values())
@@ -303,7 +303,7 @@ class ThriftService:
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def close_idle_sessions(self, seconds: float) -> None:
-        """Closes sessions that nobody used for some time, because their client is gone without a word."""
+        """Close sessions that nobody used for some time, because their client is gone silently."""
         limit = time.monotonic() - seconds
         with self._lock:
             idle = [guid for guid, session in self._sessions.items() if session.last_used < limit]

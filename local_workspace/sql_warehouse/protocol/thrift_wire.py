@@ -10,12 +10,12 @@ from local_workspace.sql_warehouse.arrow_types import type_name
 
 
 def ok() -> t.TStatus:
-    """The call went well; how the statement went is said elsewhere."""
+    """Return the call went well; how the statement went is said elsewhere."""
     return t.TStatus(statusCode=t.TStatusCode.SUCCESS_STATUS)
 
 
 def failed(error: BaseException) -> t.TStatus:
-    """The call itself failed."""
+    """Return the call itself failed."""
     return t.TStatus(
         statusCode=t.TStatusCode.ERROR_STATUS,
         errorMessage=str(error),
@@ -25,22 +25,22 @@ def failed(error: BaseException) -> t.TStatus:
 
 
 def invalid_session() -> t.TStatus:
-    """The handle names no session."""
+    """Return the handle names no session."""
     return t.TStatus(
         statusCode=t.TStatusCode.INVALID_HANDLE_STATUS,
-        errorMessage="The session does not exist any more: the warehouse was restarted, or it was idle for too long.",
+        errorMessage="The session no longer exists: the warehouse restarted, or the session was idle for too long.",
     )
 
 
 def invalid_operation() -> t.TStatus:
-    """The handle names no statement."""
+    """Return the handle names no statement."""
     return t.TStatus(
-        statusCode=t.TStatusCode.INVALID_HANDLE_STATUS, errorMessage="The operation does not exist any more."
+        statusCode=t.TStatusCode.INVALID_HANDLE_STATUS, errorMessage="The operation no longer exists."
     )
 
 
 def error_status(error: BaseException) -> t.TGetOperationStatusResp:
-    """The statement failed; clients show ``displayMessage``."""
+    """Return the statement failed; clients show ``displayMessage``."""
     return t.TGetOperationStatusResp(
         status=ok(),
         operationState=t.TOperationState.ERROR_STATE,
@@ -51,12 +51,12 @@ def error_status(error: BaseException) -> t.TGetOperationStatusResp:
 
 
 def sqlstate(error: BaseException) -> str:
-    """The SQLSTATE of an error, ``XX000`` if it has none."""
+    """Return the SQLSTATE of an error, ``XX000`` if it has none."""
     return getattr(error, "sqlstate", "XX000")
 
 
 def parameter(p: t.TSparkParameter) -> Parameter:
-    """A bound value."""
+    """Return a bound value."""
     return Parameter(
         name=p.name,
         type=p.type or "STRING",
@@ -66,7 +66,7 @@ def parameter(p: t.TSparkParameter) -> Parameter:
 
 
 def argument(a: t.TSparkParameterValueArg) -> Parameter:
-    """An element of a bound array or map."""
+    """Return an element of a bound array or map."""
     return Parameter(
         name=None,
         type=a.type or "STRING",
@@ -76,7 +76,7 @@ def argument(a: t.TSparkParameterValueArg) -> Parameter:
 
 
 def column(field: pa.Field, index: int) -> t.TColumnDesc:
-    """The description of a result's column; decimals carry precision and scale, which the connector insists on."""
+    """Return the description of a result's column; decimals carry precision and scale, which the connector insists on."""
     name = type_name(field.type)
     qualifiers = None
     if pa.types.is_decimal(field.type):

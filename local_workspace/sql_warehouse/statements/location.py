@@ -9,7 +9,7 @@ from local_workspace.sql.sql_error import SqlError
 
 
 def location_of(table: Table) -> Path:
-    """The Delta folder of a table.
+    """Return the Delta folder of a table.
 
     Raises:
         SqlError: It is a view (EXPECT_TABLE_NOT_VIEW).

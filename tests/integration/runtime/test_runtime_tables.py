@@ -48,7 +48,7 @@ def test_a_declared_schema_orders_and_comments_the_columns(bench: Any) -> None:
             "DELTA_NOT_NULL_CONSTRAINT_VIOLATED",
         ),
         ("id BIGINT, day STRING NOT NULL", "'id', F.expr('nullif(day, day)').alias('day')", "1 rows of flow"),
-        ("id", "'id'", "gives id no type"),
+        ("id", "'id'", "has no type for id"),
         ("id NOTYPE", "'id'", "NOTYPE"),
     ],
 )

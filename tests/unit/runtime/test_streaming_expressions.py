@@ -63,7 +63,7 @@ def _sql(text: str) -> Relation:
         ("SELECT a.id FROM y b LEFT JOIN STREAM(x) a ON a.id = b.id", "LEFT JOIN"),
         ("SELECT a.id FROM (SELECT * FROM STREAM(x)) a FULL OUTER JOIN y b ON a.id = b.id", "FULL"),
         ("SELECT id FROM STREAM(x) UNION ALL SELECT id FROM y", "union with a batch"),
-        ("SELECT id FROM STREAM(x) UNION SELECT id FROM STREAM(y)", "UNION, which drops doubles"),
+        ("SELECT id FROM STREAM(x) UNION SELECT id FROM STREAM(y)", "UNION, which removes duplicates"),
         ("SELECT id FROM y WHERE id IN (SELECT id FROM STREAM(x))", "subquery"),
     ],
 )
