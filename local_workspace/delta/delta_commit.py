@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import pyarrow as pa
 from deltalake import DeltaTable
 
+from local_workspace.delta.delta_source import current_files
 from local_workspace.delta.log_entry import VersionTaken, write_log_entry
 from local_workspace.sql.sql_error import SqlError
 
@@ -148,7 +148,7 @@ def commit_replacement(
     actions.append({"metaData": _metadata(table, shape)})
     if table is not None:
         now = int(time.time() * 1000)
-        actions += [{"remove": remove} for remove in _removes(table, now)]
+        actions += [_remove(add, now) for add in current_files(table)]
     actions += [{"add": add} for add in staged.adds]
     version = -1 if table is None else table.version()
     return _commit(location, staged, version, actions, operation=operation, statement=statement)
@@ -173,6 +173,66 @@ def commit_append(location: Path, staged: Staged, *, statement: str) -> int:
     return _commit(
         location, staged, table.version(), actions, operation="WRITE", statement=statement, blind=True
     )
+
+
+def commit_changes(
+    location: Path,
+    version: int,
+    stages: Sequence[Staged],
+    removed: Sequence[Mapping[str, Any]],
+    *,
+    operation: str,
+    statement: str,
+    shape: TableShape | None = None,
+    parameters: Mapping[str, str] | None = None,
+    metrics: Mapping[str, int] | None = None,
+) -> int:
+    """Puts the staged rows in the place of some of a table's files, in one commit.
+
+    Args:
+        location: The table's folder.
+        version: The version that the rows were computed from.
+        stages: The new rows.
+        removed: The ``add`` actions of the files that go.
+        operation: Delta's name for it, such as ``MERGE``.
+        statement: The id by which the commit can be told from others in the history.
+        shape: The columns from now on, where they change.
+        parameters: ``operationParameters`` of the history.
+        metrics: ``operationMetrics`` of the history, besides those of the files.
+
+    Returns:
+        The new version.
+
+    Raises:
+        SqlError: Somebody else committed since ``version`` (DELTA_CONCURRENT_WRITE); the table is as they left it.
+    """
+    actions: list[dict[str, Any]] = []
+    if shape is not None:
+        table = DeltaTable(location, version=version)
+        for staged in stages:
+            protocol = _protocol(staged.protocol, table, shape)
+            if protocol is not None:
+                actions.append({"protocol": protocol})
+                break
+        actions.append({"metaData": _metadata(table, shape)})
+    now = int(time.time() * 1000)
+    actions += [_remove(add, now) for add in removed]
+    actions += [{"add": add} for staged in stages for add in staged.adds]
+    for staged in stages:
+        _adopt(location, staged)
+    try:
+        return _write_commit(
+            location,
+            version,
+            actions,
+            operation=operation,
+            statement=statement,
+            metrics={key: str(value) for key, value in (metrics or {}).items()},
+            parameters=parameters,
+        )
+    finally:
+        for staged in stages:
+            staged.discard()
 
 
 def commit_metadata(location: Path, shape: TableShape, *, operation: str, statement: str) -> int:
@@ -243,11 +303,7 @@ def _commit(
     statement: str,
     blind: bool = False,
 ) -> int:
-    for add in staged.adds:
-        relative = unquote(add["path"])
-        target = location / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (staged.folder / relative).rename(target)
+    _adopt(location, staged)
     metrics = {
         "numFiles": str(len(staged.adds)),
         "numOutputRows": str(staged.rows),
@@ -261,6 +317,15 @@ def _commit(
         staged.discard()
 
 
+def _adopt(location: Path, staged: Staged) -> None:
+    """Moves the staged files beside the table's own; only the commit makes them part of it."""
+    for add in staged.adds:
+        relative = unquote(add["path"])
+        target = location / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (staged.folder / relative).rename(target)
+
+
 def _write_commit(
     location: Path,
     version: int,
@@ -269,12 +334,15 @@ def _write_commit(
     operation: str,
     statement: str,
     metrics: dict[str, str],
+    parameters: Mapping[str, str] | None = None,
     blind: bool = False,
 ) -> int:
+    if parameters is None:
+        parameters = {"mode": "Append" if blind else "Overwrite"} if metrics else {}
     info = {
         "timestamp": int(time.time() * 1000),
         "operation": operation,
-        "operationParameters": {"mode": "Append" if blind else "Overwrite"} if metrics else {},
+        "operationParameters": dict(parameters),
         "operationMetrics": metrics,
         "isBlindAppend": blind,
         "engineInfo": "local-sql-warehouse",
@@ -338,24 +406,14 @@ def _metadata(table: DeltaTable | None, shape: TableShape) -> dict[str, Any]:
     }
 
 
-def _removes(table: DeltaTable, now: int) -> list[dict[str, Any]]:
-    files = pa.table(table.get_add_actions(flatten=False))
-    files = files.select([name for name in ("path", "size_bytes", "partition") if name in files.column_names])
-    return [
-        {
-            "path": row["path"],
+def _remove(add: Mapping[str, Any], now: int) -> dict[str, Any]:
+    return {
+        "remove": {
+            "path": add["path"],
             "deletionTimestamp": now,
             "dataChange": True,
             "extendedFileMetadata": True,
-            "partitionValues": {
-                key: None if value is None else _partition_text(value)
-                for key, value in (row.get("partition") or {}).items()
-            },
-            "size": row["size_bytes"],
+            "partitionValues": add["partitionValues"],
+            "size": add["size"],
         }
-        for row in files.to_pylist()
-    ]
-
-
-def _partition_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    }

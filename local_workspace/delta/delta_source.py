@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -188,8 +189,62 @@ def _is_reset(actions: list[dict[str, Any]]) -> bool:
     return json.loads(info.get("dlt") or "{}").get("operation") == "full refresh"
 
 
-def make_slice(path: Path, until: Position, adds: list[dict[str, Any]], folder: Path) -> None:
+def current_files(table: DeltaTable) -> list[dict[str, Any]]:
+    """List a table's files as `add` actions, in the order of the log."""
+    files = pa.table(table.get_add_actions(flatten=False))
+    wanted = ("path", "size_bytes", "modification_time", "num_records", "partition")
+    rows = files.select([name for name in wanted if name in files.column_names]).to_pylist()
+    return [
+        {
+            "path": row["path"],
+            "size": row["size_bytes"],
+            "modificationTime": row.get("modification_time") or 0,
+            "partitionValues": {
+                key: partition_text(value) for key, value in (row.get("partition") or {}).items()
+            },
+            **(
+                {"stats": json.dumps({"numRecords": rows_in})}
+                if (rows_in := row.get("num_records")) is not None
+                else {}
+            ),
+        }
+        for row in rows
+    ]
+
+
+def partition_text(value: Any) -> str | None:
+    """Write a partition value as Delta does (Delta protocol, "Partition Value Serialization")."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        moment = value if value.tzinfo is None else value.astimezone(timezone.utc)
+        return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+    if isinstance(value, bytes):
+        return "".join(chr(byte) for byte in value)
+    return str(value)
+
+
+def make_slice(
+    path: Path,
+    until: Position,
+    adds: Sequence[Mapping[str, Any]],
+    folder: Path,
+    *,
+    fields: Sequence[Mapping[str, Any]] | None = None,
+    numbered: str | None = None,
+) -> None:
     """Write a Delta table into `folder` that has exactly the files of `adds`.
+
+    Args:
+        path: The table's folder.
+        until: Where the table stands.
+        adds: `add` actions of its log.
+        folder: Where the slice goes; it must not exist.
+        fields: The slice's columns if they are others than the table's; files that lack one are read as having NULL.
+        numbered: Name of one more column, which says from which of `adds` a row is, counted from 0. It is a partition
+            column, whose values stand in the log: so it costs nothing, and a filter on it reads those files alone.
 
     Raises:
         NotSupported: The source uses a Delta feature with which files cannot be taken out of their table.
@@ -202,14 +257,20 @@ def make_slice(path: Path, until: Position, adds: list[dict[str, Any]], folder: 
         or protocol.min_reader_version == 2
         or any(a.get("deletionVector") for a in adds)
     ):
+        found = ", ".join(sorted(features & _UNREADABLE_FEATURES)) or "column mapping"
         raise NotSupported(
-            f"Streaming from a Delta table with {', '.join(sorted(features & _UNREADABLE_FEATURES)) or 'column mapping'}",
-            "Read the table with spark.read",
+            f"Reading single files of a Delta table with {found}",
+            "Read the table with spark.read, or write it anew without the feature",
             got=str(path),
         )
     log = folder / "_delta_log"
     log.mkdir(parents=True)
     metadata = table.metadata()
+    columns = list(json.loads(table.schema().to_json())["fields"] if fields is None else fields)
+    partitions = list(metadata.partition_columns)
+    if numbered is not None:
+        columns.append({"name": numbered, "type": "integer", "nullable": False, "metadata": {}})
+        partitions.append(numbered)
     actions: list[dict[str, Any]] = [
         {"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}}
         if not features
@@ -225,8 +286,8 @@ def make_slice(path: Path, until: Position, adds: list[dict[str, Any]], folder: 
             "metaData": {
                 "id": str(metadata.id),
                 "format": {"provider": "parquet", "options": {}},
-                "schemaString": table.schema().to_json(),
-                "partitionColumns": list(metadata.partition_columns),
+                "schemaString": json.dumps({"type": "struct", "fields": columns}),
+                "partitionColumns": partitions,
                 "configuration": {},
                 "createdTime": 0,
             }
@@ -236,6 +297,8 @@ def make_slice(path: Path, until: Position, adds: list[dict[str, Any]], folder: 
         name = f"{at:06d}.parquet"
         _link(path / unquote(add["path"]), folder / name)
         kept = {k: add[k] for k in ("partitionValues", "size", "modificationTime", "stats") if k in add}
+        if numbered is not None:
+            kept["partitionValues"] = {**kept.get("partitionValues", {}), numbered: str(at)}
         actions.append({"add": {"path": name, "dataChange": True, **kept}})
     (log / f"{0:020d}.json").write_text("\n".join(json.dumps(a) for a in actions) + "\n", encoding="utf-8")
 

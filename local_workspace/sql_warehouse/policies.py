@@ -82,6 +82,12 @@ def restricted(sql: str, table: Table, policies: Sequence[Policy]) -> str:
     filters = [_call(p, alias) for p in policies if not p.column]
     if not filters:
         return sql
+    if isinstance(tree, exp.Merge) and any(when.args.get("source") for when in tree.find_all(exp.When)):
+        # By the filter in ON a hidden row has no match.
+        raise not_supported(
+            "NOT MATCHED BY SOURCE on a table with a row filter",
+            "Use DELETE or UPDATE, or drop the filter first.",
+        )
     condition = tree.args.get("on") if isinstance(tree, exp.Merge) else tree.args.get("where")
     text = " AND ".join(filters)
     if condition is None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from local_workspace.sql import spark_types
 from local_workspace.sql.diagnosis import explained
 from local_workspace.sql.dialect import SqlSyntaxError, peek
 from local_workspace.sql.file_paths import is_path, no_permission, readable_path, refuse_other_forms
-from local_workspace.sql.inference import Columns, Typing
+from local_workspace.sql.inference import Columns, TableColumns, Typing
 from local_workspace.sql.inlining import Lookup, inline
 from local_workspace.sql.parameters import Parameter, bind, named_identifiers
 from local_workspace.sql.references import MAX_VIEW_DEPTH, Source, check_depth, replace_references
@@ -39,6 +40,7 @@ from local_workspace.sql_warehouse.arrow_types import type_text
 from local_workspace.sql_warehouse.policies import shown
 from local_workspace.sql_warehouse.recursion import without_recursion
 from local_workspace.sql_warehouse.result import Result
+from local_workspace.sql_warehouse.stand_in import StandIn
 from local_workspace.sql_warehouse.statements import dispatch
 from local_workspace.sql_warehouse.statements.information_schema import INFORMATION_SCHEMA, build_relation
 from local_workspace.sql_warehouse.statements.location import location_of
@@ -255,19 +257,21 @@ class Session:
         statement_names_table: bool = False,
         raw: TableName | None = None,
         functions: Lookup | None = None,
+        stand_ins: Mapping[str, StandIn] = MappingProxyType({}),
     ) -> str:
         """The statement with names and context functions that the engine understands.
 
         Args:
-            sql: As the client wrote it.
+            sql: As the client wrote it, or with a client's expressions in it.
             statement_names_table: The statement's own words name a table, as INSERT INTO does.
             raw: A table that is read as it is stored, whatever its row filter and masks: rows that are written back.
             functions: Gives functions of SQL by their names; by default those that the session sees.
+            stand_ins: Tables of this statement alone, by the one part of their names, in lower case.
         """
         if statement_names_table and raw is None:
             raw = self._target(sql)
         scope = _Scope(self.catalog_name, self.schema_name, raw=raw, functions=functions)
-        return self._rewrite(sql, scope, statement_names_table=statement_names_table)
+        return self._rewrite(sql, scope, statement_names_table=statement_names_table, stand_ins=stand_ins)
 
     def _target(self, sql: str) -> TableName | None:
         """The table that an UPDATE, DELETE or MERGE names first: its rows are changed where they are stored."""
@@ -281,22 +285,37 @@ class Session:
             at += 2
         return self.table_name(parts) if 0 < len(parts) <= 3 and not is_path(tuple(parts)) else None
 
-    def _rewrite(self, sql: str, scope: _Scope, *, statement_names_table: bool = False) -> str:
+    def _rewrite(
+        self,
+        sql: str,
+        scope: _Scope,
+        *,
+        statement_names_table: bool = False,
+        stand_ins: Mapping[str, StandIn] = MappingProxyType({}),
+    ) -> str:
+        def columns(parts: tuple[str, ...]) -> Columns | None:
+            own = stand_ins.get(parts[0].lower()) if len(parts) == 1 else None
+            return self._columns(parts, scope) if own is None else own.columns
+
+        def resolve(parts: tuple[str, ...]) -> Source | None:
+            own = stand_ins.get(parts[0].lower()) if len(parts) == 1 else None
+            return self._resolve(parts, scope) if own is None else own.source
+
         refuse_other_forms(tokenize(sql), sql)
         if _RECURSIVE.search(sql):
             sql = without_recursion(sql, lambda text: self._rows_of(text, scope), self.kept)
-        sql = self._inlined(sql, scope)
+        sql = self._inlined(sql, scope, columns)
         if _CURRENT.search(sql):
             sql = self._replace_context_functions(sql, scope)
         try:
-            sql = for_engine(sql, lambda parts: self._columns(parts, scope))
+            sql = for_engine(sql, columns)
         except SqlSyntaxError:
             pass  # the engine says what it does not understand
         except NotSupported as error:
             raise not_supported(error.thing, f"{error.next_step}.") from error
         return replace_references(
             sql,
-            lambda parts: self._resolve(parts, scope),
+            resolve,
             files=partial(readable_path, self.warehouse.layout),
             statement_names_table=statement_names_table,
         )
@@ -312,12 +331,13 @@ class Session:
         self._kept_columns[name] = [(f.name, spark_types.of_text(type_text(f.type))) for f in rows.schema]
         return f"SELECT * FROM {self.engine.view_of_rows(name, rows)}"
 
-    def _inlined(self, sql: str, scope: _Scope) -> str:
+    def _inlined(self, sql: str, scope: _Scope, columns: TableColumns | None = None) -> str:
         """The text with the bodies of SQL functions in the places of their calls."""
+        columns = columns or (lambda parts: self._columns(parts, scope))
         if scope.functions is None and not self.temporary_functions and not self.catalog.has_functions():
             return sql
         lookup = scope.functions or (lambda parts: self._function(parts, scope.catalog, scope.schema))
-        return inline(sql, lookup, lambda parts: self._columns(parts, scope))
+        return inline(sql, lookup, columns)
 
     def _is_member(self, group: str) -> bool:
         said = self.settings.get(GROUPS_SETTING)

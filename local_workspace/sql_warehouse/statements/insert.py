@@ -1,37 +1,38 @@
 """INSERT in its forms: into, overwrite, replace where, replace on; each is one Delta commit.
 
 Rows are aligned to the table's columns by name (BY NAME), by the column list, or by position; a column that is left
-out is NULL, and a value is cast to the column's type. Databricks refuses some of these casts (its "store assignment"
-does not read numbers from text); the local warehouse only refuses values that cannot be cast.
+out is NULL, and a value is cast to the column's type; see :mod:`store_assignment`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local_workspace.catalog import Table, TableName
-from local_workspace.catalog.char_types import fitted, limit_of
 from local_workspace.delta.delta_commit import (
     Staged,
-    TableShape,
     commit_append,
     commit_replacement,
     open_table,
+    shape_of,
     stage,
 )
 from local_workspace.delta.table_lock import table_lock
-from local_workspace.sql import spark_types as types
-from local_workspace.sql.rewrites.common_types import cast_template as as_spark_casts
+from local_workspace.sql.references import Source
 from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found
 from local_workspace.sql.sql_text import StatementReader, split_items
-from local_workspace.sql.tokens import quote_identifier, tokenize
+from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.statements.create_table import CHECK_PREFIX, clear_staging
+from local_workspace.sql_warehouse.stand_in import StandIn
+from local_workspace.sql_warehouse.statements.create_table import clear_staging
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.location import location_of
+from local_workspace.sql_warehouse.statements.merge_statement import Clause, Match
+from local_workspace.sql_warehouse.statements.row_changes import Change, ChangingRows, change_rows, checks_of
+from local_workspace.sql_warehouse.statements.store_assignment import assigned, spark_type
 from local_workspace.sql_warehouse.statements.table_checks import verify
 
 if TYPE_CHECKING:
@@ -162,29 +163,22 @@ def insert(session: Session, reader: StatementReader) -> Result:
             raise table_not_found(name.quoted)
         fields = json.loads(target.schema().to_json())["fields"]
         aligned = _aligned(frame, fields, statement, name)
-        partition_columns = list(target.metadata().partition_columns)
-        configuration = dict(target.metadata().configuration)
-        staged = stage(aligned, location, [] if statement.replace_on else partition_columns)
+        shape = shape_of(target)
+        staged = stage(aligned, location, shape.partition_columns)
         try:
-            checks = {
-                k[len(CHECK_PREFIX) :]: v for k, v in configuration.items() if k.startswith(CHECK_PREFIX)
-            }
-            verify(session, staged.folder, fields, checks, name)
+            verify(session, staged.folder, fields, checks_of(shape), name)
             tag = session.tag or session.id
-            everything = statement.overwrite
             if statement.replace_where is not None:
-                everything = _replaces_everything(session, table, statement.replace_where, staged)
-            if statement.replace_on is not None:
-                _replace_on(session, table, statement, staged, [f["name"] for f in fields])
-            elif everything:
-                shape = TableShape(fields, partition_columns, configuration, target.metadata().description)
+                _replace_where(session, table, statement.replace_where, staged)
+            elif statement.replace_on is not None:
+                _replace_on(session, table, statement, staged, fields)
+            elif statement.overwrite:
                 commit_replacement(location, staged, shape, operation="WRITE", statement=tag)
-            elif statement.replace_where is not None:
-                _replace_where(session, table, statement.replace_where, staged, [f["name"] for f in fields])
             else:
                 commit_append(location, staged, statement=tag)
         finally:
             staged.discard()
+            clear_staging(location)
     session.catalog.touch(name)
     return Result.of_affected(staged.rows)
 
@@ -242,43 +236,17 @@ def _aligned(
                 "21S01",
             )
         order = {column.lower(): i for i, column in enumerate(listed)}
-    from pyspark.sql.connect import functions as f  # noqa: PLC0415
-
-    plain = frame.toDF(*[f"c{i}" for i in range(len(given))])
-    columns = []
-    for field in fields:
-        at = order.get(field["name"].lower())
-        kind = _spark_type(field["type"])
-        if at is None:
-            columns.append(f.lit(None).cast(kind).alias(field["name"]))
-            continue
-        source = frame.schema.fields[at].dataType
-        # The engine has no cast of a VARIANT to what it is.
-        value = f.col(f"c{at}") if source == kind else f.col(f"c{at}").cast(kind)
-        if types.is_fraction(source):
-            # Spark makes texts and decimals of doubles otherwise than the engine does.
-            value = f.expr(as_spark_casts(source, kind).format(f"c{at}"))
-        if limit_of(field) is not None:
-            value = f.expr(fitted(f"CAST(c{at} AS STRING)", field))
-        columns.append(value.alias(field["name"]))
-    return plain.select(*columns)
+    return assigned(frame, fields, order)
 
 
-def _spark_type(delta_type: Any) -> Any:
-    from pyspark.sql.types import StructField  # noqa: PLC0415
-
-    return StructField.fromJson({"name": "c", "type": delta_type, "nullable": True, "metadata": {}}).dataType
-
-
-def _replaces_everything(session: Session, table: Table, condition: str, staged: Staged) -> bool:
-    """Whether every row that the table has meets the condition: what is staged is then the table.
-
-    The engine would write the staged rows once more.
+def _replace_where(session: Session, table: Table, condition: str, staged: Staged) -> None:
+    """Puts the staged rows in the place of those that meet the condition.
 
     Raises:
         SqlError: A staged row does not meet the condition (DELTA_REPLACE_WHERE_MISMATCH).
     """
-    count = _rows_outside(session, f"delta.`{staged.folder}`", condition)
+    query = f"SELECT count(*) AS n FROM delta.`{staged.folder}` WHERE ({condition}) IS NOT TRUE"
+    count = session.engine.query(session.engine_sql(query)).table()["n"][0].as_py()
     if count:
         raise SqlError(
             "DELTA_REPLACE_WHERE_MISMATCH",
@@ -286,89 +254,35 @@ def _replaces_everything(session: Session, table: Table, condition: str, staged:
             f"{count} rows. Nothing was written.",
             "44000",
         )
-    return not _rows_outside(session, session.engine.table(table.name, location_of(table)), condition)
-
-
-def _rows_outside(session: Session, rows: str, condition: str) -> int:
-    query = f"SELECT count(*) AS n FROM {rows} WHERE ({condition}) IS NOT TRUE"
-    return int(session.engine.query(query).table().column("n")[0].as_py())
-
-
-def _replace_where(
-    session: Session, table: Table, condition: str, staged: Staged, columns: Sequence[str]
-) -> None:
-    target = session.engine.table(table.name, location_of(table))
-    if staged.adds:
-        # By name: the engine puts partition columns last in what it stages.
-        every = ", ".join(quote_identifier(c) for c in columns)
-        session.engine.frame(
-            f"INSERT INTO {target} REPLACE WHERE {condition} SELECT {every} FROM delta.`{staged.folder}`",
-            tag=session.tag,
-        )
-    else:
-        session.engine.frame(f"DELETE FROM {target} WHERE {condition}", tag=session.tag)
+    clause = Clause(Match.BY_SOURCE, condition, "DELETE")
+    parameters = {"mode": "Overwrite", "predicate": condition}
+    change = Change("WRITE", table.name.table, [clause], added=staged, parameters=parameters)
+    change_rows(session, table, change)
 
 
 def _replace_on(
-    session: Session, table: Table, statement: InsertStatement, staged: Staged, columns: Sequence[str]
+    session: Session,
+    table: Table,
+    statement: InsertStatement,
+    staged: Staged,
+    fields: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Deletes the rows that match and inserts the new ones, as one MERGE and so as one commit.
-
-    The rows take part twice: once as keys (which only delete), once as rows (which match nothing, so are inserted).
-    """
+    """Deletes the rows that a staged row matches and adds the staged ones; without staged rows nothing changes."""
     if not staged.adds:
         return
-    keys = equality_keys(statement.replace_on or "", statement.target_alias, statement.source_alias)
-    if keys is None:
-        raise not_supported(
-            f"INSERT ... REPLACE ON ({statement.replace_on})",
-            "Compare columns by `t.column <=> s.column`, joined by AND.",
-        )
-    target = session.engine.table(table.name, location_of(table))
-    source = f"delta.`{staged.folder}`"
-    every = ", ".join(quote_identifier(c) for c in columns)
-    keyed = {source_key.lower() for _, source_key in keys}
-    only_keys = ", ".join(
-        quote_identifier(c) if c.lower() in keyed else f"NULL AS {quote_identifier(c)}" for c in columns
+    columns = [(field["name"], spark_type(field["type"])) for field in fields]
+    every = ", ".join(quote_identifier(name) for name, _ in columns)
+    rows = StandIn(Source(f"(SELECT {every} FROM delta.`{staged.folder}`)", True), columns)
+    condition = statement.replace_on or ""
+    change = Change(
+        "WRITE",
+        statement.target_alias or table.name.table,
+        [Clause(Match.MATCHED, None, "DELETE")],
+        ChangingRows(statement.source_alias or "source", rows, condition),
+        added=staged,
+        parameters={"mode": "Overwrite", "predicate": condition},
     )
-    flag = quote_identifier("_replace_on")
-    view = session.engine.frame(
-        f"SELECT {every}, false AS {flag} FROM {source} UNION ALL SELECT {only_keys}, true AS {flag} "
-        f"FROM (SELECT DISTINCT {', '.join(quote_identifier(k) for _, k in keys)} FROM {source})"
-    )
-    temporary = session.engine.view_of_query(f"replace_on_{staged.folder.name}", view)
-    condition = " AND ".join(f"t.{quote_identifier(a)} <=> s.{quote_identifier(b)}" for a, b in keys)
-    session.engine.frame(
-        f"MERGE INTO {target} AS t USING {temporary} AS s ON s.{flag} AND {condition} WHEN MATCHED THEN DELETE "
-        f"WHEN NOT MATCHED AND NOT s.{flag} THEN INSERT ({every}) "
-        f"VALUES ({', '.join('s.' + quote_identifier(c) for c in columns)})",
-        tag=session.tag,
-    )
-
-
-def equality_keys(condition: str, target: str | None, source: str | None) -> list[tuple[str, str]] | None:
-    """The column pairs of ``t.a <=> s.a AND t.b <=> s.b``, or None if the condition has another form.
-
-    Args:
-        condition: Of REPLACE ON.
-        target: Alias of the target.
-        source: Alias of the rows.
-    """
-    tokens = list(tokenize(condition))
-    pairs: list[tuple[str, str]] = []
-    while tokens:
-        operator = next((i for i, t in enumerate(tokens) if t.text == "<=>"), None)
-        if operator != 3 or len(tokens) < 7 or tokens[1].text != "." or tokens[5].text != ".":
-            return None
-        left, right = (tokens[0].value, tokens[2].value), (tokens[4].value, tokens[6].value)
-        sides = {left[0].lower(): left[1], right[0].lower(): right[1]}
-        if target is None or source is None or set(sides) != {target.lower(), source.lower()}:
-            return None
-        pairs.append((sides[target.lower()], sides[source.lower()]))
-        tokens = tokens[7:]
-        if tokens and tokens.pop(0).upper != "AND":
-            return None
-    return pairs or None
+    change_rows(session, table, change)
 
 
 HANDLERS: Handlers = {("INSERT",): insert}

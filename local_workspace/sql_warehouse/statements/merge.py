@@ -1,130 +1,152 @@
-"""MERGE: the engine does it in one Delta commit; a source that is computed is computed beforehand, once.
+"""MERGE: rows of one table changed by those of another, in one Delta commit; see :mod:`row_changes`.
 
-On Databricks a MERGE sees the target as it was when the statement began, also in its source. Sail 0.7.2 plans source and
-target together: it fails to plan some such statements, nothing promises that the others read the old rows, and it computes
-a source twice, once to find the files and once to write them. So the rows of a query or a view are staged beside the table
-first, as those of INSERT are, and the MERGE reads the stage. A killed statement leaves a stage that no reader looks at and
-that the next writer deletes.
+On Databricks a MERGE sees the target as it was when the statement began, also in its source. So the source is taken first:
+a table as its files at one version, a query or a view as the rows that it has, staged beside the target. A killed statement
+leaves a stage that no reader looks at and that the next writer deletes.
+
+Source: "MERGE INTO" of the Databricks SQL language reference. Several source rows for one target row are an error where
+their clauses' conditions hold, as since Databricks Runtime 16.0.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
-from local_workspace.delta.delta_commit import stage
+from local_workspace.delta.delta_commit import TableShape, shape_of, stage
+from local_workspace.delta.delta_source import Position, current_files, make_slice
 from local_workspace.delta.table_lock import table_lock
-from local_workspace.sql.sql_error import parse_error
+from local_workspace.errors import NotSupported
+from local_workspace.sql.references import Source
+from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.sql_text import StatementReader
-from local_workspace.sql.tokens import quote_identifier, tokenize
+from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.statements.change_rows import change_locked
+from local_workspace.sql_warehouse.stand_in import StandIn
 from local_workspace.sql_warehouse.statements.create_table import clear_staging
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.insert import require_writable
 from local_workspace.sql_warehouse.statements.location import location_of
+from local_workspace.sql_warehouse.statements.merge_statement import (
+    Assignment,
+    Clause,
+    Match,
+    MergeStatement,
+    read_merge,
+)
+from local_workspace.sql_warehouse.statements.row_changes import (
+    Change,
+    Changed,
+    ChangingRows,
+    change_rows,
+    slice_folder,
+)
+from local_workspace.sql_warehouse.statements.set_columns import Target, values_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
     from pyspark.sql.types import StructField
 
     from local_workspace.sql_warehouse.session import Session
 
-
-@dataclass(frozen=True)
-class MergeSource:
-    """Where the source stands in a MERGE.
-
-    Attributes:
-        start: Offset of its first character.
-        end: Offset after its alias, or after its last character.
-        text: As written, with its alias.
-        alias: The name by which the statement refers to it.
-    """
-
-    start: int
-    end: int
-    text: str
-    alias: str
-
-
-def read_source(reader: StatementReader) -> MergeSource:
-    """Reads the source of a MERGE; the reader stands behind the target's name.
-
-    Raises:
-        SqlError: There is no USING, or no ON after it.
-    """
-    depth = 0
-    first = last = None
-    while (token := reader.peek()) is not None:
-        if depth == 0 and token.upper == "ON" and first is not None:
-            break
-        reader.next()
-        depth += {"(": 1, ")": -1}.get(token.text if token.kind == "symbol" else "", 0)
-        if first is None and depth == 0 and token.upper == "USING":
-            first = reader.peek()
-        else:
-            last = token
-    if reader.at_end or first is None or last is None or last.start < first.start:
-        raise parse_error("end of input", reader.sql, expected="MERGE INTO target USING source ON condition")
-    text = reader.sql[first.start : last.end]
-    return MergeSource(first.start, last.end, text, _alias(text))
-
-
-def _alias(text: str) -> str:
-    """The last name of `t`, `a.b.t AS s`, `(SELECT ..) s` or `(SELECT ..) AS s(x, y)`."""
-    tokens = tokenize(text)
-    at = len(tokens) - 1
-    if tokens[at].text == ")":
-        depth = 0
-        for i in range(at, -1, -1):
-            depth += {")": 1, "(": -1}.get(tokens[i].text if tokens[i].kind == "symbol" else "", 0)
-            if depth == 0:
-                at = i - 1
-                break
-    return tokens[at].value if at >= 0 and tokens[at].is_name else "source"
+_COUNTS = ("num_affected_rows", "num_updated_rows", "num_deleted_rows", "num_inserted_rows")
 
 
 def merge(session: Session, reader: StatementReader) -> Result:
     """MERGE [WITH SCHEMA EVOLUTION] INTO name [alias] USING source ON .. WHEN .."""
-    reader.expect("MERGE")
-    reader.accept("WITH", "SCHEMA", "EVOLUTION")
-    reader.expect("INTO")
-    table = session.require_table(reader.dotted_name())
+    statement = read_merge(reader)
+    table = session.require_table(statement.target)
     require_writable(table)
-    source = read_source(reader)
     location = location_of(table)
     with table_lock(session.warehouse.layout, table.name):
         clear_staging(location)
-        query = session.engine_sql(f"SELECT * FROM {source.text}")
-        if _is_table(query) and not _reads(session, query, table):
-            return change_locked(session, table, reader.sql)
-        frame = session.engine.frame(query, tag=session.tag)
-        staged = stage(_storable(frame), location)
         try:
-            rows = f"(SELECT {_columns(frame)} FROM delta.{quote_identifier(str(staged.folder))})"
-            place = f"{rows} AS {quote_identifier(source.alias)}"
-            return change_locked(
-                session, table, reader.sql[: source.start] + place + reader.sql[source.end :]
-            )
+            changed = _merged(session, table, statement)
         finally:
-            staged.discard()
+            clear_staging(location)
+    counts = (changed.affected, changed.updated, changed.deleted, changed.inserted)
+    result = Result.of_rows([(name, pa.int64()) for name in _COUNTS], [counts])
+    result.affected_rows = changed.affected
+    return result
 
 
-def _is_table(engine_query: str) -> bool:
-    """Whether ``SELECT * FROM source`` names a table; views stand in it as their queries."""
-    return tokenize(engine_query)[3].text != "("
-
-
-def _reads(session: Session, engine_query: str, table: Table) -> bool:
-    """Whether a query for the engine reads a table: views stand in it as their queries, tables by the engine's names."""
-    location = location_of(table)
-    name = [token.value.lower() for token in tokenize(session.engine.table(table.name, location))]
-    words = [token.value.lower() for token in tokenize(engine_query)]
-    return str(location).lower() in words or any(
-        words[at : at + len(name)] == name for at in range(len(words) - len(name) + 1)
+def _merged(session: Session, table: Table, statement: MergeStatement) -> Changed:
+    source, columns = _source(session, table, statement)
+    shape = shape_of(DeltaTable(location_of(table)))
+    evolved = _evolved(shape, statement, columns) if statement.evolves else shape
+    target = Target(table.name, statement.target_alias, evolved.fields)
+    names = [name for name, _ in columns]
+    clauses = tuple(_spelled_out(clause, target, names, statement) for clause in statement.clauses)
+    change = Change(
+        "MERGE",
+        statement.target_alias,
+        clauses,
+        ChangingRows(statement.source_alias, source, statement.condition),
+        {clause: values_of(target, clause) for clause in clauses if clause.action != "DELETE"},
+        shape=None if evolved is shape else evolved,
+        parameters=_parameters(statement),
     )
+    return change_rows(session, table, change)
+
+
+def _source(
+    session: Session, table: Table, statement: MergeStatement
+) -> tuple[StandIn, Sequence[tuple[str, Mapping[str, Any]]]]:
+    """The source as it is now, for the engine, and its columns as in a Delta schema."""
+    location = location_of(table)
+    read = _read_table(session, statement.source)
+    if read is not None:
+        place, fields = read, json.loads(DeltaTable(read).schema().to_json())["fields"]
+        delta = DeltaTable(place)
+        folder = slice_folder(location)
+        try:
+            make_slice(
+                place, Position(str(delta.metadata().id), delta.version()), current_files(delta), folder
+            )
+        except NotSupported:
+            pass  # the engine may read it in one piece
+        else:
+            return _stand_in(folder, fields, [f["name"] for f in fields]), [(f["name"], f) for f in fields]
+    query = session.engine_sql(f"SELECT * FROM {statement.source}")
+    frame = session.engine.frame(query, tag=session.tag)
+    names = frame.schema.names
+    plain = frame.toDF(*[f"c{i}" for i in range(len(names))])
+    fields = json.loads(plain.schema.json())["fields"]
+    untyped = [f.name for f in plain.schema.fields if _is_untyped(f)]
+    typed = plain.drop(*untyped)
+    if not typed.columns:
+        from pyspark.sql.connect import functions as f  # noqa: PLC0415
+
+        typed = typed.withColumn("row", f.lit(1))
+    staged = stage(typed, location)
+    return _stand_in(staged.folder, fields, names), list(zip(names, fields, strict=True))
+
+
+def _read_table(session: Session, source: str) -> Path | None:
+    """The folder of the table that a source is, if it is one and nothing but its alias is said of it."""
+    reader = StatementReader(source)
+    first = reader.peek()
+    if first is None or not first.is_name:
+        return None
+    parts = reader.dotted_name()
+    reader.accept("AS")
+    if not reader.at_end:
+        reader.next()
+    if not reader.at_end or len(parts) > 3 or session.temporary_view(parts) is not None:
+        return None
+    try:
+        found = session.catalog.get(session.table_name(parts))
+    except SqlError:
+        return None  # files by their path; the query says who may read them
+    if found is None or session.catalog.policies(found.name):
+        return None  # of a table with a row filter or masks, the query gives what may be seen
+    return found.location
 
 
 def _is_untyped(field: StructField) -> bool:
@@ -132,18 +154,75 @@ def _is_untyped(field: StructField) -> bool:
     return bool(field.dataType.simpleString() == "void")
 
 
-def _storable(frame: DataFrame) -> DataFrame:
-    from pyspark.sql.connect import functions as f  # noqa: PLC0415
+def _stand_in(folder: Path, fields: Sequence[Mapping[str, Any]], names: Sequence[str]) -> StandIn:
+    from local_workspace.sql_warehouse.statements.store_assignment import spark_type  # noqa: PLC0415
 
-    typed = frame.drop(*[field.name for field in frame.schema.fields if _is_untyped(field)])
-    return typed if typed.columns else typed.withColumn("row", f.lit(1))
-
-
-def _columns(frame: DataFrame) -> str:
-    return ", ".join(
-        ("NULL AS " if _is_untyped(field) else "") + quote_identifier(field.name)
-        for field in frame.schema.fields
+    columns = ", ".join(
+        ("NULL" if f["type"] == "void" else quote_identifier(f["name"])) + f" AS {quote_identifier(name)}"
+        for f, name in zip(fields, names, strict=True)
     )
+    query = f"(SELECT {columns} FROM delta.{quote_identifier(str(folder))})"
+    kinds = [(name, spark_type(f["type"])) for f, name in zip(fields, names, strict=True)]
+    return StandIn(Source(query, True), kinds)
+
+
+def _spelled_out(clause: Clause, target: Target, source: Sequence[str], statement: MergeStatement) -> Clause:
+    """A clause whose ``*`` is written out: every column of the table by that of the source with its name.
+
+    With SCHEMA EVOLUTION a column that the source lacks is kept, or NULL in a new row.
+
+    Raises:
+        SqlError: The source lacks a column (DELTA_MERGE_UNRESOLVED_EXPRESSION).
+    """
+    if clause.assignments is not None:
+        return clause
+    by_name = {name.lower(): name for name in source}
+    missing = [f["name"] for f in target.fields if f["name"].lower() not in by_name]
+    if missing and not statement.evolves:
+        raise SqlError(
+            "DELTA_MERGE_UNRESOLVED_EXPRESSION",
+            f"Cannot resolve {', '.join(missing)} in {clause.action} clause given columns {', '.join(source)}.",
+            "42601",
+        )
+    alias = quote_identifier(statement.source_alias)
+    return replace(
+        clause,
+        assignments=tuple(
+            Assignment((f["name"],), f"{alias}.{quote_identifier(by_name[f['name'].lower()])}")
+            for f in target.fields
+            if f["name"].lower() in by_name
+        ),
+    )
+
+
+def _evolved(
+    shape: TableShape, statement: MergeStatement, source: Sequence[tuple[str, Mapping[str, Any]]]
+) -> TableShape:
+    """The table's columns and those that the source brings: all of them with ``*``, else those that are assigned."""
+    present = {f["name"].lower() for f in shape.fields}
+    writing = [clause for clause in statement.clauses if clause.action != "DELETE"]
+    takes_all = any(clause.assignments is None for clause in writing)
+    assigned = {a.column[-1].lower() for clause in writing for a in clause.assignments or ()}
+    new = [
+        {"name": name, "type": f["type"], "nullable": True, "metadata": {}}
+        for name, f in source
+        if name.lower() not in present and (takes_all or name.lower() in assigned) and f["type"] != "void"
+    ]
+    return replace(shape, fields=[*shape.fields, *new]) if new else shape
+
+
+def _parameters(statement: MergeStatement) -> dict[str, str]:
+    """What DESCRIBE HISTORY says of a MERGE on Databricks."""
+    predicates: dict[Match, list[dict[str, str]]] = {match: [] for match in Match}
+    for clause in statement.clauses:
+        condition = {} if clause.condition is None else {"predicate": clause.condition}
+        predicates[clause.match].append({**condition, "actionType": clause.action.lower()})
+    return {
+        "predicate": json.dumps([statement.condition]),
+        "matchedPredicates": json.dumps(predicates[Match.MATCHED]),
+        "notMatchedPredicates": json.dumps(predicates[Match.BY_TARGET]),
+        "notMatchedBySourcePredicates": json.dumps(predicates[Match.BY_SOURCE]),
+    }
 
 
 HANDLERS: Handlers = {("MERGE",): merge}

@@ -113,6 +113,7 @@ def guarded(handler: Handler) -> Handler:
     def run(session: Session, reader: StatementReader) -> Result:
         words = reader.position
         reader.next()
+        reader.accept("WITH", "SCHEMA", "EVOLUTION")
         for word in ("INTO", "FROM"):
             reader.accept(word)
         token = reader.peek()

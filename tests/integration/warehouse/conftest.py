@@ -8,13 +8,19 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from databricks import sql
 from dbt_process import dbt_process
+
+from local_workspace.catalog import Catalog
+from local_workspace.engine import SailEngine
+from local_workspace.layout import WorkspaceLayout
+from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.warehouse import Warehouse
 
 PROJECT = Path(__file__).parents[3]
 
@@ -147,6 +153,28 @@ def client(warehouse: RunningWarehouse, request: pytest.FixtureRequest) -> Itera
     with client_of(warehouse) as opened:
         opened.run(f"CREATE SCHEMA IF NOT EXISTS `{schema}`", f"USE SCHEMA `{schema}`")
         yield opened
+
+
+@pytest.fixture(scope="session")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """A session of a warehouse in this process, for tests of statements without a client."""
+    layout = WorkspaceLayout(tmp_path_factory.mktemp("session")).create()
+    catalog = Catalog.open(layout)
+    catalog.create_catalog("c")
+    catalog.create_schema("c", "s")
+    with SailEngine.start(layout) as engine:
+        opened = Warehouse(layout, catalog, engine.address).open_session("c", "s")
+        yield opened
+        opened.close()
+    catalog.close()
+
+
+@pytest.fixture
+def rows(session: Session) -> Callable[[str], list[tuple[Any, ...]]]:
+    """Runs a statement; its rows in an order of their own."""
+    return lambda sql: sorted(
+        (tuple(row.values()) for row in session.execute(sql).table().to_pylist()), key=repr
+    )
 
 
 class Dbt:

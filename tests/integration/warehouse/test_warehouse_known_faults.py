@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local_workspace.catalog import Catalog, TableName
-from local_workspace.engine import SailEngine
-from local_workspace.layout import WorkspaceLayout
+from local_workspace.catalog import TableName
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql_warehouse.session import Session
-from local_workspace.sql_warehouse.warehouse import Warehouse
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    layout = WorkspaceLayout(tmp_path_factory.mktemp("faults")).create()
-    catalog = Catalog.open(layout)
-    catalog.create_catalog("c")
-    catalog.create_schema("c", "s")
-    with SailEngine.start(layout) as engine:
-        opened = Warehouse(layout, catalog, engine.address).open_session("c", "s")
-        yield opened
-        opened.close()
-    catalog.close()
-
-
-@pytest.fixture
-def rows(session: Session) -> Rows:
-    return lambda sql: sorted(
-        (tuple(row.values()) for row in session.execute(sql).table().to_pylist()), key=repr
-    )
 
 
 @pytest.fixture

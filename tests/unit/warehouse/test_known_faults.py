@@ -9,7 +9,7 @@ import pytest
 from local_workspace.errors import NotSupported
 from local_workspace.sql.known_faults import avoid
 from local_workspace.sql.sql_text import StatementReader
-from local_workspace.sql_warehouse.statements.merge import read_source
+from local_workspace.sql_warehouse.statements.merge_statement import read_merge
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,5 @@ def test_what_has_no_other_way_is_refused_by_name(query: str, named: str) -> Non
 def test_where_the_source_of_a_merge_begins_and_ends(source: str, alias: str) -> None:
     """Guards the text that is staged when a source reads the target, and the name by which the rest refers to it."""
     reader = StatementReader(f"MERGE INTO t AS x USING {source} ON x.a = n.a WHEN MATCHED THEN DELETE")
-    reader.expect("MERGE", "INTO")
-    reader.dotted_name()
-    found = read_source(reader)
-    assert (found.text, found.alias) == (source, alias)
+    found = read_merge(reader)
+    assert (found.source, found.source_alias) == (source, alias)
