@@ -209,12 +209,11 @@ def commit_changes(
     actions: list[dict[str, Any]] = []
     if shape is not None:
         table = DeltaTable(location, version=version)
-        for staged in stages:
-            protocol = _protocol(staged.protocol, table, shape)
-            if protocol is not None:
-                actions.append({"protocol": protocol})
-                break
-        actions.append({"metaData": _metadata(table, shape)})
+        protocol = _protocol(stages[0].protocol, table, shape) if stages else None
+        changed = [] if protocol is None else [{"protocol": protocol}]
+        actions += (
+            [*changed, {"metaData": _metadata(table, shape)}] if stages else metadata_actions(table, shape)
+        )
     now = int(time.time() * 1000)
     actions += [_remove(add, now) for add in removed]
     actions += [{"add": add} for staged in stages for add in staged.adds]

@@ -16,6 +16,8 @@ from local_workspace.sql.sql_error import SqlError, table_not_found
 from local_workspace.sql.tokens import Token, quote_identifier, tokenize
 
 MAX_VIEW_DEPTH = 50
+# Reserved: `FROM (SELECT ..` names no table, also where there is one called `select`.
+_NO_NAME = frozenset(["SELECT", "FROM", "WITH", "WHERE"])
 # After a table name these words go on with the query; any other word is the table's alias.
 _NO_ALIAS = frozenset(
     [
@@ -114,17 +116,15 @@ def replace_references(
     resolve: Resolver,
     *,
     files: FileResolver = refuse_files,
-    statement_names_table: bool = False,
     missing_ok: bool = False,
 ) -> str:
     """Replaces every table and view name of a query.
 
     Args:
-        sql: A query, or a statement of which the first words name its target (INSERT INTO, MERGE INTO, DELETE FROM, UPDATE).
+        sql: A query.
         resolve: Gives what stands in for a name (its parts as written, one to three), or None when there is no such
             table or view.
         files: Gives the path for files that a query reads as ``format.`path```; by default there are none.
-        statement_names_table: Read ``UPDATE x`` and ``INTO x`` as table positions, too.
         missing_ok: Leave names of two or three parts that are no table, too.
 
     Returns:
@@ -151,7 +151,7 @@ def replace_references(
             continue
         if token.kind == "word":
             _note_clause(token, scopes[-1], tokens, i)
-        if not token.is_name:
+        if not token.is_name or (token.kind == "word" and token.upper in _NO_NAME):
             i += 1
             continue
         chain, after = _chain(tokens, i)
@@ -167,7 +167,6 @@ def replace_references(
                 scopes=scopes,
                 resolve=resolve,
                 files=files,
-                statement_names_table=statement_names_table,
                 missing_ok=missing_ok,
             )
             if edit is not None:
@@ -227,11 +226,10 @@ def _edit(
     scopes: list[_Scope],
     resolve: Resolver,
     files: FileResolver,
-    statement_names_table: bool,
     missing_ok: bool,
 ) -> tuple[int, int, str] | None:
     parts = tuple(token.value for token in chain)
-    if _in_table_position(tokens, i, scopes[-1], statement_names_table):
+    if _in_table_position(tokens, i, scopes[-1]):
         if len(parts) == 1 and any(parts[0].lower() in scope.ctes for scope in scopes):
             return None
         source = resolve(parts) if len(parts) <= 3 else None
@@ -258,7 +256,7 @@ def _edit(
     return None
 
 
-def _in_table_position(tokens: tuple[Token, ...], i: int, scope: _Scope, statement_names_table: bool) -> bool:
+def _in_table_position(tokens: tuple[Token, ...], i: int, scope: _Scope) -> bool:
     before = tokens[i - 1].upper if i else ""
     if before == "FROM":
         return scope.in_from
@@ -269,9 +267,7 @@ def _in_table_position(tokens: tuple[Token, ...], i: int, scope: _Scope, stateme
     if before == "(":
         # FROM (a JOIN b ...) and FROM (a)
         return i > 1 and tokens[i - 2].upper in ("FROM", "JOIN")
-    if not statement_names_table:
-        return False
-    return before in ("INTO", "USING", "OVERWRITE") or (before == "UPDATE" and i == 1)
+    return False
 
 
 def _has_alias(tokens: tuple[Token, ...], after: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -176,6 +176,30 @@ class EngineSession:
                 return run(translated)
             except PySparkException:
                 raise error from None
+
+    def union(
+        self, queries: Sequence[str], put: Callable[[DataFrame], DataFrame], *, tag: str | None
+    ) -> DataFrame:
+        """Plans one frame of the rows of several queries.
+
+        Args:
+            queries: SQL with the engine's names; at least one.
+            put: Brings the rows of each to the same columns.
+            tag: Under which :meth:`interrupt` finds it.
+
+        Raises:
+            SqlError: The engine refused one, or would answer wrongly.
+        """
+        frames, asked = [], []
+        for sql in queries:
+            frames.append(put(self.frame(sql, tag=tag)))
+            asked.append(self._asked)
+        # The rows are computed later: an error then may be of any of them.
+        self._asked = "\n".join(asked)
+        rows = frames[0]
+        for frame in frames[1:]:
+            rows = rows.union(frame)
+        return rows
 
     def view_of_rows(self, name: str, table: pa.Table) -> str:
         """Makes an Arrow table readable under a name of this session and returns the name, quoted."""

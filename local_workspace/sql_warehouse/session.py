@@ -48,8 +48,6 @@ from local_workspace.sql_warehouse.statements.location import location_of
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.warehouse import Warehouse
 
-# The words before the name of the table whose rows a statement changes.
-_CHANGES = frozenset({"UPDATE", "DELETE", "FROM", "MERGE", "INTO"})
 # For about ten seconds.
 _INTERRUPTS = 100
 # Error class by the kind of what is missing; a volume is told as a table.
@@ -254,8 +252,6 @@ class Session:
         self,
         sql: str,
         *,
-        statement_names_table: bool = False,
-        raw: TableName | None = None,
         functions: Lookup | None = None,
         stand_ins: Mapping[str, StandIn] = MappingProxyType({}),
     ) -> str:
@@ -263,34 +259,17 @@ class Session:
 
         Args:
             sql: As the client wrote it, or with a client's expressions in it.
-            statement_names_table: The statement's own words name a table, as INSERT INTO does.
-            raw: A table that is read as it is stored, whatever its row filter and masks: rows that are written back.
             functions: Gives functions of SQL by their names; by default those that the session sees.
             stand_ins: Tables of this statement alone, by the one part of their names, in lower case.
         """
-        if statement_names_table and raw is None:
-            raw = self._target(sql)
-        scope = _Scope(self.catalog_name, self.schema_name, raw=raw, functions=functions)
-        return self._rewrite(sql, scope, statement_names_table=statement_names_table, stand_ins=stand_ins)
-
-    def _target(self, sql: str) -> TableName | None:
-        """The table that an UPDATE, DELETE or MERGE names first: its rows are changed where they are stored."""
-        tokens = tokenize(sql)
-        at = next((i for i, token in enumerate(tokens[:3]) if token.upper not in _CHANGES), 0)
-        parts: list[str] = []
-        while at < len(tokens) and tokens[at].is_name:
-            parts.append(tokens[at].value)
-            if at + 1 >= len(tokens) or tokens[at + 1].text != ".":
-                break
-            at += 2
-        return self.table_name(parts) if 0 < len(parts) <= 3 and not is_path(tuple(parts)) else None
+        scope = _Scope(self.catalog_name, self.schema_name, functions=functions)
+        return self._rewrite(sql, scope, stand_ins=stand_ins)
 
     def _rewrite(
         self,
         sql: str,
         scope: _Scope,
         *,
-        statement_names_table: bool = False,
         stand_ins: Mapping[str, StandIn] = MappingProxyType({}),
     ) -> str:
         def columns(parts: tuple[str, ...]) -> Columns | None:
@@ -317,7 +296,6 @@ class Session:
             sql,
             resolve,
             files=partial(readable_path, self.warehouse.layout),
-            statement_names_table=statement_names_table,
         )
 
     def _rows_of(self, sql: str, scope: _Scope) -> pa.Table:

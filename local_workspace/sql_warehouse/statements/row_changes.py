@@ -45,8 +45,6 @@ from local_workspace.sql_warehouse.statements.store_assignment import assigned, 
 from local_workspace.sql_warehouse.statements.table_checks import verify
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from local_workspace.sql_warehouse.session import Session
 
 _TARGET, _SOURCE = "__changed_table", "__changing_rows"
@@ -152,8 +150,8 @@ class _RowChange:
             return Changed()
         removed = [self.files[at] for at in touched]
         before = self._rows_of(touched)
-        frames = self._new_rows(counts, touched)
-        staged = self._staged(frames, removed) if frames else None
+        queries = self._new_rows(counts, touched)
+        staged = self._staged(queries, removed) if queries else None
         try:
             if staged is not None:
                 verify(self.session, staged.folder, self.shape.fields, checks_of(self.shape), self.table.name)
@@ -227,11 +225,11 @@ class _RowChange:
         }
         if self.change.source is not None:
             stand_ins[_SOURCE] = self.change.source.table
-        return self.session.engine_sql(query, raw=self.table.name, stand_ins=stand_ins)
+        return self.session.engine_sql(query, stand_ins=stand_ins)
 
     # The second query
 
-    def _new_rows(self, counts: Mapping[int, int], touched: Sequence[int]) -> list[DataFrame]:
+    def _new_rows(self, counts: Mapping[int, int], touched: Sequence[int]) -> list[str]:
         queries = []
         for at, clause in enumerate(self.change.clauses):
             if clause.action == "DELETE" or not counts.get(at):
@@ -240,12 +238,7 @@ class _RowChange:
             queries.append(f"SELECT {values} FROM {self._rows_of_clause(at)}")
         if touched:
             queries += self._kept()
-        frames = []
-        for query in queries:
-            frame = self.session.engine.frame(self._engine_sql(query, touched), tag=self.session.tag)
-            places = {name.lower(): at for at, name in enumerate(self.columns)}
-            frames.append(assigned(frame, self.shape.fields, places))
-        return frames
+        return [self._engine_sql(query, touched) for query in queries]
 
     def _kept(self) -> list[str]:
         """Queries of the rows that no clause is for."""
@@ -287,10 +280,11 @@ class _RowChange:
             return "true"
         return " OR ".join(f"({condition})" for condition in conditions)
 
-    def _staged(self, frames: Sequence[DataFrame], removed: Sequence[Mapping[str, Any]]) -> Staged:
-        rows = frames[0]
-        for frame in frames[1:]:
-            rows = rows.union(frame)
+    def _staged(self, queries: Sequence[str], removed: Sequence[Mapping[str, Any]]) -> Staged:
+        places = {name.lower(): at for at, name in enumerate(self.columns)}
+        rows = self.session.engine.union(
+            queries, lambda frame: assigned(frame, self.shape.fields, places), tag=self.session.tag
+        )
         if sum(add["size"] for add in removed) < _SMALL_BYTES:
             rows = rows.coalesce(1)
         return stage(rows, self.location, self.shape.partition_columns)

@@ -139,6 +139,9 @@ def test_what_is_not_seen_is_not_changed(guarded: Any) -> None:
     guarded.run(
         "MERGE INTO guarded AS t USING orders AS s ON t.id = s.id WHEN MATCHED THEN UPDATE SET price = 5"
     )
+    merge = "INTO guarded AS t USING orders AS s ON t.id = s.id WHEN"
+    assert "row filter" in guarded.error(f"MERGE {merge} NOT MATCHED BY SOURCE THEN DELETE")
+    assert "row filter" in guarded.error(f"MERGE WITH SCHEMA EVOLUTION {merge} MATCHED THEN DELETE")
     guarded.run("SET local_workspace.groups = 'support,admins'")
     assert guarded.rows("SELECT * FROM guarded ORDER BY id") == [(1, "ann", 5.0), (2, "bob", 20.25)]
 
