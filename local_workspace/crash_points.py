@@ -16,6 +16,7 @@ CRASH_POINTS: tuple[str, ...] = (
     "batch_planned",
     "input_staged",
     "output_staged",
+    "state_placed",
     "batch_prepared",
     "files_half_adopted",
     "files_adopted",

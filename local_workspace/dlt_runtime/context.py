@@ -30,6 +30,7 @@ class UpdateContext:
         graph: Set once the pipeline code has been read.
         done: Keys of datasets that this update has brought up to date.
         set_aside: Flow and URI of the files that this update could not read.
+        waiting: Keys of datasets that a source has given no columns for, since none of its files can be read.
         stage: A folder that is emptied at the start and the end of each update.
     """
 
@@ -48,6 +49,7 @@ class UpdateContext:
     files: list[SourceFile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     set_aside: set[tuple[str, str]] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
 
     @property
     def folder(self) -> Path:
@@ -86,7 +88,11 @@ class UpdateContext:
         return self.output_location(dataset.name, dataset.output)
 
     def output_location(self, name: TableName, output: Output) -> Path:
-        """Give the folder of a declared table."""
+        """Give the folder of a declared table or sink."""
+        if output.sink is not None:
+            if output.sink.path is not None:
+                return Path(self.local_path(output.sink.path))
+            return self.layout.table_path(*name.key)
         if output.temporary:
             return self.folder.joinpath("tables", *map(plain_name, name.key))
         return self.layout.table_path(*name.key)

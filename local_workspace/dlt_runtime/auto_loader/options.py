@@ -16,6 +16,7 @@ from pyspark.sql.types import StructType, _parse_datatype_json_string
 
 from local_workspace.dlt_runtime.auto_loader.types import parse_columns
 from local_workspace.errors import NotSupported, PipelineCodeError
+from local_workspace.sql.tokens import quote_identifier
 
 EVOLUTION_MODES = ("addNewColumns", "rescue", "failOnNewColumns", "none")
 
@@ -170,7 +171,7 @@ def _ddl(schema: str) -> str:
         return schema
     parsed = _parse_datatype_json_string(schema)
     assert isinstance(parsed, StructType)  # noqa: S101
-    return ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in parsed.fields)
+    return ", ".join(f"{quote_identifier(f.name)} {f.dataType.simpleString()}" for f in parsed.fields)
 
 
 def _flag(value: str, where: str) -> bool:

@@ -30,7 +30,7 @@ from local_workspace.dlt_runtime.auto_loader.rows import (
 )
 from local_workspace.dlt_runtime.auto_loader.strict_json import CORRUPT_COLUMN
 from local_workspace.dlt_runtime.auto_loader.verified import Fault, chunks_of, unforeseen
-from local_workspace.errors import LocalWorkspaceError
+from local_workspace.errors import DataFault, LocalWorkspaceError, PipelineCodeError
 
 _CHUNK_BYTES = 32 * 1024 * 1024
 _CHUNK_FILES = 4096
@@ -55,6 +55,29 @@ class Staged:
     added: list[str] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     faults: Faults = field(default_factory=dict)
+
+
+class NoFileYet(PipelineCodeError):  # noqa: N818  (says what is the case)
+    """There is neither a file nor a hint from which a schema could come."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"[CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE] Cannot infer schema when the input path is empty: {path}",
+            next_step="Land a file first, or give the schema (cloudFiles.schemaHints for some of its columns)",
+        )
+
+
+class NoColumnsYet(DataFault):
+    """None of the files can be read, so the columns of their source are not known; the files are set aside."""
+
+    def __init__(self, path: str, flow: str, faults: Faults, kind: str) -> None:
+        self.faults = faults
+        super().__init__(
+            f"Files of {path} cannot be read, so their columns are not known (flow {flow})",
+            got="; ".join(f"{uri}: {fault.reason}" for uri, fault in faults.items())[:400],
+            consequence="Nothing was read",
+            next_step=f"Repair or remove them; they have to be {kind} files",
+        )
 
 
 def source_schema(

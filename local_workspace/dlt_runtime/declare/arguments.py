@@ -52,3 +52,25 @@ def properties_argument(value: Any, argument: str, where: SourceLocation) -> Map
     if not isinstance(value, Mapping) or not all(isinstance(k, str) for k in value):
         raise PipelineCodeError(f"{argument} must be a dict with string keys", got=f"{value!r} at {where}")
     return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in value.items()}
+
+
+def text_argument(value: Any, argument: str, where: SourceLocation) -> str | None:
+    """Return a text or None.
+
+    Raises:
+        PipelineCodeError: It is something else.
+    """
+    if value is not None and not isinstance(value, str):
+        raise PipelineCodeError(f"{argument} must be a string", got=f"{value!r} at {where}")
+    return value
+
+
+def flag_argument(value: Any, argument: str, where: SourceLocation) -> bool:
+    """Return a flag; None is false.
+
+    Raises:
+        PipelineCodeError: It is something else.
+    """
+    if value is not None and not isinstance(value, bool):
+        raise PipelineCodeError(f"{argument} must be True or False", got=f"{value!r} at {where}")
+    return bool(value)

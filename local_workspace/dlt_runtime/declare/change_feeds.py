@@ -38,6 +38,7 @@ def apply_changes(  # noqa: PLR0917  (Databricks' signature)
     once: bool = False,
     ignore_null_updates_column_list: Sequence[str] | None = None,
     ignore_null_updates_except_column_list: Sequence[str] | None = None,
+    columns_to_update: Any = None,
 ) -> None:
     """Keep a streaming table in step with a change feed (AUTO CDC).
 
@@ -60,9 +61,10 @@ def apply_changes(  # noqa: PLR0917  (Databricks' signature)
         once: Refused.
         ignore_null_updates_column_list: The columns for which a NULL keeps the value.
         ignore_null_updates_except_column_list: The columns for which it does not.
+        columns_to_update: Refused.
 
     Raises:
-        NotSupported: `apply_as_truncates`, `where`, `once`.
+        NotSupported: `apply_as_truncates`, `where`, `once`, `columns_to_update`.
         PipelineCodeError: An argument has a value that is not allowed, or contradicts another.
     """
     registry = active_registry("dlt.apply_changes")
@@ -73,21 +75,22 @@ def apply_changes(  # noqa: PLR0917  (Databricks' signature)
         where=where,
         apply_as_truncates=apply_as_truncates,
         once=once or None,
+        columns_to_update=columns_to_update,
     )
     settings = checked(
         CdcSettings(
             source=name_argument(source, "source", location),
-            keys=_columns(keys or ()),
+            keys=column_names(keys or ()),
             sequence_by=sequence_by,
             apply_as_deletes=apply_as_deletes,
-            column_list=_some(column_list),
-            except_column_list=_some(except_column_list),
+            column_list=some_columns(column_list),
+            except_column_list=some_columns(except_column_list),
             scd_type=stored_as_scd_type,
-            track_history_column_list=_some(track_history_column_list),
-            track_history_except_column_list=_some(track_history_except_column_list),
+            track_history_column_list=some_columns(track_history_column_list),
+            track_history_except_column_list=some_columns(track_history_except_column_list),
             ignore_null_updates=bool(ignore_null_updates),
-            ignore_null_updates_column_list=_some(ignore_null_updates_column_list),
-            ignore_null_updates_except_column_list=_some(ignore_null_updates_except_column_list),
+            ignore_null_updates_column_list=some_columns(ignore_null_updates_column_list),
+            ignore_null_updates_except_column_list=some_columns(ignore_null_updates_except_column_list),
         ),
         location,
     )
@@ -105,6 +108,7 @@ _REFUSED = {
         "Union the backfill and the changes, both read as streams, in the view that is its source: a change counts by its "
         "sequence, whenever it comes"
     ),
+    "columns_to_update": "Give the changes NULL for the columns that stay, and ignore_null_updates=True",
 }
 
 
@@ -130,12 +134,7 @@ def checked(settings: CdcSettings, location: SourceLocation) -> CdcSettings:
     Raises:
         PipelineCodeError: One has a value that is not allowed, or contradicts another.
     """
-    if str(settings.scd_type) not in {"1", "2"}:
-        raise PipelineCodeError(
-            "stored_as_scd_type (STORED AS SCD TYPE) must be 1 or 2",
-            got=f"{settings.scd_type!r} at {location}",
-        )
-    settings = replace(settings, scd_type=int(settings.scd_type))
+    settings = replace(settings, scd_type=scd_type_argument(settings.scd_type, location))
     if settings.scd_type == 1 and (
         settings.track_history_column_list or settings.track_history_except_column_list
     ):
@@ -152,11 +151,26 @@ def checked(settings: CdcSettings, location: SourceLocation) -> CdcSettings:
 create_auto_cdc_flow = apply_changes
 
 
-def _some(values: Sequence[Any] | None) -> tuple[str, ...] | None:
-    return _columns(values) if values else None
+def scd_type_argument(value: Any, location: SourceLocation) -> int:
+    """Return the type of a slowly changing dimension.
+
+    Raises:
+        PipelineCodeError: It is neither 1 nor 2.
+    """
+    if str(value) not in {"1", "2"}:
+        raise PipelineCodeError(
+            "stored_as_scd_type (STORED AS SCD TYPE) must be 1 or 2", got=f"{value!r} at {location}"
+        )
+    return int(value)
 
 
-def _columns(values: Sequence[Any]) -> tuple[str, ...]:
+def some_columns(values: Sequence[Any] | None) -> tuple[str, ...] | None:
+    """Return the names of a list of columns, None if there is none."""
+    return column_names(values) if values else None
+
+
+def column_names(values: Sequence[Any]) -> tuple[str, ...]:
+    """Return the names of a list of columns, given as texts or as `col(...)`."""
     return tuple(value if isinstance(value, str) else _column_name(value) for value in values)
 
 

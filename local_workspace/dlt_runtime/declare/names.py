@@ -14,6 +14,8 @@ class Names:
         self._catalog, self._schema = catalog, schema
         self.views = {o.name.lower(): o for o in registry.outputs if o.kind == "VIEW"}
         self.tables: dict[TableName, Output] = {}
+        # Sinks into tables of the workspace -> these.
+        self.written: dict[TableName, TableName] = {}
         for output in registry.outputs:
             if output.kind == "VIEW":
                 if "." in output.name:
@@ -34,6 +36,8 @@ class Names:
                     f"Dataset {output.name} and a view have the same name", got=f"{output.location}"
                 )
             self.tables[name] = output
+            if output.sink is not None and output.sink.table is not None:
+                self.written[name] = self.table(output.sink.table)
 
     def table(self, text: str) -> TableName:
         """Give the full table name of a name of one to three levels.

@@ -79,6 +79,42 @@ class CdcSettings:
 
 
 @dataclass(frozen=True)
+class SnapshotSettings:
+    """What `apply_changes_from_snapshot` was told.
+
+    Attributes:
+        source: A table or view, or the function that gives one snapshot after the other.
+    """
+
+    source: str | Callable[[Any], Any]
+    keys: tuple[str, ...]
+    scd_type: int = 1
+    track_history_column_list: tuple[str, ...] | None = None
+    track_history_except_column_list: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class SinkSettings:
+    """Where a Delta sink is: a folder, as pipeline code writes its path, or a table of the workspace."""
+
+    path: str | None = None
+    table: str | None = None
+
+
+@dataclass(frozen=True)
+class EventHook:
+    """A function of the pipeline that sees each event.
+
+    Attributes:
+        max_failures: After more than these in a row it is called no more; None for no limit.
+    """
+
+    function: Callable[[dict[str, Any]], Any]
+    location: SourceLocation
+    max_failures: int | None = None
+
+
+@dataclass(frozen=True)
 class Output:
     """A dataset: what exists after an update, apart from how it is fed.
 
@@ -100,6 +136,7 @@ class Output:
     schema: Any = None
     temporary: bool = False
     expectations: tuple[Expectation, ...] = ()
+    sink: SinkSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +146,7 @@ class Flow:
     Args:
         once: Run it a single time, until the next full refresh (a backfill).
         cdc: Set for a change feed; then `function` is None.
+        snapshot: Set for a source of snapshots; then `function` is None.
     """
 
     name: str
@@ -118,6 +156,12 @@ class Flow:
     spark_conf: Mapping[str, str] = field(default_factory=dict)
     once: bool = False
     cdc: CdcSettings | None = None
+    snapshot: SnapshotSettings | None = None
+
+    @property
+    def merges(self) -> bool:
+        """Whether it changes rows of its table, rather than adding or computing them."""
+        return self.cdc is not None or self.snapshot is not None
 
 
 @dataclass
@@ -132,6 +176,7 @@ class Registry:
     flows: list[Flow] = field(default_factory=list)
     root: Path | None = None
     notes: list[str] = field(default_factory=list)
+    hooks: list[EventHook] = field(default_factory=list)
 
     def note(self, text: str) -> None:
         """Keep a note, once."""

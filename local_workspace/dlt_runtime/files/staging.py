@@ -23,13 +23,13 @@ from local_workspace.dlt_runtime.auto_loader.rows import (
     file_metadata,
     staged_schema,
 )
-from local_workspace.dlt_runtime.auto_loader.stage import Staged
+from local_workspace.dlt_runtime.auto_loader.stage import NoColumnsYet, NoFileYet, Staged
 from local_workspace.dlt_runtime.auto_loader.strict_json import rescued_text
 from local_workspace.dlt_runtime.auto_loader.types import TIMESTAMP
 from local_workspace.dlt_runtime.auto_loader.verified import Fault, check_unchanged, unforeseen
 from local_workspace.dlt_runtime.files import csv_rows
 from local_workspace.dlt_runtime.files.reads import FileOptions
-from local_workspace.errors import DataFault, NotSupported, PipelineCodeError
+from local_workspace.errors import DataFault, NotSupported
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _ROWS = 50_000
@@ -87,17 +87,9 @@ def stage(
             readable.append(file)
     columns = reader.columns(stored)
     if not columns and staged.faults:
-        raise DataFault(
-            f"Files of {options.path} cannot be read, so their columns are not known (flow {flow})",
-            got="; ".join(f"{uri}: {fault.reason}" for uri, fault in staged.faults.items())[:400],
-            consequence="Nothing was read",
-            next_step=f"Repair or remove them; they have to be {options.format} files",
-        )
+        raise NoColumnsYet(options.path, flow, staged.faults, options.format)
     if not columns:
-        raise PipelineCodeError(
-            f"[CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE] Cannot infer schema when the input path is empty: {options.path}",
-            next_step="Put a file there first, or give the schema",
-        )
+        raise NoFileYet(options.path)
     staged.columns = columns
     staged.added = [name for name in columns if stored is not None and name not in stored]
     schema = staged_schema(columns, options.rescued_column)

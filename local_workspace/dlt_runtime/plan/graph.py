@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from pyspark.errors import PySparkException
 from pyspark.sql.connect.dataframe import DataFrame
@@ -15,11 +16,12 @@ from pyspark.sql.connect.dataframe import DataFrame
 from local_workspace.catalog import TableName
 from local_workspace.dlt_runtime.declare.names import Names
 from local_workspace.dlt_runtime.declare.registry import DatasetKind, Flow, Output, Registry
-from local_workspace.dlt_runtime.plan import plans
+from local_workspace.dlt_runtime.plan import input_file_name, plans, stateful
+from local_workspace.dlt_runtime.plan.engine_words import told
 from local_workspace.dlt_runtime.plan.loader import folder_of, line_of, working_folder
 from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation
 from local_workspace.dlt_runtime.plan.session import PipelineSession, relation_of
-from local_workspace.errors import LocalWorkspaceError, NotSupported, PipelineCodeError
+from local_workspace.errors import EngineError, LocalWorkspaceError, NotSupported, PipelineCodeError
 
 
 class NotBuiltYet(Exception):  # noqa: N818  (a signal inside the runtime, never shown)
@@ -38,6 +40,8 @@ class PlannedFlow:
         plan: None while the flow is postponed: its function needs `waits_for` to exist.
         reads: What it reads by name, in order of appearance; direct: what SQL text reads by path.
         streaming: Whether its query streams.
+        error: Why there will be no plan: the function failed, or its query cannot run here. It stops the flow's dataset
+            and what reads it, and nothing else.
     """
 
     flow: Flow
@@ -46,6 +50,7 @@ class PlannedFlow:
     direct: tuple[NamedRead, ...] = ()
     streaming: bool = False
     waits_for: str | None = None
+    error: LocalWorkspaceError | None = None
 
 
 @dataclass
@@ -71,6 +76,11 @@ class Dataset:
     def shown(self) -> str:
         """The name that messages and events show."""
         return str(self.name) if self.name is not None else self.output.name
+
+    @property
+    def error(self) -> LocalWorkspaceError | None:
+        """Why it cannot be refreshed, if one of its flows has no plan."""
+        return next((planned.error for planned in self.flows if planned.error is not None), None)
 
 
 @dataclass
@@ -121,6 +131,11 @@ class Graph:
                     pending.append(other.key)
         return found
 
+    def without_plan(self) -> set[str]:
+        """Give the keys of the datasets that cannot be refreshed, since they or what they read have no plan."""
+        failed = {key for key, dataset in self.datasets.items() if dataset.error is not None}
+        return failed.union(*(self.downstream(key) for key in failed))
+
 
 def build_graph(
     registry: Registry,
@@ -130,6 +145,8 @@ def build_graph(
     exists: Callable[[TableName], bool],
 ) -> Graph:
     """Call the dataset functions and connect what they read.
+
+    A function that fails is an error of its dataset (`Dataset.error`), not of the pipeline.
 
     Args:
         registry: What the files declared.
@@ -153,7 +170,7 @@ def build_graph(
         view = output.kind == "VIEW"
         name = None if view else names.table(output.name)
         key = output.name.lower() if view else ".".join(name.key)  # type: ignore[union-attr]
-        datasets[key] = Dataset(key, output, output.kind, name)
+        datasets[key] = Dataset(key, output, output.kind, names.written.get(name, name) if name else None)
     for flow in registry.flows:
         target = names.key(flow.target)
         if target not in datasets:
@@ -163,7 +180,7 @@ def build_graph(
                 next_step=f"Call dlt.create_streaming_table({flow.target!r})"
                 + _suggest(flow.target, registry),
             )
-        if flow.target.lower() != flow.name.lower() or flow.cdc:
+        if flow.target.lower() != flow.name.lower() or flow.merges or datasets[target].kind == "SINK":
             _check_target(datasets[target], flow)
         datasets[target].flows.append(PlannedFlow(flow))
     graph = Graph(datasets, names)
@@ -175,13 +192,46 @@ def build_graph(
                 next_step="Feed it with @dlt.append_flow or dlt.apply_changes",
             )
         for planned in dataset.flows:
-            plan_flow(planned, session)
-            connect(graph, dataset, planned, registry, exists)
+            try:
+                plan_flow(planned, session)
+            except EngineError:
+                raise
+            except LocalWorkspaceError as error:
+                planned.error, planned.plan = error, None
+            else:
+                connect(graph, dataset, planned, registry, exists)
         _decide_kind(dataset)
     graph.ordered()
     for dataset in datasets.values():
         _check_view_reads(graph, dataset)
     return graph
+
+
+def call_function(flow: Flow, function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function of pipeline code in the folder of its file.
+
+    Raises:
+        PipelineCodeError: It fails; the line in it is named.
+        NotBuiltYet: It asks for rows of a dataset that does not exist yet.
+    """
+    code = getattr(function, "__code__", None)
+    try:
+        with working_folder(folder_of(function)):
+            return function(*arguments)
+    except NotBuiltYet:
+        raise
+    except LocalWorkspaceError as error:
+        line = (code and line_of(error, code.co_filename)) or flow.location.line
+        error.args = (f"{error} (flow {flow.name}, {flow.location.file}:{line})",)
+        raise
+    except Exception as error:
+        line = (code and line_of(error, code.co_filename)) or flow.location.line
+        shown = told(error) if isinstance(error, PySparkException) else f"{type(error).__name__}: {error}"
+        raise PipelineCodeError(
+            f"The function of {flow.name} failed, {flow.location.file}:{line}",
+            got=shown,
+            consequence="Its table was left as it is, and so was what reads it",
+        ) from error
 
 
 def plan_flow(planned: PlannedFlow, session: PipelineSession) -> None:
@@ -196,25 +246,18 @@ def plan_flow(planned: PlannedFlow, session: PipelineSession) -> None:
         planned.reads = (NamedRead(flow.cdc.source, streaming=True),)
         planned.streaming = True
         return
+    if flow.snapshot is not None:
+        # What a function of snapshots reads is known when it is asked for one.
+        source = flow.snapshot.source
+        planned.reads = (NamedRead(source, streaming=False),) if isinstance(source, str) else ()
+        return
     assert flow.function is not None  # noqa: S101
     try:
-        with working_folder(folder_of(flow.function)):
-            frame = flow.function()
+        frame = call_function(flow, flow.function)
     except NotBuiltYet as missing:
         planned.waits_for = missing.dataset
         planned.reads = (NamedRead(missing.dataset, streaming=False),)
         return
-    except LocalWorkspaceError as error:
-        error.args = (f"{error} (flow {flow.name}, {flow.location})",)
-        raise
-    except Exception as error:
-        line = line_of(error, flow.function.__code__.co_filename)
-        text = error.getMessage() if isinstance(error, PySparkException) else None
-        raise PipelineCodeError(
-            f"The function of {flow.name} failed, {flow.location.file}:{line or flow.location.line}",
-            got=f"{type(error).__name__}: {text or error}",
-            consequence="No dataset was refreshed",
-        ) from error
     if not isinstance(frame, DataFrame):
         raise PipelineCodeError(
             f"The function of {flow.name} returned no DataFrame",
@@ -223,6 +266,7 @@ def plan_flow(planned: PlannedFlow, session: PipelineSession) -> None:
         )
     planned.waits_for = None
     planned.plan = relation_of(frame, session)
+    input_file_name.as_metadata(planned.plan)
     plans.name_direct_reads(planned.plan, session.direct_reads)
     label = f"{flow.name}, {flow.location}"
     named = plans.named_reads(planned.plan, f"flow {label}")
@@ -236,6 +280,8 @@ def plan_flow(planned: PlannedFlow, session: PipelineSession) -> None:
     planned.reads = tuple(read for read in named if not read.by_path)
     planned.direct = tuple(read for read in named if read.by_path)
     planned.streaming = plans.check_streaming(planned.plan, label)
+    if planned.streaming:
+        stateful.check(planned.plan, plans.refusals(label))
 
 
 def connect(
@@ -291,9 +337,16 @@ def _check_target(dataset: Dataset, flow: Flow) -> None:
             got=f"at {flow.location}",
             allowed="a streaming table",
         )
-    if flow.cdc and dataset.output.expectations:
+    if dataset.kind == "SINK" and (flow.merges or flow.once):
+        raise PipelineCodeError(
+            f"Flow {flow.name} feeds the sink {dataset.output.name}",
+            got=f"at {flow.location}",
+            allowed="@dlt.append_flow with a streaming query, without once",
+            next_step="Let it feed a streaming table, and the sink be fed from that",
+        )
+    if flow.snapshot and dataset.output.expectations:
         raise NotSupported(
-            "Expectations on the target of dlt.apply_changes",
+            "Expectations on the target of dlt.apply_changes_from_snapshot",
             "Put them on the view or table that is its source",
             got=f"{dataset.shown} at {dataset.output.location}",
         )
@@ -301,7 +354,7 @@ def _check_target(dataset: Dataset, flow: Flow) -> None:
 
 def _decide_kind(dataset: Dataset) -> None:
     """Settle whether a `TABLE` is a streaming table or a materialized view, and check its flows by that."""
-    if dataset.kind == "VIEW" or any(f.plan is None and f.flow.cdc is None for f in dataset.flows):
+    if dataset.kind == "VIEW" or any(f.plan is None and not f.flow.merges for f in dataset.flows):
         return
     streaming = [f.streaming for f in dataset.flows]
     if dataset.kind == "TABLE":
@@ -312,17 +365,18 @@ def _decide_kind(dataset: Dataset) -> None:
             got=f"at {dataset.output.location}",
             next_step="Use @dlt.table for a streaming table, or read with spark.read",
         )
-    if dataset.kind == "STREAMING_TABLE":
+    if dataset.kind in {"STREAMING_TABLE", "SINK"}:
+        what = "sink" if dataset.kind == "SINK" else "streaming table"
         for planned in dataset.flows:
-            if not planned.streaming and not planned.flow.once:
+            if not planned.streaming and not planned.flow.once and planned.flow.snapshot is None:
                 raise PipelineCodeError(
-                    f"Flow {planned.flow.name} into the streaming table {dataset.shown} has a batch query",
+                    f"Flow {planned.flow.name} into the {what} {dataset.shown} has a batch query",
                     got=f"at {planned.flow.location}",
                     next_step="Read its source as a stream, or pass once=True to @dlt.append_flow for a single backfill",
                 )
-    if any(f.flow.cdc for f in dataset.flows) and len(dataset.flows) > 1:
+    if any(f.flow.merges for f in dataset.flows) and len(dataset.flows) > 1:
         raise NotSupported(
-            f"Several flows into {dataset.shown}, the target of dlt.apply_changes",
+            f"Several flows into {dataset.shown}, the target of a change feed",
             "Union the sources, each read as a stream, in a view, and give that to one flow",
             got=f"at {', '.join(str(f.flow.location) for f in dataset.flows)}",
         )
@@ -340,14 +394,26 @@ def settle_postponed(graph: Graph, dataset: Dataset) -> None:
 
 
 def _check_view_reads(graph: Graph, dataset: Dataset) -> None:
+    def view_plan(name: str) -> Relation | None:
+        view = graph.datasets.get(graph.names.key(name))
+        return view.flows[0].plan if view is not None and view.kind == "VIEW" else None
+
     for planned in dataset.flows:
+        if planned.plan is not None and planned.streaming:
+            try:
+                stateful.check_watermarks(
+                    planned.plan, view_plan, f"{planned.flow.name}, {planned.flow.location}"
+                )
+            except LocalWorkspaceError as error:
+                planned.error, planned.plan = error, None
+                continue
         for read in planned.reads:
             other = graph.datasets.get(graph.names.key(read.name))
             if (
                 other is None
                 or other.kind != "VIEW"
                 or other.flows[0].plan is None
-                or (planned.plan is None and not planned.flow.cdc)
+                or (planned.plan is None and not planned.flow.merges)
             ):
                 continue
             if read.streaming and not other.flows[0].streaming:

@@ -142,7 +142,8 @@ def working_folder(folder: Path) -> Iterator[None]:
 
 def folder_of(function: Callable[..., Any]) -> Path:
     """Give the folder of the source file that a dataset function stands in; of SQL text, the current one."""
-    file = Path(re.sub(r", cell \d+$", "", function.__code__.co_filename))
+    code = getattr(function, "__code__", None)  # a partial or a callable object has none
+    file = Path(re.sub(r", cell \d+$", "", code.co_filename if code is not None else ""))
     runtime = Path(__file__).resolve().parents[1]
     return file.parent if file.is_file() and runtime not in file.parents else Path.cwd()
 

@@ -206,24 +206,42 @@ _STATE = (
 )
 
 _OPERATIONS = {
-    "aggregate": "Aggregation", "deduplicate": "dropDuplicates", "sort": "Sorting", "group_map": "applyInPandas",
+    "sort": "Sorting", "group_map": "applyInPandas",
     "co_group_map": "applyInPandas of two groups", "as_of_join": "A join of the nearest rows",
     "lateral_join": "A lateral join", "summary": "summary", "describe": "describe",
 }  # fmt: skip
 
 
-def check_streaming(plan: Relation, flow: str) -> bool:
-    """Say whether a plan streams, and refuse a streaming plan that batches alone cannot compute.
+def streams(plan: Relation) -> bool:
+    """Say whether the rows of a plan are those of a stream."""
+    kind = plan.WhichOneof("rel_type")
+    if kind == "read":
+        return bool(plan.read.is_streaming)
+    if kind == "sql":
+        return any(r.streaming for r in pipeline_sql.table_references(plan.sql.query, "a query"))
+    return any(streams(child) for child in children_of(plan))
 
-    Each update gives the query only the rows that are new, so an operation that needs rows of earlier batches
-    as well (aggregation, window, distinct, sort, limit, a join of two streams) would give wrong rows.
+
+def refusals(flow: str) -> Callable[..., NotSupported]:
+    """Make the refusals of what a streaming query of a flow cannot do."""
+
+    def refuse(operation: str, way_out: str = _STATE) -> NotSupported:
+        return NotSupported(f"{operation} on a streaming source (flow {flow})", way_out)
+
+    return refuse
+
+
+def check_streaming(plan: Relation, flow: str) -> bool:
+    """Say whether a plan streams, and refuse a streaming plan that can be computed neither by batches nor with state.
+
+    Each update gives the query only the rows that are new, so an operation that needs rows of earlier batches as well
+    (a window function, a sort, a limit) would give wrong rows. The operators that keep state are looked at by
+    `stateful.check`.
 
     Raises:
         NotSupported: Such an operation stands above a streaming source; the operation and the flow are named.
     """
-
-    def refuse(operation: str, way_out: str = _STATE) -> NotSupported:
-        return NotSupported(f"{operation} on a streaming source (flow {flow})", way_out)
+    refuse = refusals(flow)
 
     def visit(relation: Relation) -> bool:  # noqa: PLR0911  (one an operator)
         kind = relation.WhichOneof("rel_type")
@@ -236,7 +254,7 @@ def check_streaming(plan: Relation, flow: str) -> bool:
         if kind == "with_relations" and node.root.WhichOneof("rel_type") == "sql":
             given = [r.subquery_alias.alias for r in node.references if visit(r)]
             return sql_streams(node.root.sql.query, f"flow {flow}", refuse, given)
-        children = _children(node) if node is not None else []
+        children = children_of_node(node) if node is not None else []
         flags = [visit(child) for child in children]
         if not any(flags):
             return False
@@ -250,7 +268,10 @@ def check_streaming(plan: Relation, flow: str) -> bool:
                 return True
             raise refuse("INTERSECT or EXCEPT")
         if kind == "join":
-            _check_join(node, flags, refuse)
+            if not all(flags):
+                _check_join(node, flags, refuse)
+            return True
+        if kind in {"deduplicate", "aggregate"}:
             return True
         if kind == "apply_in_pandas_with_state" or (
             kind == "group_map" and node.HasField("transform_with_state_info")
@@ -309,19 +330,24 @@ def _check_stream_source(read: relations_pb2.Read, flow: str) -> None:
             )
 
 
-def _children(node: Message) -> list[Relation]:
+def children_of(relation: Relation) -> list[Relation]:
+    """List the inputs of an operator, from left to right."""
+    kind = relation.WhichOneof("rel_type")
+    return children_of_node(getattr(relation, kind)) if kind else []
+
+
+def children_of_node(node: Message) -> list[Relation]:
+    """List the relations that a message of an operator holds."""
     children: list[Relation] = []
-    for _descriptor, value in node.ListFields():
+    for descriptor, value in node.ListFields():
         if isinstance(value, Relation):
             children.append(value)
         elif (
-            _descriptor.message_type is not None
-            and not isinstance(value, Message)
-            and _descriptor.is_repeated
+            descriptor.message_type is not None
+            and descriptor.message_type.name == "Relation"
+            and descriptor.is_repeated
         ):
-            children.extend(v for v in value if isinstance(v, Relation)) if not hasattr(
-                value, "items"
-            ) else None
+            children.extend(value)
     return children
 
 
@@ -353,8 +379,6 @@ def _expression_messages(value: Any) -> Iterator[Message]:
 
 
 def _check_join(node: Any, flags: list[bool], refuse: Callable[[str], NotSupported]) -> None:
-    if all(flags) and len(flags) > 1:
-        raise refuse("A join with another stream")
     left_streams = bool(flags[0])
     join = relations_pb2.Join.JoinType.Name(node.join_type)
     allowed = {

@@ -22,6 +22,7 @@ from local_workspace.dlt_runtime.plan.plans import (
     FILES,
     NamedRead,
     Relation,
+    children_of_node,
     cloud_files_reads,
     frame_names,
     walk,
@@ -290,7 +291,7 @@ def _hide_metadata(relation: Relation, *, by_name: bool) -> bool:
     node = getattr(relation, kind)
     if kind == "read":
         return bool(node.HasField("data_source") and is_file_source(node.data_source))
-    flags = [(child, _hide_metadata(child, by_name=by_name)) for child in _children(node)]
+    flags = [(child, _hide_metadata(child, by_name=by_name)) for child in children_of_node(node)]
     if kind == "project" and flags and flags[0][1]:
         return _hide_in_project(node, by_name=by_name)
     if kind in _KEEPS_HIDDEN and flags and flags[0][1]:
@@ -365,20 +366,6 @@ def _rename_metadata(expression: Message, *, by_name: bool) -> None:
             parts = re.split(r"('(?:[^'\\]|\\.)*')", message.expression)
             parts[::2] = [_METADATA.sub(_HIDDEN, part) for part in parts[::2]]
             message.expression = "".join(parts)
-
-
-def _children(node: Message) -> list[Relation]:
-    children: list[Relation] = []
-    for descriptor, value in node.ListFields():
-        if isinstance(value, Relation):
-            children.append(value)
-        elif (
-            descriptor.message_type is not None
-            and descriptor.message_type.name == "Relation"
-            and descriptor.is_repeated
-        ):
-            children.extend(value)
-    return children
 
 
 def balance_unions(plan: Relation) -> None:

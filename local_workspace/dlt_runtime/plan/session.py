@@ -36,6 +36,7 @@ from local_workspace.dlt_runtime.declare.registry import loading_registry
 from local_workspace.dlt_runtime.files.reads import FileRead
 from local_workspace.dlt_runtime.files.sql_reads import replace_reads
 from local_workspace.dlt_runtime.paths import Paths
+from local_workspace.dlt_runtime.plan import input_file_name
 from local_workspace.dlt_runtime.plan.plans import Relation
 from local_workspace.errors import NotSupported, PipelineCodeError
 from local_workspace.sql.tokens import tokenize
@@ -212,6 +213,7 @@ class PipelineSession(SparkSession):
                 allowed="SELECT, WITH, VALUES, FROM or TABLE",
                 consequence="A statement that changes something would run each time the pipeline is planned",
             )
+        sqlQuery = input_file_name.in_text(sqlQuery)  # noqa: N806
         sqlQuery = replace_reads(sqlQuery, self.direct_reads, "spark.sql")  # noqa: N806
         return DataFrame(SQL(sqlQuery, positional, named, views), self)
 

@@ -9,6 +9,10 @@ need not be one; the batch is done when the table's own commit is there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,7 @@ from local_workspace.crash_points import crash_point
 from local_workspace.delta import commit, delta_source
 from local_workspace.delta.commit import Target
 from local_workspace.delta.not_null import NotNullViolated
+from local_workspace.dlt_runtime.auto_loader.stage import NoColumnsYet
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.registry import CdcSettings
 from local_workspace.dlt_runtime.own_columns import (
@@ -39,11 +44,25 @@ from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation
 from local_workspace.dlt_runtime.plan.session import data_frame, relation_of
 from local_workspace.dlt_runtime.record import recovery
 from local_workspace.dlt_runtime.record.state import Batch
+from local_workspace.dlt_runtime.refresh.committing import commit_batch
+from local_workspace.dlt_runtime.refresh.expectations import Counts, mask_columns
 from local_workspace.dlt_runtime.refresh.inputs import Input, look, new_schemas, stage_inputs
-from local_workspace.dlt_runtime.refresh.sources import BatchSources, streaming_sources
+from local_workspace.dlt_runtime.refresh.sources import (
+    BatchSources,
+    ExpectationViolated,
+    kept_rows,
+    streaming_sources,
+)
 from local_workspace.dlt_runtime.refresh.staging import StagedRows, delta_schema, query_schema, stage_query
-from local_workspace.dlt_runtime.refresh.streaming import check_bookkeeping, describe_target, prepare_table
+from local_workspace.dlt_runtime.refresh.stateful import StreamState
+from local_workspace.dlt_runtime.refresh.streaming import (
+    add_counts,
+    check_bookkeeping,
+    describe_target,
+    prepare_table,
+)
 from local_workspace.errors import DataFault, PipelineCodeError
+from local_workspace.sql.tokens import quote_identifier
 
 
 def refresh_cdc(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> None:
@@ -59,7 +78,8 @@ def refresh_cdc(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) 
         state = context.state.flow(flow_id)
         inputs = [look(context, dataset, planned, source, state) for source in sources]
         exists = commit.open_table(context.location(dataset)) is not None
-        if exists and not any(i.has_rows for i in inputs):
+        moved = StreamState.has_moved(state.facts)
+        if exists and not moved and not any(i.has_rows for i in inputs):
             return
         batch = Batch(
             flow_id,
@@ -69,30 +89,62 @@ def refresh_cdc(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) 
             str(context.location(dataset)),
             "merge",
             offsets=state.offsets | {i.source.id: i.until.to_json() for i in inputs if i.until is not None},
-            facts={"started": True},
+            facts={"started": True, "kept_as": _kept_as(planned)},
         )
-        _Merge(context, dataset, planned, batch, fresh=not state.facts.get("started")).run(inputs)
-        if not any(i.backlog for i in inputs):
+        before = state.facts.get("kept_as")
+        if before is not None and before != batch.facts["kept_as"]:
+            raise PipelineCodeError(
+                f"Flow {planned.flow.name} has other settings than when it began",
+                got=f"{batch.facts['kept_as']} at {planned.flow.location}",
+                allowed=before,
+                consequence="The changes that are kept answer the settings of before only, so the table was left as it is",
+                next_step=f"Do a full refresh of {dataset.shown}, or take the change back",
+            )
+        try:
+            _Merge(context, dataset, planned, batch, state.facts).run(inputs)
+        except NoColumnsYet:
+            context.waiting.add(dataset.key)
+        if not any(i.backlog for i in inputs) and not StreamState.has_moved(
+            context.state.flow(flow_id).facts
+        ):
             return
+
+
+def _kept_as(planned: PlannedFlow) -> str:
+    """Say by which settings changes are kept; under others, the kept ones would give another table than all of them."""
+    settings = planned.flow.cdc
+    assert settings is not None  # noqa: S101
+    kept = f"keys {', '.join(settings.keys)}; SCD type {settings.scd_type}"
+    if not settings.keeps_values:
+        return kept
+    only, but = settings.ignore_null_updates_column_list, settings.ignore_null_updates_except_column_list
+    which = f" of {', '.join(only)}" if only else f" but {', '.join(but)}" if but else ""
+    return f"{kept}; ignore_null_updates{which}"
 
 
 class _Merge:
     """One batch of a change feed.
 
     Args:
-        fresh: The table was just created or reset: changes kept from before do not count.
+        facts: What the flow remembers. If it has not started, the table was just created or reset: changes kept from
+            before do not count.
     """
 
     def __init__(
-        self, context: UpdateContext, dataset: Dataset, planned: PlannedFlow, batch: Batch, *, fresh: bool
+        self,
+        context: UpdateContext,
+        dataset: Dataset,
+        planned: PlannedFlow,
+        batch: Batch,
+        facts: Mapping[str, Any],
     ) -> None:
         assert planned.flow.cdc is not None  # noqa: S101
-        self.context, self.dataset, self.planned, self.batch, self.fresh = (
+        self.context, self.dataset, self.planned, self.batch, self.facts = (
             context,
             dataset,
             planned,
             batch,
-            fresh,
+            facts,
         )
         self.settings: CdcSettings = planned.flow.cdc
         self.flow = planned.flow.name
@@ -103,10 +155,13 @@ class _Merge:
         self.context.state.plan(self.batch, claimed)
         crash_point("batch_planned")
         folder = self.context.fresh_stage(f"batch-{self.batch.batch}")
-        sources = BatchSources(self.context, self.flow, folder)
+        stream = StreamState.of(
+            self.context, self.dataset, self.planned, self.facts, self.batch.batch, folder / "operators"
+        )
+        sources = BatchSources(self.context, self.flow, folder, stream=stream)
         try:
             staged_inputs = stage_inputs(self.context, self.batch.flow, inputs, sources, folder)
-            changes = self._changes(sources)
+            changes, counts = self._checked(self._changes(sources), folder)
             merged = self._stage(relation_of(self._merged(changes), self.context.session), folder / "changes")
             # From the staged files, so that the feed is computed once.
             state = data_frame(rewrite.parquet_read(folder / "changes"), self.context.session)
@@ -136,9 +191,13 @@ class _Merge:
                     output_rows=0,
                     upserted=upserted,
                     deleted=deleted,
+                    dropped=counts.dropped if self.dataset.output.expectations else None,
+                    rules=counts.rules,
                 )
             ]
             self.batch.schemas = new_schemas(self.context, self.batch.flow, inputs, staged_inputs)
+            if stream is not None:
+                self.batch.facts |= stream.facts()
             with self.context.writing(self.dataset):
                 self._commit(target, rows, merged, final)
         except BaseException:
@@ -148,6 +207,8 @@ class _Merge:
             sources.forget()
         recovery.finish(self.context.state, self.batch)
         crash_point("batch_recorded")
+        if stream is not None:
+            stream.clean()
         self.context.show(*self.batch.events)
         result = self.context.result(self.dataset)
         result.refresh = "AUTO_CDC"
@@ -155,6 +216,22 @@ class _Merge:
         result.rows_upserted += upserted
         result.rows_deleted += deleted
         result.rows_out += upserted
+        result.rows_dropped += counts.dropped
+        result.expectations = add_counts(result.expectations, counts.rules)
+
+    def _checked(self, changes: DataFrame, folder: Path) -> tuple[DataFrame, Counts]:
+        """Apply the expectations of the target to the changes; a delete leaves no row that could break one."""
+        rules = tuple(
+            replace(rule, condition=f"{DELETED} OR ({rule.condition}\n)")
+            for rule in self.dataset.output.expectations
+        )
+        if not rules:
+            return changes, Counts(0, 0, ())
+        relation, place = relation_of(changes, self.context.session), folder / "checked"
+        staged = stage_query(relation, rules, place, self.context.session, self.flow)
+        ExpectationViolated.check(self.flow, staged, rules)
+        kept = kept_rows(staged, place, relation, mask_columns(rules))
+        return data_frame(kept, self.context.session), staged.counts
 
     def _changes(self, sources: BatchSources) -> DataFrame:
         """Give the new changes with their sequence and whether they delete."""
@@ -168,12 +245,14 @@ class _Merge:
                 allowed=", ".join(feed.columns),
             )
         delete = f.lit(False) if settings.apply_as_deletes is None else _expression(settings.apply_as_deletes)
-        changes = feed.select(
+        changes: Any = feed.select(
             "*",
             _expression(settings.sequence_by).alias(SEQUENCE),
             f.coalesce(delete, f.lit(False)).alias(DELETED),
         ).withColumn(NEW, f.lit(1))
-        without = changes.where(f.col(SEQUENCE).isNull()).limit(1).collect()
+        # A struct orders by its fields from the first on; one without any value gives no place either.
+        empty = reduce(and_, (part.isNull() for part in _parts(changes)))
+        without = changes.where(empty).limit(1).collect()
         if without:
             raise DataFault(
                 f"A change of {settings.source} has no sequence (sequence_by is NULL)",
@@ -181,21 +260,22 @@ class _Merge:
                 consequence="Its place among the other changes is not known, so nothing of the batch was applied",
                 next_step="Filter or repair such rows before dlt.apply_changes",
             )
-        return changes  # type: ignore[return-value]
+        result: DataFrame = changes
+        return result
 
     def _merged(self, changes: DataFrame) -> DataFrame:
         """Put new changes to the kept ones; of two with the same key and sequence the kept one stays."""
-        keys = [f.col(f"`{k}`") for k in self.settings.keys]
-        known = None if self.fresh else delta_source.position(self.kept_changes)
+        keys = [f.col(quote_identifier(k)) for k in self.settings.keys]
+        known = None if not self.facts.get("started") else delta_source.position(self.kept_changes)
         everything: Any = changes
         if known is not None:
             kept = data_frame(rewrite.delta_read(self.kept_changes, known.version), self.context.session)
             everything = kept.withColumn(NEW, f.lit(0)).unionByName(changes, allowMissingColumns=True)
         # A change that comes late may give a value to those after it that have none, so all are needed then.
         latest_only = self.settings.scd_type == 1 and not self.settings.keeps_values
-        group = keys if latest_only else [*keys, f.col(SEQUENCE)]
+        group = keys if latest_only else [*keys, *_parts(changes)]
         latest_first = Window.partitionBy(*group).orderBy(
-            f.col(SEQUENCE).desc(), f.col(NEW).asc(), f.to_json(f.struct(*_all(changes))).desc()
+            *_latest_first(changes), f.col(NEW).asc(), f.to_json(f.struct(*_all(changes))).desc()
         )
         numbered = everything.withColumn(ORDER, f.row_number().over(latest_first))
         result: DataFrame = numbered.where(f.col(ORDER) == 1).drop(ORDER)
@@ -210,10 +290,11 @@ class _Merge:
         only = settings.ignore_null_updates_column_list
         names = {c.lower() for c in only or settings.ignore_null_updates_except_column_list or ()}
         kept_as_is = {c.lower() for c in (*settings.keys, SEQUENCE, DELETED, NEW)}
-        keys = [f.col(f"`{k}`") for k in settings.keys]
-        in_order = Window.partitionBy(*keys).orderBy(SEQUENCE).rowsBetween(Window.unboundedPreceding, 0)
+        keys = [f.col(quote_identifier(k)) for k in settings.keys]
+        parts = _parts(state)
+        in_order = Window.partitionBy(*keys).orderBy(*parts).rowsBetween(Window.unboundedPreceding, 0)
         lives = state.withColumn(GROUP, f.sum(f.col(DELETED).cast("bigint")).over(in_order))
-        life = Window.partitionBy(*keys, GROUP).orderBy(SEQUENCE).rowsBetween(Window.unboundedPreceding, 0)
+        life = Window.partitionBy(*keys, GROUP).orderBy(*parts).rowsBetween(Window.unboundedPreceding, 0)
 
         def kept(column: Any, kind: DataType) -> Any:
             last = f.last(f.when(~f.col(DELETED), column), ignorenulls=True).over(life)
@@ -223,16 +304,16 @@ class _Merge:
             return f.when(last.isNotNull(), f.struct(*fields))
 
         filled = [
-            kept(f.col(f"`{field.name}`"), field.dataType).alias(field.name)
+            kept(f.col(quote_identifier(field.name)), field.dataType).alias(field.name)
             if field.name.lower() not in kept_as_is and (field.name.lower() in names) == (only is not None)
-            else f.col(f"`{field.name}`")
+            else f.col(quote_identifier(field.name))
             for field in state.schema.fields
         ]
         result: Any = lives.select(*filled)
         if settings.scd_type == 1:
             of_key = Window.partitionBy(*keys)
             numbered = result.withColumn(NEW, f.max(NEW).over(of_key)).withColumn(
-                ORDER, f.row_number().over(of_key.orderBy(f.col(SEQUENCE).desc()))
+                ORDER, f.row_number().over(of_key.orderBy(*_latest_first(state)))
             )
             result = numbered.where(f.col(ORDER) == 1).drop(ORDER)
         return result
@@ -257,7 +338,9 @@ class _Merge:
         return [c for c in columns if c.lower() not in unwanted]
 
     def _type_1(self, state: DataFrame, columns: list[str]) -> DataFrame:
-        result: Any = state.where(~f.col(DELETED)).select(*[f.col(f"`{c}`") for c in self._columns(columns)])
+        result: Any = state.where(~f.col(DELETED)).select(
+            *[f.col(quote_identifier(c)) for c in self._columns(columns)]
+        )
         return result
 
     def _type_2(self, state: DataFrame, columns: list[str]) -> DataFrame:
@@ -271,10 +354,11 @@ class _Merge:
         elif settings.track_history_except_column_list is not None:
             names = {c.lower() for c in settings.track_history_except_column_list}
             tracked = [c for c in shown if c.lower() not in names]
-        keys = [f.col(f"`{k}`") for k in settings.keys]
-        in_order = Window.partitionBy(*keys).orderBy(SEQUENCE)
+        keys = [f.col(quote_identifier(k)) for k in settings.keys]
+        parts = _parts(state)
+        in_order = Window.partitionBy(*keys).orderBy(*parts)
         hashed = state.withColumn(
-            HASH, f.to_json(f.struct(f.col(DELETED), *[f.col(f"`{c}`") for c in tracked]))
+            HASH, f.to_json(f.struct(f.col(DELETED), *[f.col(quote_identifier(c)) for c in tracked]))
         )
         previous = hashed.withColumn(ORDER, f.lag(HASH).over(in_order))
         begins = f.when(f.col(ORDER).isNotNull() & (f.col(ORDER) == f.col(HASH)), 0).otherwise(1)
@@ -283,13 +367,15 @@ class _Merge:
             GROUP, f.sum(ORDER).over(in_order.rowsBetween(Window.unboundedPreceding, 0))
         )
         stretch = Window.partitionBy(*keys, GROUP)
-        last = grouped.withColumn(START, f.min(SEQUENCE).over(stretch)).withColumn(
-            ORDER, f.row_number().over(stretch.orderBy(f.col(SEQUENCE).desc()))
+        from_first = stretch.orderBy(*parts).rowsBetween(Window.unboundedPreceding, 0)
+        last = grouped.withColumn(START, f.first(SEQUENCE).over(from_first)).withColumn(
+            ORDER, f.row_number().over(stretch.orderBy(*_latest_first(state)))
         )
         rows = last.where(f.col(ORDER) == 1)
-        ended = rows.withColumn(END, f.lead(START).over(Window.partitionBy(*keys).orderBy(START)))
+        # Stretches of a key follow one another, so the order of their last changes is that of their first ones.
+        ended = rows.withColumn(END, f.lead(START).over(Window.partitionBy(*keys).orderBy(*parts)))
         result: DataFrame = ended.where(~f.col(DELETED)).select(
-            *[f.col(f"`{c}`") for c in shown], f.col(START), f.col(END)
+            *[f.col(quote_identifier(c)) for c in shown], f.col(START), f.col(END)
         )
         return result
 
@@ -308,18 +394,10 @@ class _Merge:
                 commit.ensure_table(kept)
         self.context.state.prepare(batch, final)
         crash_point("batch_prepared")
-        metadata = {
-            "update_id": batch.update_id,
-            "run_id": self.context.run_id,
-            "flow": self.flow,
-            "batch": batch.batch,
-            "sources": batch.offsets,
-        }
         for part, staged in ((kept, merged), (target, rows)):
             if part is not None:
-                actions = commit.adopt(part, staged.kept, batch.flow, batch.batch)
-                commit.commit(
-                    part, actions, overwrite=True, flow=batch.flow, batch=batch.batch, metadata=metadata
+                commit_batch(
+                    self.context, part, staged, batch, overwrite=True, flow=self.flow, sources=batch.offsets
                 )
 
 
@@ -327,5 +405,23 @@ def _expression(value: Any) -> Any:
     return f.expr(value) if isinstance(value, str) else value
 
 
+def _parts(frame: DataFrame) -> list[Any]:
+    """The columns by which changes are in order: the fields of a struct, since the engine orders by plain values only.
+
+    Spark orders structs by their fields, from the first to the last.
+    """
+
+    def parts(column: Any, kind: DataType) -> list[Any]:
+        if not isinstance(kind, StructType):
+            return [column]
+        return [part for field in kind.fields for part in parts(column.getField(field.name), field.dataType)]
+
+    return parts(f.col(SEQUENCE), frame.schema[SEQUENCE].dataType)
+
+
+def _latest_first(frame: DataFrame) -> list[Any]:
+    return [part.desc() for part in _parts(frame)]
+
+
 def _all(frame: DataFrame) -> list[Any]:
-    return [f.col(f"`{c}`") for c in frame.columns if c not in (SEQUENCE, DELETED, NEW)]
+    return [f.col(quote_identifier(c)) for c in frame.columns if c not in (SEQUENCE, DELETED, NEW)]

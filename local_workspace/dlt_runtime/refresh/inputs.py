@@ -11,7 +11,15 @@ from local_workspace.delta.delta_source import Position
 from local_workspace.dlt_runtime.auto_loader import types as loader_types
 from local_workspace.dlt_runtime.auto_loader.listing import InputFile, list_files
 from local_workspace.dlt_runtime.auto_loader.options import AutoLoaderOptions
-from local_workspace.dlt_runtime.auto_loader.stage import Staged, empty_staged, source_schema, stage_files
+from local_workspace.dlt_runtime.auto_loader.stage import (
+    NoColumnsYet,
+    NoFileYet,
+    Staged,
+    empty_staged,
+    source_schema,
+    stage_files,
+)
+from local_workspace.dlt_runtime.auto_loader.verified import Fault
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.files import staging
 from local_workspace.dlt_runtime.files.reads import FileOptions, no_delta_folder
@@ -20,7 +28,7 @@ from local_workspace.dlt_runtime.plan.graph import Dataset, PlannedFlow
 from local_workspace.dlt_runtime.record.state import FAULT_MAY_PASS, FileRecord, FlowState
 from local_workspace.dlt_runtime.refresh.sources import BatchSources, Source, empty_slice
 from local_workspace.dlt_runtime.spec import SourceFile
-from local_workspace.errors import DataFault, PipelineCodeError
+from local_workspace.errors import DataFault
 
 #: A batch of less input becomes one file.
 SMALL_BYTES = 64 * 1024 * 1024
@@ -169,7 +177,17 @@ def stage_inputs(
     for at, item in enumerate(inputs):
         place = folder / f"source-{at}"
         if item.source.loader is not None:
-            done = stage_loader(context, flow_id, item.source, item.files, place)
+            try:
+                done = stage_loader(context, flow_id, item.source, item.files, place)
+            except NoColumnsYet as error:
+                _set_aside(context, flow_id, item, error)
+                raise
+            except NoFileYet:
+                ledger = context.state.files(flow_id, item.source.id).values()
+                faults = {r.path: Fault(r.fault, may_pass=True) for r in ledger if r.fault is not None}
+                if not faults:
+                    raise
+                raise NoColumnsYet(item.source.shown, flow_id, faults, _format(item.source)) from None
             staged[item.source.id] = done
             context.set_aside.update((flow_id, uri) for uri in done.faults)
             sources.file_columns[item.source.id] = list(done.columns)
@@ -187,13 +205,33 @@ def stage_inputs(
     return staged
 
 
+def _format(source: Source) -> str:
+    return source.loader.format if isinstance(source.loader, FileOptions) else "json"
+
+
+def _set_aside(context: UpdateContext, flow_id: str, item: Input, error: NoColumnsYet) -> None:
+    """Note the faults of files from which no batch comes, so that the update tells them; the next one tries them again."""
+    dataset, flow = flow_id.split("/")[-2:]
+    records = [
+        FileRecord(file.uri, file.size, FAULT_MAY_PASS, 0, fault=error.faults[file.uri].reason)
+        for file in item.files
+        if file.uri in error.faults
+    ]
+    events = context.events.file_faults(
+        dataset, flow, [SourceFile(dataset, r.path, r.size, 0, r.fault) for r in records]
+    )
+    context.state.set_faults(flow_id, item.source.id, records, (), events)
+    context.show(*events)
+    context.set_aside.update((flow_id, record.path) for record in records)
+
+
 def stage_loader(
     context: UpdateContext, flow_id: str, source: Source, files: list[InputFile], folder: Path
 ) -> Staged:
     """Stage the new files of an Auto Loader source.
 
     Raises:
-        PipelineCodeError: There is neither a file nor a hint from which a schema could come.
+        NoFileYet: There is neither a file nor a hint from which a schema could come.
     """
     options = source.loader
     assert options is not None  # noqa: S101
@@ -210,12 +248,10 @@ def stage_loader(
     else:
         faults = {}
     columns = source_schema(options, [], stored, {})
+    if not columns and faults:
+        raise NoColumnsYet(source.shown, flow_id, faults, "json")
     if not columns:
-        raise PipelineCodeError(
-            f"[CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE] Cannot infer schema when the input path is empty: {source.shown}",
-            got="; ".join(f"{uri}: {fault.reason}" for uri, fault in faults.items()) or None,
-            next_step="Land a file first, or give cloudFiles.schemaHints",
-        )
+        raise NoFileYet(source.shown)
     return empty_staged(options, columns, folder)
 
 

@@ -33,6 +33,7 @@ from local_workspace.dlt_runtime.plan.plans import Relation, walk
 from local_workspace.dlt_runtime.plan.session import PipelineSession, data_frame, relation_of
 from local_workspace.dlt_runtime.refresh.staging import stage_query
 from local_workspace.sql import functions
+from local_workspace.sql.tokens import quote_identifier
 
 _OF_THE_FRAME = frozenset({"first_value", "last_value"})
 _WINDOW_PARTS = frozenset({"Window", "WindowFrame", "FrameBoundary", "SortOrder"})
@@ -244,9 +245,11 @@ def replaced_groups(
 
 
 def _distinct(rows: Any, columns: Sequence[str]) -> Any:
-    return rows.select(*[f.col(f"`{c}`").alias(f"{KEY}{at}") for at, c in enumerate(columns)]).distinct()
+    return rows.select(
+        *[f.col(quote_identifier(c)).alias(f"{KEY}{at}") for at, c in enumerate(columns)]
+    ).distinct()
 
 
 def _those(rows: Any, keys: Any, columns: Sequence[str], how: str = "left_semi") -> Any:
-    condition = " AND ".join(f"`{c}` <=> `{KEY}{at}`" for at, c in enumerate(columns))
+    condition = " AND ".join(f"{quote_identifier(c)} <=> `{KEY}{at}`" for at, c in enumerate(columns))
     return rows.join(keys, f.expr(condition), how)

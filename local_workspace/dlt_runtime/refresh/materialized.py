@@ -27,6 +27,7 @@ from local_workspace.dlt_runtime.record import recovery
 from local_workspace.dlt_runtime.record.events import Event
 from local_workspace.dlt_runtime.record.state import Batch
 from local_workspace.dlt_runtime.refresh import keyed_refresh
+from local_workspace.dlt_runtime.refresh.committing import commit_batch
 from local_workspace.dlt_runtime.refresh.expectations import Counts
 from local_workspace.dlt_runtime.refresh.inputs import SMALL_BYTES
 from local_workspace.dlt_runtime.refresh.keyed_refresh import ChangedGroups, KeyedPlan
@@ -39,6 +40,7 @@ from local_workspace.dlt_runtime.refresh.streaming import (
     told_views,
 )
 from local_workspace.errors import DataFault
+from local_workspace.sql.tokens import quote_identifier
 
 #: Part of every fingerprint: raise it when a change of the runtime can change what a query gives.
 RUNTIME_VERSION = "1"
@@ -243,21 +245,10 @@ class _Refresh:
                 batch.events = self._events(number, staged.counts, sources)
                 context.state.prepare(batch, {})
                 crash_point("batch_prepared")
-                commit.commit(
-                    target,
-                    commit.adopt(target, staged.kept, self.flow_id, number),
-                    overwrite=overwrite,
-                    flow=self.flow_id,
-                    batch=number,
-                    metadata={
-                        "update_id": batch.update_id,
-                        "run_id": context.run_id,
-                        "flow": self.flow,
-                        "batch": number,
-                        "sources": self.positions,
-                        "fingerprint": self.fingerprint,
-                    },
-                )
+                commit_batch(
+                    context, target, staged, batch, overwrite=overwrite, flow=self.flow, sources=self.positions,
+                    fingerprint=self.fingerprint,
+                )  # fmt: skip
         except BaseException:
             recovery.settle(context.state, batch)
             raise
@@ -377,7 +368,7 @@ def _difference(a: Any, b: Any) -> int:
     """
 
     def counted(frame: Any) -> Any:
-        row = f.to_json(f.struct(*[f.col(f"`{c}`") for c in frame.columns])).alias("r")
+        row = f.to_json(f.struct(*[f.col(quote_identifier(c)) for c in frame.columns])).alias("r")
         return frame.select(row).groupBy("r").count()
 
     left, right = counted(a), counted(b).withColumnRenamed("count", "other")

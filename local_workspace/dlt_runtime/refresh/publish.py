@@ -15,6 +15,9 @@ def publish(context: UpdateContext, dataset: Dataset) -> None:
     """Put a table into the catalog, if something about it is new there."""
     if dataset.name is None or dataset.output.temporary:
         return
+    if dataset.output.sink is not None:
+        _publish_sink(context, dataset)
+        return
     location = context.location(dataset)
     table = commit.open_table(location)
     if table is None:
@@ -55,6 +58,17 @@ def publish(context: UpdateContext, dataset: Dataset) -> None:
     crash_point("catalog_written")
 
 
+def _publish_sink(context: UpdateContext, dataset: Dataset) -> None:
+    """Put the table of a sink into the catalog if nobody has; it belongs to the workspace, not to the pipeline."""
+    assert dataset.name is not None and dataset.output.sink is not None  # noqa: S101, PT018
+    location = context.location(dataset)
+    if dataset.output.sink.table is None or commit.open_table(location) is None:
+        return
+    if context.catalog.get(dataset.name) is None:
+        context.catalog.create_schema(dataset.name.catalog, dataset.name.schema, if_not_exists=True)
+        context.catalog.put_table(dataset.name, kind="TABLE", location=location)
+
+
 def dataset_definition(make: EventFactory, dataset: Dataset) -> Event:
     """Describe a dataset."""
     details = {
@@ -86,7 +100,7 @@ def flow_definition(make: EventFactory, graph: Graph, dataset: Dataset, planned:
     details = {
         "output_dataset": dataset.shown,
         "input_datasets": inputs,
-        "flow_type": "CHANGE" if planned.flow.cdc else "INCREMENTAL" if planned.streaming else "COMPLETE",
+        "flow_type": "CHANGE" if planned.flow.merges else "INCREMENTAL" if planned.streaming else "COMPLETE",
         "spark_conf": dict(planned.flow.spark_conf),
     }
     return make.make(

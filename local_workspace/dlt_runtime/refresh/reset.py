@@ -61,7 +61,11 @@ def reset_dataset(context: UpdateContext, dataset: Dataset) -> None:
     location = context.location(dataset)
     flows = [context.flow_id(dataset, planned) for planned in dataset.flows]
     flow_id = reset_flow(context, dataset)
-    if commit.open_table(location) is None:
+    if dataset.kind == "SINK":
+        # What a sink has received is not the pipeline's any more: its flows begin anew, it is not emptied.
+        for flow in flows:
+            _catch_up(context, dataset, flow)
+    if commit.open_table(location) is None or dataset.kind == "SINK":
         # No table, no transaction: forgetting is all there is to do.
         batch = Batch(
             flow_id,

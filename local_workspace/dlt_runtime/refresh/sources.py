@@ -24,6 +24,7 @@ from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation, cloud_fi
 from local_workspace.dlt_runtime.plan.session import data_frame, engine_schema
 from local_workspace.dlt_runtime.refresh import expectations
 from local_workspace.dlt_runtime.refresh.staging import StagedRows, stage_query
+from local_workspace.dlt_runtime.refresh.stateful import StreamState
 from local_workspace.errors import DataFault, NotSupported, PipelineCodeError
 from local_workspace.sql import pipeline_sql
 
@@ -169,6 +170,7 @@ class BatchSources:
         replaced: Table -> what is read in its place.
         view_counts: Key of a view -> what its expectations counted in this batch.
         file_columns: Id of an Auto Loader source -> the columns of its files.
+        stream: What operators of the flow have kept, if one of them needs it.
     """
 
     context: UpdateContext
@@ -181,11 +183,20 @@ class BatchSources:
     file_columns: dict[str, list[str]] = field(default_factory=dict)
     _views: dict[str, Relation] = field(default_factory=dict)
     temp_views: list[str] = field(default_factory=list)
+    stream: StreamState | None = None
 
-    def table(self, read: NamedRead) -> Relation:
+    def resolved(self, plan: Relation, where: str) -> Relation:
+        """Replace the sources of a plan, and operators with state by what they give in this batch."""
+        if self.stream is not None:
+            return self.stream.resolved(plan, self, where)
+        return rewrite.resolve(plan, self, where)
+
+    def table(self, read: NamedRead) -> Relation:  # noqa: PLR0911  (one a kind of source)
         """Give the new rows of a stream, a pinned version of a table, or the query of a view."""
         if read.by_path:
             return self._by_path(read)
+        if self.stream is not None and read.name in self.stream.markers:
+            return self.stream.markers[read.name]
         graph = self.context.graph
         assert graph is not None  # noqa: S101
         key = graph.names.key(read.name)
@@ -221,14 +232,14 @@ class BatchSources:
             planned = view.flows[0]
             if planned.plan is None:
                 raise NotBuiltYet(view.key)
-            relation = rewrite.resolve(planned.plan, self, f"view {view.shown}")
+            relation = self.resolved(planned.plan, f"view {view.shown}")
             rules = view.output.expectations
             if rules:
                 folder = self.folder / f"view-{view.key}"
                 staged = stage_query(relation, rules, folder, self.context.session, view.shown)
                 self.view_counts[view.key] = staged.counts
                 ExpectationViolated.check(view.shown, staged, rules)
-                relation = _kept_rows(staged, folder, relation, expectations.mask_columns(rules))
+                relation = kept_rows(staged, folder, relation, expectations.mask_columns(rules))
             self._views[view.key] = relation
         return self._views[view.key]
 
@@ -295,7 +306,7 @@ class BatchSources:
         self.temp_views.clear()
 
 
-def _kept_rows(staged: StagedRows, folder: Path, relation: Relation, masks: list[str]) -> Relation:
+def kept_rows(staged: StagedRows, folder: Path, relation: Relation, masks: list[str]) -> Relation:
     """Read what a view's expectations kept; its query, without any row, if that is nothing."""
     if not staged.kept:
         return rewrite.filter_true(relation, ["1 = 0"])

@@ -21,6 +21,7 @@ from local_workspace.dlt_runtime.plan.answers import columns_of_schema
 from local_workspace.dlt_runtime.plan.plans import Relation
 from local_workspace.dlt_runtime.plan.session import PipelineSession, data_frame, engine_schema
 from local_workspace.dlt_runtime.refresh import expectations
+from local_workspace.dlt_runtime.refresh.failures import query_failed
 from local_workspace.errors import LocalWorkspaceError, PipelineCodeError
 
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -41,10 +42,6 @@ class StagedRows:
     all_files: list[Path] = field(default_factory=list)
 
 
-class QueryFailed(PipelineCodeError):  # noqa: N818  (says what happened)
-    """The engine refused a query or failed while it ran it; the text is the engine's."""
-
-
 def query_schema(relation: Relation, session: PipelineSession, flow: str) -> StructType:
     """Ask the engine for the schema of a query.
 
@@ -56,10 +53,8 @@ def query_schema(relation: Relation, session: PipelineSession, flow: str) -> Str
     except LocalWorkspaceError:
         raise
     except PySparkException as error:
-        raise QueryFailed(
-            f"The query of flow {flow} cannot be analysed",
-            got=_engine_text(error),
-            consequence="Nothing of it was written",
+        raise query_failed(
+            f"The query of flow {flow} cannot be analysed", error, relation, session
         ) from error
     seen: set[str] = set()
     for column in schema.fields:
@@ -70,10 +65,6 @@ def query_schema(relation: Relation, session: PipelineSession, flow: str) -> Str
             )
         seen.add(column.name.lower())
     return schema
-
-
-def _engine_text(error: PySparkException) -> str:
-    return (error.getMessage() or str(error)).strip()
 
 
 def delta_schema(schema: StructType, flow: str, declared: DeclaredSchema | None = None) -> Schema:
@@ -220,11 +211,7 @@ def stage_query(
     except LocalWorkspaceError:
         raise
     except PySparkException as error:
-        raise QueryFailed(
-            f"The query of flow {flow} failed",
-            got=_engine_text(error),
-            consequence="Nothing of it was written",
-        ) from error
+        raise query_failed(f"The query of flow {flow} failed", error, masked, session) from error
     found = sorted(folder.rglob("*.parquet")) if folder.exists() else []
     staged = [(path, _partition_values(path.relative_to(folder))) for path in found]
     kept = [

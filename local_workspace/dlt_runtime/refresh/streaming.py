@@ -9,15 +9,15 @@ from local_workspace.crash_points import crash_point
 from local_workspace.delta import commit, delta_source
 from local_workspace.delta.commit import Target
 from local_workspace.delta.not_null import NotNullViolated
-from local_workspace.dlt_runtime.auto_loader.stage import Staged
+from local_workspace.dlt_runtime.auto_loader.stage import NoColumnsYet, Staged
 from local_workspace.dlt_runtime.context import UpdateContext
-from local_workspace.dlt_runtime.plan import rewrite
 from local_workspace.dlt_runtime.plan.graph import Dataset, PlannedFlow, first_reader
 from local_workspace.dlt_runtime.plan.plans import Relation
 from local_workspace.dlt_runtime.record import recovery
 from local_workspace.dlt_runtime.record.events import Event
 from local_workspace.dlt_runtime.record.state import Batch, FlowState
 from local_workspace.dlt_runtime.refresh import expectations
+from local_workspace.dlt_runtime.refresh.committing import commit_batch
 from local_workspace.dlt_runtime.refresh.inputs import SMALL_BYTES, Input, look, new_schemas, stage_inputs
 from local_workspace.dlt_runtime.refresh.sources import (
     BatchSources,
@@ -31,8 +31,9 @@ from local_workspace.dlt_runtime.refresh.staging import (
     query_schema,
     stage_query,
 )
+from local_workspace.dlt_runtime.refresh.stateful import StreamState
 from local_workspace.dlt_runtime.spec import ExpectationCount
-from local_workspace.errors import DataFault, PipelineCodeError
+from local_workspace.errors import DataFault, NotSupported, PipelineCodeError
 
 
 def refresh_flow(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) -> None:
@@ -43,6 +44,8 @@ def refresh_flow(context: UpdateContext, dataset: Dataset, planned: PlannedFlow)
     """
     flow_id = context.flow_id(dataset, planned)
     check_bookkeeping(context, dataset, flow_id)
+    if dataset.kind == "SINK":
+        _check_sink(context, dataset)
     sources = streaming_sources(context, planned)
     while True:
         state = context.state.flow(flow_id)
@@ -50,11 +53,28 @@ def refresh_flow(context: UpdateContext, dataset: Dataset, planned: PlannedFlow)
             return
         inputs = [look(context, dataset, planned, source, state) for source in sources]
         exists = commit.open_table(context.location(dataset)) is not None
-        if exists and not planned.flow.once and not any(i.has_rows for i in inputs):
+        moved = StreamState.has_moved(state.facts)
+        if exists and not planned.flow.once and not moved and not any(i.has_rows for i in inputs):
             return
-        _run_batch(context, dataset, planned, state, inputs)
-        if not any(i.backlog for i in inputs):
+        try:
+            _run_batch(context, dataset, planned, state, inputs)
+        except NoColumnsYet:
+            # Files that cannot be read stop no other; the update tells them.
+            context.waiting.add(dataset.key)
+        if not any(i.backlog for i in inputs) and not StreamState.has_moved(
+            context.state.flow(flow_id).facts
+        ):
             return
+
+
+def _check_sink(context: UpdateContext, dataset: Dataset) -> None:
+    table = commit.open_table(context.location(dataset))
+    if table is not None and table.metadata().partition_columns:
+        raise NotSupported(
+            f"A sink into a table with partitions ({dataset.shown})",
+            "Write to a table without partitions, or declare a streaming table with partition_cols",
+            got=", ".join(table.metadata().partition_columns),
+        )
 
 
 def check_bookkeeping(context: UpdateContext, dataset: Dataset, flow_id: str) -> None:
@@ -97,12 +117,13 @@ def _run_batch(
     context.state.plan(batch, claimed)
     crash_point("batch_planned")
     folder = context.fresh_stage(f"batch-{batch.batch}")
-    sources = BatchSources(context, planned.flow.name, folder)
+    stream = StreamState.of(context, dataset, planned, state.facts, batch.batch, folder / "operators")
+    sources = BatchSources(context, planned.flow.name, folder, stream=stream)
     try:
         staged_inputs = stage_inputs(context, flow_id, inputs, sources, folder)
         crash_point("input_staged")
         assert planned.plan is not None  # noqa: S101
-        relation = rewrite.resolve(planned.plan, sources, f"flow {planned.flow.name}")
+        relation = sources.resolved(planned.plan, f"flow {planned.flow.name}")
         relation, target = describe_target(context, dataset, relation, planned.flow.name)
         rules = dataset.output.expectations
         staged = stage_query(
@@ -136,23 +157,20 @@ def _run_batch(
                 if i.source.id in staged_inputs
             }
             batch.schemas = new_schemas(context, flow_id, inputs, staged_inputs)
+            if stream is not None:
+                batch.facts |= stream.facts()
+                crash_point("state_placed")
             context.state.prepare(batch, final)
             crash_point("batch_prepared")
             if staged.kept or new_columns:
-                actions = commit.adopt(target, staged.kept, flow_id, batch.batch)
-                commit.commit(
+                commit_batch(
+                    context,
                     target,
-                    actions,
+                    staged,
+                    batch,
                     overwrite=empty,
-                    flow=flow_id,
-                    batch=batch.batch,
-                    metadata={
-                        "update_id": batch.update_id,
-                        "run_id": context.run_id,
-                        "flow": planned.flow.name,
-                        "batch": batch.batch,
-                        "sources": batch.offsets,
-                    },
+                    flow=planned.flow.name,
+                    sources=batch.offsets,
                 )
     except BaseException:
         recovery.settle(context.state, batch)
@@ -161,6 +179,8 @@ def _run_batch(
         sources.forget()
     recovery.finish(context.state, batch)
     crash_point("batch_recorded")
+    if stream is not None:
+        stream.clean()
     context.show(*batch.events)
     _add_to_result(context, dataset, inputs, staged_inputs, staged.counts)
 

@@ -8,11 +8,14 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 
 from local_workspace.catalog import Catalog, TableName
 from local_workspace.crash_points import crash_point
+from local_workspace.delta import commit
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.registry import Registry
+from local_workspace.dlt_runtime.hooks import Hook
 from local_workspace.dlt_runtime.lock import pipeline_lock
 from local_workspace.dlt_runtime.paths import Paths
 from local_workspace.dlt_runtime.plan.analysis import AnalysisSources
@@ -30,11 +33,20 @@ from local_workspace.dlt_runtime.record import recovery
 from local_workspace.dlt_runtime.record.event_log import EventLog
 from local_workspace.dlt_runtime.record.events import Event, EventFactory
 from local_workspace.dlt_runtime.record.state import PipelineState
-from local_workspace.dlt_runtime.refresh import cdc, compaction, materialized, publish, reset, streaming
+from local_workspace.dlt_runtime.refresh import (
+    cdc,
+    compaction,
+    materialized,
+    publish,
+    reset,
+    snapshots,
+    streaming,
+)
+from local_workspace.dlt_runtime.refresh.failures import failures_placed, shown
 from local_workspace.dlt_runtime.refresh.sources import without_effect
 from local_workspace.dlt_runtime.spec import PipelineSpec, SourceFile, UpdateResult
 from local_workspace.engine import connect as connect_engine
-from local_workspace.errors import EngineError, InputError, LocalWorkspaceError, PipelineCodeError
+from local_workspace.errors import EngineError, InputError, PipelineCodeError
 from local_workspace.layout import WorkspaceLayout
 
 
@@ -129,6 +141,7 @@ class _Update:
 
     def __post_init__(self) -> None:
         self.make = EventFactory(self.state.pipeline_id, self.spec.name, self.update_id)
+        self.hooks: list[Hook] = []
 
     def run(
         self, full_refresh: bool | Sequence[str], refresh: Sequence[str] | None, cause: str, *, dry_run: bool
@@ -173,9 +186,17 @@ class _Update:
         self._show(last)
 
     def _show(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        """Let the caller and the hooks of the pipeline see an event."""
         if self.on_event is not None:
-            for event in events:
-                self.on_event(event)
+            self.on_event(event)
+        for hook in self.hooks:
+            problem = hook.call(event)
+            if problem is not None and self.context is not None and problem not in self.context.warnings:
+                self.context.warnings.append(problem)
 
     def _execute(
         self, full_refresh: bool | Sequence[str], refresh: Sequence[str] | None, *, dry_run: bool
@@ -195,7 +216,7 @@ class _Update:
             adopt_session(session, configuration, Paths(self.layout, self.spec.mounts)),  # type: ignore[arg-type]
             self.make,
             self.run_id,
-            self.on_event,
+            self._tell,
             self.verify,
         )
         self.context = context
@@ -211,15 +232,22 @@ class _Update:
             context.graph = graph
             analysis.forget()
             context.warnings += registry.notes
+            self.hooks = [Hook(hook) for hook in registry.hooks]
             self._check_catalogs(graph)
             self._describe(context, graph)
+            stopped = graph.without_plan()
             if dry_run:
                 for dataset in graph.ordered():
-                    context.result(dataset).status = "CHECKED"
+                    if dataset.error is not None:
+                        self._fail(context, dataset, dataset.error)
+                    else:
+                        context.result(dataset).status = "SKIPPED" if dataset.key in stopped else "CHECKED"
                 self._report_unchecked(context, graph)
                 return
             for dataset in reset.selection(graph, full_refresh):
-                reset.reset_dataset(context, dataset)
+                # What cannot be filled again is not emptied.
+                if dataset.key not in stopped:
+                    reset.reset_dataset(context, dataset)
             wanted = _wanted(graph, refresh, reset.selection(graph, full_refresh))
             context.emit(self.make.update_progress("RUNNING"))
             self._refresh_all(context, graph, registry, analysis, wanted)
@@ -244,6 +272,8 @@ class _Update:
         for dataset in graph.datasets.values():
             context.emit(publish.dataset_definition(self.make, dataset))
             for planned in dataset.flows:
+                if planned.error is not None:
+                    continue
                 context.emit(publish.flow_definition(self.make, graph, dataset, planned))
                 idle = without_effect(context, dataset, planned)
                 context.warnings += idle
@@ -274,15 +304,13 @@ class _Update:
             pending.remove(dataset)
             result = context.result(dataset)
             result.kind = dataset.kind
-            bad = [graph.datasets[k].shown for k in dataset.inputs if k in failed]
-            if bad:
-                failed.add(dataset.key)
-                result.status, result.reason = "SKIPPED", f"{', '.join(bad)} failed"
+            reason = self._why_skip(context, graph, dataset, failed)
+            if reason is not None:
+                (failed if any(k in failed for k in dataset.inputs) else context.waiting).add(dataset.key)
+                result.status, result.reason = "SKIPPED", reason
                 context.emit(
                     *(
-                        self.make.flow_status(
-                            dataset.shown, f.flow.name, "SKIPPED", reason=f"{', '.join(bad)} failed."
-                        )
+                        self.make.flow_status(dataset.shown, f.flow.name, "SKIPPED", reason=f"{reason}.")
                         for f in dataset.flows
                     )
                 )
@@ -293,10 +321,12 @@ class _Update:
                 continue
             started = time.monotonic()
             try:
+                if dataset.error is not None:
+                    raise dataset.error  # noqa: TRY301  (told as any other failure of a dataset)
                 if self._plan_late(context, graph, registry, analysis, dataset):
                     pending.insert(0, dataset)
                     continue
-                self._refresh(context, dataset)
+                self._refresh(context, dataset, analysis)
                 result.status = "IDLE" if result.refresh == "NONE" and dataset.kind != "VIEW" else "COMPLETED"
                 context.done.add(dataset.key)
             except EngineError as error:
@@ -311,6 +341,19 @@ class _Update:
                 result.seconds += time.monotonic() - started
                 result.kind = dataset.kind
 
+    def _why_skip(
+        self, context: UpdateContext, graph: Graph, dataset: Dataset, failed: set[str]
+    ) -> str | None:
+        bad = [graph.datasets[k].shown for k in dataset.inputs if k in failed]
+        if bad:
+            return f"{', '.join(bad)} failed"
+        empty = [
+            other.shown
+            for other in (graph.datasets[k] for k in dataset.inputs if k in context.waiting)
+            if other.name is None or commit.open_table(context.location(other)) is None
+        ]
+        return f"{', '.join(empty)} has no columns yet: none of its files can be read" if empty else None
+
     def _plan_late(
         self,
         context: UpdateContext,
@@ -323,7 +366,7 @@ class _Update:
 
         Say whether one waits for another dataset still.
         """
-        late = [f for f in dataset.flows if f.plan is None and f.flow.cdc is None]
+        late = [f for f in dataset.flows if f.plan is None and not f.flow.merges]
         for planned in late:
             with pipeline_environment(context.session, self.spec.root(), analysis.resolve):
                 plan_flow(planned, context.session)
@@ -337,25 +380,30 @@ class _Update:
             context.emit(*(publish.flow_definition(self.make, graph, dataset, f) for f in late))
         return False
 
-    def _refresh(self, context: UpdateContext, dataset: Dataset) -> None:
+    def _refresh(self, context: UpdateContext, dataset: Dataset, analysis: AnalysisSources) -> None:
         if dataset.kind == "VIEW":
             context.result(dataset).refresh = "VIEW"
             return
         for planned in dataset.flows:
             context.emit(self.make.flow_status(dataset.shown, planned.flow.name, "STARTING"))
-            if planned.flow.cdc is not None:
-                cdc.refresh_cdc(context, dataset, planned)
-            elif dataset.kind == "MATERIALIZED_VIEW":
-                materialized.refresh_view(context, dataset, planned)
-            else:
-                streaming.refresh_flow(context, dataset, planned)
+            with failures_placed(planned.flow):
+                if planned.flow.cdc is not None:
+                    cdc.refresh_cdc(context, dataset, planned)
+                elif planned.flow.snapshot is not None:
+                    code = partial(pipeline_environment, context.session, self.spec.root(), analysis.resolve)
+                    snapshots.refresh_snapshots(context, dataset, planned, code)
+                elif dataset.kind == "MATERIALIZED_VIEW":
+                    materialized.refresh_view(context, dataset, planned)
+                else:
+                    streaming.refresh_flow(context, dataset, planned)
             publish.publish(context, dataset)
             context.emit(self.make.flow_status(dataset.shown, planned.flow.name, "COMPLETED"))
-        compaction.compact(context, dataset)
+        if dataset.kind != "SINK":
+            compaction.compact(context, dataset)
 
     def _fail(self, context: UpdateContext, dataset: Dataset, error: BaseException) -> None:
         result = context.result(dataset)
-        result.status, result.error = "FAILED", str(error)
+        result.status, result.error = "FAILED", shown(error)
         if self.error is None:
             self.error = error
         context.emit(
@@ -368,13 +416,7 @@ class _Update:
             SourceFile(flow.split("/")[-2], record.path, record.size, 0, record.fault)
             for flow, record in self.state.faulty_files()
         ]
-        error = None
-        if self.error is not None:
-            error = (
-                str(self.error)
-                if isinstance(self.error, LocalWorkspaceError)
-                else f"{type(self.error).__name__}: {self.error}"
-            )
+        error = None if self.error is None else shown(self.error)
         return UpdateResult(
             self.update_id,
             self.spec.name,

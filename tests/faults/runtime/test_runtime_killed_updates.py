@@ -32,6 +32,10 @@ PIPELINE = """
     def silver():
         return spark.readStream.table("bronze.orders")
 
+    @dlt.table(name="silver.sevens")
+    def sevens():
+        return spark.readStream.table("bronze.orders").select((F.col("id") % 7).alias("k")).dropDuplicates(["k"])
+
     @dlt.table(name="silver.totals")
     def totals():
         return spark.read.table("silver.orders").groupBy("day").agg(F.sum("price").alias("total"), F.count("*").alias("n"))
@@ -56,7 +60,10 @@ def second_landing(bench: Any) -> None:
 
 
 def content(bench: Any) -> dict[str, list[dict[str, Any]]]:
-    return {name: bench.rows(name) for name in ("bronze.orders", "silver.orders", "silver.totals")}
+    return {
+        name: bench.rows(name)
+        for name in ("bronze.orders", "silver.orders", "silver.sevens", "silver.totals")
+    }
 
 
 def assert_log_tells_each_row_once(bench: Any) -> None:

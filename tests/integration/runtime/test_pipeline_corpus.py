@@ -13,11 +13,12 @@ from local_workspace.temporary import TemporaryWorkspace
 from local_workspace.workspace import Workspace
 
 sys.path.insert(0, str(Path(__file__).parent))
+from corpus_of_feeds import FEEDS
 from corpus_of_files import FILES, SOURCES, Case
 from corpus_of_refusals import REFUSALS
 from corpus_of_tables import TABLES
 
-CASES = [*SOURCES, *FILES, *REFUSALS, *TABLES]
+CASES = [*SOURCES, *FILES, *FEEDS, *REFUSALS, *TABLES]
 # What the engine or Python would say, which is no help to whoever wrote the pipeline.
 RAW_MESSAGES = (
     "Traceback",
@@ -25,6 +26,8 @@ RAW_MESSAGES = (
     "DataFusion",
     "Arrow error",
     "AnalysisException",
+    "ObjectName(",
+    "Internal error",
     "org.apache",
 )
 

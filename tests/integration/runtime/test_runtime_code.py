@@ -260,12 +260,11 @@ BAD_CODE: list[tuple[str, str, str]] = [
     ("set conf", "@dlt.table\ndef a():\n    spark.conf.set('x', '1')", "RuntimeConf.set"),
     ("temp view", "@dlt.table\ndef a():\n    spark.range(1).createOrReplaceTempView('x')", "createOrReplaceTempView"),
     ("statement", "@dlt.table\ndef a(): return spark.sql('drop table x')", "takes a query"),
-    ("aggregate", '@dlt.table\ndef a(): return spark.range(1)\n\n@dlt.table\ndef b(): return dlt.read_stream("a").groupBy().count()', "Aggregation"),
-    ("dedup", '@dlt.table\ndef a(): return spark.range(1)\n\n@dlt.table\ndef b(): return dlt.read_stream("a").dropDuplicates()', "dropDuplicates"),
+    ("aggregate", '@dlt.table\ndef b(): return spark.readStream.schema("id INT").json("/Volumes/main/bronze/files/x").groupBy().count()', "Aggregation"),
     ("streaming MV", 'from pyspark import pipelines as dp\n@dlt.table\ndef a(): return spark.range(1)\n\n@dp.materialized_view\ndef b(): return dlt.read_stream("a")',
      "has a streaming query"),
     ("batch as stream", '@dlt.view\ndef v(): return spark.range(1)\n\n@dlt.table\ndef b(): return dlt.read_stream("v")', "its query is a batch one"),
-    ("sink", "dlt.create_sink('s', 'kafka', {})", "dlt.create_sink is not supported"),
+    ("sink", "dlt.create_sink('s', 'kafka', {})", "dlt.create_sink(format='kafka') is not supported"),
     ("unknown name", "dlt.nothing_like_it()", "dlt.nothing_like_it"),
     ("option", '@dlt.table\ndef a(): return spark.readStream.format("cloudFiles").option("cloudFiles.format","json").option("cloudFiles.typo","1").load("/Volumes/main/bronze/files/x")',
      "unknown option typo"),
@@ -285,6 +284,78 @@ def test_a_mistake_in_the_code_is_found_before_the_first_row_moves(bench: Any, c
         "import dlt\nfrom pyspark.sql import functions as F\n" + code, encoding="utf-8"
     )
     assert text in failure(bench)
+
+
+def test_a_dataset_that_fails_stops_what_reads_it_and_nothing_else(bench: Any, monkeypatch: Any) -> None:
+    """Guards the other tables of a pipeline: a missing secret, an exception, and what a full refresh must not empty."""
+    bench.write("""
+        @dlt.table
+        def good():
+            return spark.range(2)
+
+        @dlt.table
+        def secret():
+            return spark.range(len(dbutils.secrets.get("shop", "token")))
+
+        @dlt.table
+        def reader():
+            return dlt.read("secret")
+    """)
+    monkeypatch.setenv("SECRET_SHOP_TOKEN", "abc")
+    bench.good()
+    monkeypatch.delenv("SECRET_SHOP_TOKEN")
+    result = bench.update(full_refresh=True)
+    assert {name.split(".")[-1]: d.status for name, d in result.datasets.items()} == {
+        "good": "COMPLETED", "secret": "FAILED", "reader": "SKIPPED",
+    }  # fmt: skip
+    assert "SECRET_SHOP_TOKEN" in (result.error or "")
+    assert "pipeline.py:10" in (result.error or "")
+    assert len(bench.rows("bronze.reader")) == 3, "what cannot be filled again is not emptied"
+    assert bench.update(dry_run=True).state == "FAILED"
+
+
+def test_files_that_nobody_can_read_stop_no_other_table(bench: Any) -> None:
+    """Guards an update whose first files are all broken: they are told, what reads them waits, the rest runs."""
+    bench.write("""
+        @dlt.table
+        def loaded():
+            return spark.readStream.format("cloudFiles").option("cloudFiles.format", "parquet").load("/Volumes/main/bronze/files/landing")
+
+        @dlt.table
+        def reader():
+            return dlt.read_stream("loaded")
+
+        @dlt.table
+        def good():
+            return spark.range(2)
+    """)
+    bench.land("a.parquet", b"no parquet at all")
+    result = bench.good()
+    assert {name.split(".")[-1]: d.status for name, d in result.datasets.items()} == {
+        "loaded": "IDLE", "reader": "SKIPPED", "good": "COMPLETED",
+    }  # fmt: skip
+    assert [f.path.rpartition("/")[2] for f in result.faults] == ["a.parquet"]
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"id": [1]}), bench.land("b.parquet", b""))
+    bench.good()
+    assert bench.column("bronze.reader", "id") == [1]
+
+
+def test_a_change_feed_keeps_its_settings(bench: Any) -> None:
+    """Guards kept values: another key, or NULLs that count now, is refused until a full refresh, not computed wrongly."""
+    feed = SOURCE + "\n    dlt.create_streaming_table('t')\n    dlt.apply_changes('t', 'events', ['id'], 'at'"
+    bench.write(feed + ", ignore_null_updates=True)\n")
+    bench.land("a.json", {"id": 1, "at": 1, "x": 5}, {"id": 1, "at": 2, "x": None})
+    bench.good()
+    assert bench.column("bronze.t", "x") == [5]
+    bench.write(feed + ")\n")
+    bench.land("b.json", {"id": 2, "at": 1, "x": 1})
+    assert "Do a full refresh of main.bronze.t" in (bench.update().error or "")
+    assert bench.column("bronze.t", "x") == [5]
+    bench.good(full_refresh=True)
+    assert bench.column("bronze.t", "x") == [1, None]
 
 
 def test_every_name_is_served_or_refused(bench: Any) -> None:
