@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def table(compared: list[Compared]) -> str:
-    """The outcomes of each part, as a table for the documentation."""
+    """Return the outcomes of each part, as a table for the documentation."""
     outcomes = (SAME, LAST_DIGIT, BOTH_REFUSE, REFUSED, *SILENT)
     lines = [f"| part | asked | {' | '.join(outcomes)} |", f"|---|---:|{'---:|' * len(outcomes)}"]
     for part in dict.fromkeys(one.part for one in compared):

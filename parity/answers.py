@@ -31,7 +31,7 @@ class Answer:
 
     @classmethod
     def of(cls, schema: StructType, rows: Iterable[Sequence[Any]], *, ordered: bool) -> Answer:
-        """The answer of a schema and rows."""
+        """Return the answer of a schema and rows."""
         kinds = [
             _INTERVAL if isinstance(f.dataType, DayTimeIntervalType) else f.dataType.simpleString()
             for f in schema
@@ -41,7 +41,7 @@ class Answer:
 
     @classmethod
     def asked(cls, ask: Callable[[], Answer]) -> Answer:
-        """What asking gives, an error included."""
+        """Return what asking gives, an error included."""
         try:
             return ask()
         except Exception as error:  # noqa: BLE001  (whatever it is, it is the answer)
@@ -50,7 +50,7 @@ class Answer:
 
 
 def same_but_last_digit(types: list[str], rows: list[list[str]], here: Answer) -> bool:
-    """Whether an answer is that of Spark, but for the last binary digit of doubles.
+    """Return whether an answer is that of Spark, but for the last binary digit of doubles.
 
     Args:
         types: Spark's.

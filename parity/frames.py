@@ -435,7 +435,7 @@ spark.createDataFrame([(1, 2.5), (2, None)], "a INT, b DOUBLE").select(F.col("a"
 
 
 def frames() -> list[str]:
-    """Every DataFrame, as Python code."""
+    """Return every DataFrame, as Python code."""
     columns = [line for line in _COLUMNS.strip().splitlines() if line]
     aggregates = [line for line in _AGGREGATES.strip().splitlines() if line]
     return [

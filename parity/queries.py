@@ -93,7 +93,7 @@ select cast(d as int) as a, cast(f as decimal(25,2)) as b, cast(f as string) as 
 
 
 def queries() -> list[str]:
-    """Every query, once; tables are common table expressions, so that a query stands by itself."""
+    """Return every query, once; tables are common table expressions, so that a query stands by itself."""
     frozen = [asked["sql"] for asked in json.loads(FROZEN.read_text())]
     own = [
         *(line for line in _BY_HAND.strip().splitlines() if line),
@@ -105,7 +105,7 @@ def queries() -> list[str]:
 
 
 def with_tables(sql: str) -> str:
-    """A query with the tables `t` and `u` that it names."""
+    """Return a query with the tables `t` and `u` that it names."""
     definitions = ", ".join(f"{name} AS ({text})" for name, text in TABLES.items())
     if sql.startswith("with "):
         return f"WITH {definitions}, {sql.removeprefix('with ')}"

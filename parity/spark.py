@@ -1,6 +1,6 @@
 """Apache Spark answers: `python -m parity.spark` reads questions from a file and writes the answers to another.
 
-A process of its own, since one process has one Spark. pyspark brings Spark along, and starts it as a Spark Connect server.
+A process of its own, because one process has one Spark. pyspark brings Spark along, and starts it as a Spark Connect server.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class NoJava(Exception):  # noqa: N818  (says what is missing)
 
 
 def java_version() -> int:
-    """The version of the Java that Spark would start.
+    """Return the version of the Java that Spark would start.
 
     Raises:
         NoJava: There is none, or it is too old.
@@ -87,7 +87,7 @@ def ask_spark(questions: Sequence[dict[str, str]]) -> list[Answer]:
 
 
 def frame_answer(code: str, names: dict[str, Any], ready: Any = None) -> Answer:
-    """The answer of DataFrame code.
+    """Return the answer of DataFrame code.
 
     Args:
         code: Python.
@@ -102,7 +102,7 @@ def frame_answer(code: str, names: dict[str, Any], ready: Any = None) -> Answer:
 
 
 def frame_names(spark: Any) -> dict[str, Any]:
-    """What DataFrame code may use, on a session."""
+    """Return what DataFrame code may use, on a session."""
     from decimal import Decimal  # noqa: PLC0415
 
     from pyspark.sql.connect import functions  # noqa: PLC0415
@@ -122,7 +122,7 @@ def frame_names(spark: Any) -> dict[str, Any]:
 
 
 def is_ordered(sql: str) -> bool:
-    """Whether the order of a query's rows is a part of its answer."""
+    """Return whether the order of a query's rows is a part of its answer."""
     outer = re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", sql))
     return "order by" in outer.lower()
 

@@ -31,7 +31,7 @@ from parity.spark import frame_answer, frame_names, is_ordered
 
 
 def ask_workspace(questions: Sequence[dict[str, str]]) -> list[Answer]:
-    """The answers of a workspace that is made for it.
+    """Return the answers of a workspace that is made for it.
 
     Args:
         questions: ``kind`` is sql or frame, ``text`` the query or the Python code.
@@ -54,7 +54,7 @@ def ask_workspace(questions: Sequence[dict[str, str]]) -> list[Answer]:
 def answers(
     questions: Sequence[dict[str, str]], session: Session, spark: PipelineSession
 ) -> Iterator[Answer]:
-    """The answers on an engine that runs.
+    """Yield the answers on an engine that runs.
 
     Args:
         questions: As in :func:`ask_workspace`.
@@ -70,7 +70,7 @@ def answers(
 
 
 def frame_answers(codes: Sequence[str], spark: PipelineSession) -> Iterator[Answer]:
-    """The answers of DataFrame code, of which plans go through the runtime.
+    """Yield the answers of DataFrame code, of which plans go through the runtime.
 
     Args:
         codes: Python, see :mod:`parity.frames`.

@@ -1,1 +1,1 @@
-"""Predictions over the marts: what customers will buy, and what the next days will bring, each beside its backtest."""
+"""Predictions over the marts: what customers will buy, and the revenue of the next days, each with its backtest."""

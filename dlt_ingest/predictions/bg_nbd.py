@@ -1,9 +1,9 @@
 """BG/NBD: how often a customer buys, and whether the customer still does.
 
 P. S. Fader, B. G. S. Hardie, K. L. Lee, "Counting Your Customers" the Easy Way: An Alternative to the Pareto/NBD Model,
-Marketing Science 24 (2005). While alive a customer buys at random at a rate of its own, and stops after each purchase
-with a probability of its own; rates are gamma distributed over customers, probabilities beta distributed. The formulas
-are the paper's; docs/decisions/predictions-by-bg-nbd.md says why they stand here and not in a library.
+Marketing Science 24 (2005). An active customer buys at random at an individual rate, and stops after each purchase with
+an individual probability; rates are gamma distributed over customers, probabilities beta distributed. The formulas are
+the paper's; docs/decisions/predictions-by-bg-nbd.md says why they are here and not from a library.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dlt_ingest.predictions.errors import NotFittedError
 
 Numbers = npt.NDArray[np.float64]
 
-# Of the logarithms of the parameters: beyond, the likelihood is flat, and no data tells these values apart.
+# For the logarithms of the parameters: beyond this, the likelihood is flat, and no data can distinguish the values.
 _BOUND = 9.0
 _STARTS = ((0.0, 1.0, 0.0, 1.0), (-1.5, 2.0, -0.5, 0.5), (1.0, 4.0, -2.0, 1.5))
 
@@ -45,10 +45,10 @@ class BgNbd:
         Args:
             frequency: Purchases after the first one, by customer (x in the paper).
             recency: Weeks from the first to the last purchase (t_x).
-            age: Weeks from the first purchase to the end of what was observed (T).
+            age: Weeks from the first purchase to the end of the observed period (T).
 
         Raises:
-            NotFittedError: If the likelihood has no maximum that can be found.
+            NotFittedError: If no maximum of the likelihood was found.
         """
         from scipy.optimize import minimize  # noqa: PLC0415  # a second of imports, which only a fit needs
 
@@ -81,7 +81,7 @@ class BgNbd:
         return likelihood
 
     def probability_alive(self, frequency: Numbers, recency: Numbers, age: Numbers) -> Numbers:
-        """Return the probability that a customer has not stopped: 1 after one purchase, since each stop follows one."""
+        """Return the probability that a customer has not stopped: 1 after one purchase, because each stop follows one."""
         x = frequency
         odds = (
             self.a
@@ -96,7 +96,7 @@ class BgNbd:
         from scipy.special import hyp2f1  # noqa: PLC0415  # as above
 
         r, alpha, b, x = self.r, self.alpha, self.b, frequency
-        # At a = 1 the formula is 0 / 0; its limit is what it gives beside it.
+        # At a = 1 the formula is 0 / 0; the value next to it is close to the limit.
         a = self.a if abs(self.a - 1) > 1e-6 else 1 + 1e-6
         power = np.exp((r + x) * np.log((alpha + age) / (alpha + age + weeks)))
         gauss = hyp2f1(r + x, b + x, a + b + x - 1, weeks / (alpha + age + weeks))

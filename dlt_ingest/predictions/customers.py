@@ -1,4 +1,4 @@
-"""What each customer is expected to buy and spend, and how well the same method would have foretold the past."""
+"""What each customer is expected to buy and spend, and how well the same method would have predicted the past."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Numbers = npt.NDArray[np.float64]
 Days = npt.NDArray[np.int64]
 
 HORIZONS = (90, 365)
-"""Days that customers are predicted for."""
+"""Horizons of the predictions, in days."""
 FEWEST_REPEAT_BUYERS = 50
-"""Customers with a second purchase day below which nothing is fitted: the parameters would be chance."""
+"""Fewest customers with a second purchase day for a fit: with fewer, the parameters would be chance."""
 FEWEST_DAYS = 180
-"""Days of history below which nothing is fitted: a rhythm must have had the time to show."""
+"""Fewest days of history for a fit: a rhythm needs time to show."""
 BACKTEST_HORIZON = 90
 BACKTEST_STEP = 30
 MOST_BACKTESTS = 9
@@ -138,7 +138,7 @@ class CustomerModel:
         spending = (buyers.frequency > 0) & (buyers.value > 0)
         if spending.sum() < FEWEST_REPEAT_BUYERS or buyers.age.max(initial=0.0) * 7 < FEWEST_DAYS:
             raise NotFittedError(
-                "There is too little history to predict customers from",
+                "There is too little history to predict customers",
                 got=f"{int(spending.sum())} customers who bought again, {buyers.age.max(initial=0.0) * 7:.0f} days",
                 allowed=f"at least {FEWEST_REPEAT_BUYERS} customers and {FEWEST_DAYS} days",
             )

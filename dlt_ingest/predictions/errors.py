@@ -1,4 +1,4 @@
-"""What a prediction says when there is nothing to predict from."""
+"""Errors of predictions."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from dlt_ingest.errors import OrdersError
 
 
 class NotFittedError(OrdersError):
-    """A model could not be fitted. Nobody need act: the tables stay as they are, and the next fit tries again."""
+    """A model could not be fitted. Nobody needs to act: the tables stay unchanged, and the next fit tries again."""

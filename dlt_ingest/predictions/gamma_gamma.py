@@ -42,7 +42,7 @@ class GammaGamma:
             value: Mean dollars of these purchases, above zero.
 
         Raises:
-            NotFittedError: If the likelihood has no maximum that can be found.
+            NotFittedError: If no maximum of the likelihood was found.
         """
         from scipy.optimize import minimize  # noqa: PLC0415  # a second of imports, which only a fit needs
 

@@ -1,4 +1,4 @@
-"""Net revenue of the next four weeks, day by day, and how well the same method would have foretold earlier ones.
+"""Net revenue of the next four weeks, day by day, and how well the same method would have predicted earlier ones.
 
 Exponential smoothing with a level and a season of seven days (R. J. Hyndman, A. B. Koehler, J. K. Ord, R. D. Snyder,
 Forecasting with Exponential Smoothing, 2008) over the square roots of the days: their scatter hardly grows with the level,
@@ -20,11 +20,11 @@ Numbers = npt.NDArray[np.float64]
 HORIZON = 28
 SEASON = 7
 FEWEST_DAYS = 84
-"""Days of history below which nothing is forecast: three times what is forecast."""
+"""Fewest days of history for a forecast: three times the forecast period."""
 MOST_DAYS = 365
-"""Days that a forecast learns from, the latest ones: so its cost is bounded."""
+"""Latest days that a forecast learns from, which bounds its cost."""
 MOST_ORIGINS = 8
-"""Earlier forecasts, four weeks apart, that are made again to be held against what came."""
+"""Earlier forecasts, four weeks apart, that are made again to be compared with what came."""
 _IN_FOUR_OF_FIVE = 0.2
 
 
@@ -60,7 +60,7 @@ def forecast(revenue: Numbers, origin: int) -> Forecast:
     known = revenue[max(0, origin + 1 - MOST_DAYS) : origin + 1]
     if len(known) < FEWEST_DAYS:
         raise NotFittedError(
-            "There is too little history to forecast revenue from",
+            "There is too little history to forecast revenue",
             got=f"{len(known)} days",
             allowed=f"at least {FEWEST_DAYS}",
         )

@@ -1,4 +1,4 @@
-"""`orders predict`: fits the models anew when it is time, and writes predictions, forecasts and their backtests."""
+"""`orders predict`: fits the models again when it is time, and writes predictions, forecasts and their backtests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dlt_ingest.predictions.tables import PredictionTables
 from dlt_ingest.sql_client import Queries
 
 REFIT_AFTER_DAYS = 7
-"""Days with orders beyond those that the last fit knew, after which it is made again."""
+"""Days with new orders after which the models are fitted again."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _customers(tables: PredictionTables, fitted_at: datetime) -> list[Outcome]:
     )[0]
     if known["repeat_buyers"] < 2:
         raise NotFittedError(
-            "There is too little history to predict customers from",
+            "There is too little history to predict customers",
             got=f"{known['repeat_buyers']} customers who bought again",
         )
     import numpy as np  # noqa: PLC0415  # see _due
@@ -144,7 +144,7 @@ def _customers(tables: PredictionTables, fitted_at: datetime) -> list[Outcome]:
     repeat = int(np.count_nonzero(buyers.frequency))
     return [
         Outcome("customer_predictions", len(rows), f"{len(names)} customers, {repeat} of them bought again"),
-        Outcome("prediction_backtests", len(tests), "earlier days, held against what came"),
+        Outcome("prediction_backtests", len(tests), "earlier days, compared with the actual revenue"),
     ]
 
 
@@ -160,7 +160,7 @@ def _revenue(tables: PredictionTables, fitted_at: datetime) -> list[Outcome]:
     made = forecasts(np.array([row["value"] for row in found], dtype=float))
     if not made:
         raise NotFittedError(
-            "There is too little history to forecast revenue from",
+            "There is too little history to forecast revenue",
             got=f"{len(found)} days",
             allowed=f"at least {FEWEST_DAYS}",
         )

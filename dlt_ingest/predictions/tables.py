@@ -1,6 +1,6 @@
 """The tables that predictions are written to: their types, and how rows replace what is there.
 
-dbt makes the tables (macro create_prediction_table), since its views read them in the very first build. Rows go through a
+dbt makes the tables (macro create_prediction_table), because its views read them in the very first build. Rows go through a
 Parquet file in the volume, so that a million customers are one statement with exact types, and one commit.
 """
 

@@ -27,7 +27,7 @@ class Functions(Namespaces):
         """Record a function.
 
         Raises:
-            InputError: It is there already and `replace_existing` is false, or its schema is missing.
+            InputError: It already exists and `replace_existing` is false, or its schema is missing.
         """
         name = function.name
         securable = Securable("FUNCTION", (name.catalog, name.schema, name.table))
@@ -44,7 +44,7 @@ class Functions(Namespaces):
         with self._store.write() as connection:
             row = self._find(connection, securable)
             if row is not None and not replace_existing:
-                raise InputError(f"The {securable} is already there")
+                raise InputError(f"The {securable} already exists")
             key = self._insert(connection, securable, function.comment) if row is None else int(row["id"])
             connection.execute(
                 "UPDATE securables SET altered_at = ?, comment = ? WHERE id = ?",
@@ -82,14 +82,14 @@ class Functions(Namespaces):
         return [_function(row) for row in rows]
 
     def has_functions(self) -> bool:
-        """Whether there is any function: most statements need not be looked through for calls."""
+        """Return whether there is any function: most statements need not be looked through for calls."""
         with self._store.read() as connection:
             return connection.execute("SELECT 1 FROM functions LIMIT 1").fetchone() is not None
 
     # -- row filters and column masks --------------------------------------------------------------
 
     def set_policy(self, table: TableName, policy: Policy) -> None:
-        """Put a row filter, or a column's mask, in the place of the one there is.
+        """Put a row filter, or a column's mask, in place of the one there is.
 
         Raises:
             NotFound: There is no such table or function.

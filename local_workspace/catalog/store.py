@@ -141,7 +141,7 @@ class Store:
             self._create(connection)
 
     def _create(self, connection: sqlite3.Connection) -> None:
-        # Outside of a transaction, where alone it has an effect: a table that others refer to is made anew.
+        # Outside of a transaction, where alone it has an effect: a table that others refer to is created again.
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -258,7 +258,7 @@ class Store:
 
 
 def _statements(version: int) -> list[str]:
-    """What takes a file of a version to the present one."""
+    """Return what takes a file of a version to the present one."""
     if version == 0:
         return _SCHEMA.split(";")
     anew = [

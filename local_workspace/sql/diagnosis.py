@@ -33,7 +33,7 @@ Check = Callable[[exp.Select, Typing, str], "tuple[SqlError, Node] | None"]
 
 
 def explained(error: SqlError, sql: str, tables: TableColumns) -> SqlError:  # noqa: PLR0912
-    """An error of the engine as Databricks would tell it, with line and position; the same error if no more is known.
+    """Return an error of the engine as Databricks would tell it, with line and position; the same error if no more is known.
 
     Args:
         error: As it is.
@@ -109,7 +109,7 @@ def _columns_differ(query: exp.SetOperation, typing: Typing) -> tuple[SqlError, 
 
 
 def _own(select: exp.Select, *clauses: str) -> Iterator[Node]:
-    """The nodes of clauses of one SELECT, without those of queries within."""
+    """Yield the nodes of clauses of one SELECT, without those of queries within."""
     for clause in clauses:
         value = select.args.get(clause)
         for root in value if isinstance(value, list) else [value]:
@@ -146,7 +146,7 @@ def _unresolved(select: exp.Select, typing: Typing, sql: str) -> tuple[SqlError,
 
 
 def _is_argument_word(node: exp.Column) -> bool:
-    """Whether it is the unit in ``datediff(DAY, ..)``, which reads as a column."""
+    """Return whether it is the unit in ``datediff(DAY, ..)``, which reads as a column."""
     parent = node.parent
     name, arguments = call_of(parent)
     units = ("datediff", "date_diff", "timestampdiff", "dateadd", "date_add", "timestampadd")
@@ -246,7 +246,7 @@ def _ungrouped(select: exp.Select, _typing: Typing, sql: str) -> tuple[SqlError,
 
 
 def _free_column(node: Node, keys: set[str], sql: str) -> exp.Column | None:
-    """A column that stands neither in an aggregate nor in a key of the groups."""
+    """Return a column that stands neither in an aggregate nor in a key of the groups."""
     if _key(node, sql) in keys or _is_aggregate_call(node) or isinstance(node, exp.Query):
         return None
     if isinstance(node, exp.Column):
@@ -261,7 +261,7 @@ def _free_column(node: Node, keys: set[str], sql: str) -> exp.Column | None:
 
 
 def _key(node: Node, sql: str) -> str:
-    """A node's text, so that the same expression written twice is recognised."""
+    """Return a node's text, so that the same expression written twice is recognised."""
     if isinstance(node, (exp.Alias, exp.Paren)):
         return _key(node.this, sql)
     if isinstance(node, exp.Column):

@@ -131,7 +131,7 @@ _OPERATOR_NAMES = """
 
 @functools.lru_cache(maxsize=1)
 def table() -> dict[str, Function]:
-    """Every function by its name in lower case."""
+    """Return every function by its name in lower case."""
     from local_workspace.sql.rewrites import REWRITTEN  # noqa: PLC0415
 
     forms: dict[str, tuple[Kind, str, list[str]]] = {}
@@ -157,18 +157,18 @@ def table() -> dict[str, Function]:
 
 
 def function(name: str) -> Function | None:
-    """The function of that name, or None if the table has none."""
+    """Return the function of that name, or None if the table has none."""
     return table().get(name.lower())
 
 
 def is_aggregate(name: str) -> bool:
-    """Whether a function of this name makes one value of many rows."""
+    """Return whether a function of this name makes one value of many rows."""
     found = function(name)
     return found is not None and found.kind is Kind.AGGREGATE
 
 
 def is_window(name: str) -> bool:
-    """Whether a function of this name needs OVER."""
+    """Return whether a function of this name needs OVER."""
     found = function(name)
     return found is not None and found.kind is Kind.WINDOW
 
@@ -180,7 +180,7 @@ def is_incremental(name: str) -> bool:
 
 
 def is_of_its_group(name: str) -> bool:
-    """Whether an aggregate's value follows from the rows of its group alone, in whatever order they come."""
+    """Return whether an aggregate's value follows from the rows of its group alone, in whatever order they come."""
     found = function(name)
     return (
         found is not None
@@ -190,5 +190,5 @@ def is_of_its_group(name: str) -> bool:
 
 
 def is_volatile(name: str) -> bool:
-    """Whether a function's value depends on time, chance or the user."""
+    """Return whether a function's value depends on time, chance or the user."""
     return name.lower() in _VOLATILE and name.lower() not in ORDER_DEPENDENT

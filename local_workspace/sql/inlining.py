@@ -1,6 +1,6 @@
 """Calls of functions that SQL has defined, replaced by what the functions stand for.
 
-A SQL function on Databricks is its body: the optimizer puts it in the place of the call. So it is done here, on the text,
+A SQL function on Databricks is its body: the optimizer puts it in place of the call. So it is done here, on the text,
 before anything else looks at it. An argument is cast to its parameter's type, the value to the function's.
 """
 
@@ -84,7 +84,7 @@ _DEEPEST = 30
 
 @dataclass(frozen=True)
 class Call:
-    """One call as it stands in a text.
+    """One call as it is in a text.
 
     Attributes:
         parts: The function's name.
@@ -104,7 +104,7 @@ class Call:
 
 
 def calls(tree: Node) -> Iterator[Call]:
-    """The calls in a tree that a function of SQL may stand behind, the outer ones first."""
+    """Yield the calls in a tree that a function of SQL may be behind, the outer ones first."""
     for node in tree.walk(bfs=False):
         where = span(node)
         if not isinstance(node, exp.Anonymous) or where is None:
@@ -134,7 +134,7 @@ def calls(tree: Node) -> Iterator[Call]:
 
 
 def _chain(node: Node) -> list[str] | None:
-    """The names of ``a.b``, or None for anything else."""
+    """Return the names of ``a.b``, or None for anything else."""
     if isinstance(node, exp.Identifier):
         return [node.name]
     if isinstance(node, exp.Column):
@@ -195,7 +195,7 @@ def inline(sql: str, lookup: Lookup, tables: TableColumns, depth: int = 0) -> st
 
 
 def _column_name(call: Call, function: Function, sql: str) -> list[tuple[int, int, str]]:
-    """An alias for the column that has its name from an expression with the call in it."""
+    """Return an alias for the column that has its name from an expression with the call in it."""
     node = call.node
     while node.parent is not None and not isinstance(node.parent, exp.Query):
         node = node.parent
@@ -220,7 +220,7 @@ def _as_source(text: str, call: Call, function: Function) -> str:
 
 
 def _arguments(function: Function, call: Call, sql: str) -> list[str]:
-    """The arguments in the order of the parameters, defaults included.
+    """Return the arguments in the order of the parameters, defaults included.
 
     Raises:
         SqlError: There are too many, too few, or one of an unknown name.
@@ -257,7 +257,7 @@ class _Site:
     tables: TableColumns
 
     def qualified(self, text: str) -> str:
-        """An argument whose columns are told by their tables, so that it means the same within another query.
+        """Return an argument whose columns are told by their tables, so that it means the same within another query.
 
         Raises:
             SqlError: It is not known of which table a column is.
@@ -287,7 +287,7 @@ class _Site:
 
 
 def _expanded(function: Function, given: Sequence[str], site: _Site) -> str:
-    """The body with arguments in place of parameters, cast to what the function returns."""
+    """Return the body with arguments in place of parameters, cast to what the function returns."""
     body, is_query = function.body, function.is_table
     tree = peek(body)
     if (
@@ -325,7 +325,7 @@ def _expanded(function: Function, given: Sequence[str], site: _Site) -> str:
 
 
 def _as_table(body: str, function: Function, typing: Typing) -> str:
-    """The query of a function that returns a table, with the columns that are declared."""
+    """Return the query of a function that returns a table, with the columns that are declared."""
     if not function.columns:
         return body
     names = [quote_identifier(c.name) for c in function.columns]
@@ -354,7 +354,7 @@ def _as_table(body: str, function: Function, typing: Typing) -> str:
 
 
 def _can_be_cast_in_place(tree: Node) -> bool:
-    """Whether a query is one SELECT whose columns nothing else in it refers to."""
+    """Return whether a query is one SELECT whose columns nothing else in it refers to."""
     if not isinstance(tree, exp.Select) or any(
         tree.args.get(k) for k in ("order", "having", "qualify", "group")
     ):
@@ -368,7 +368,7 @@ def _can_be_cast_in_place(tree: Node) -> bool:
 
 
 def _apart(body: str, tree: Node, given: Sequence[str], site: _Site) -> tuple[str, Node]:
-    """The body with other aliases for its tables where an argument means a table of the same name outside of it."""
+    """Return the body with other aliases for its tables where an argument means a table of the same name outside of it."""
     meant = {c.table.lower() for text in given for c in peek(text).find_all(exp.Column) if c.table}
     query = site.call.node.find_ancestor(exp.Select)
     while query is not None:
@@ -398,7 +398,7 @@ def _apart(body: str, tree: Node, given: Sequence[str], site: _Site) -> tuple[st
 
 
 def _uses(tree: Node, name: str, function: Function, typing: Typing) -> Iterator[tuple[int, int, bool]]:
-    """Where a parameter is used, and whether that is within a query over tables."""
+    """Yield where a parameter is used, and whether that is within a query over tables."""
     for column in tree.find_all(exp.Column):
         parts = column.parts
         lowered = [part.name.lower() for part in parts]
@@ -429,7 +429,7 @@ def _is_source(node: Node, name: str, typing: Typing) -> bool:
 
 
 def _is_column(node: Node, name: str, typing: Typing) -> bool:
-    """Whether a name is that of a column of the queries around it: those go before parameters."""
+    """Return whether a name is that of a column of the queries around it: those go before parameters."""
     for query in _selects_with_from(node):
         for _, columns in typing.sources_of(query):
             if columns is not None and any(name == c.lower() for c, _ in columns):
@@ -455,7 +455,7 @@ def _is_deterministic(argument: str) -> bool:
 
 
 def with_full_names(sql: str, lookup: Lookup) -> str:
-    """A body in which each function of SQL is called by its full name, so that it means the same everywhere."""
+    """Return a body in which each function of SQL is called by its full name, so that it means the same everywhere."""
     try:
         tree = peek(sql)
     except SqlSyntaxError:

@@ -1,6 +1,6 @@
 """What Sail 0.7.2 answers wrongly without an error: said in another way, or refused.
 
-An engine may lack things; it may not give wrong rows in silence. Each fault here was measured against what Spark SQL
+An engine may lack things; it may not give wrong rows silently. Each fault here was measured against what Spark SQL
 documents, and has a test that shows the engine alone to be wrong, so that a newer engine without the fault is noticed.
 
 Said in another way:
@@ -9,8 +9,8 @@ Said in another way:
   of vanishing: `SELECT * FROM (SELECT 'a' AS kind, count(*) AS n FROM t) WHERE kind = 'b'` gives one row. The engine moves
   no filter below a LIMIT, and a LIMIT that such an aggregation cannot exceed changes nothing.
 
-Refused by name: functions, forms of NOT IN and EXISTS, and JSON files by path, see below. Not found here, since it needs the
-types of columns: INT and BIGINT arithmetic and `sum` wrap around where ANSI mode raises ARITHMETIC_OVERFLOW.
+Refused by name: functions, forms of NOT IN and EXISTS, and JSON files by path, see below. Not found here, because it
+needs the types of columns: INT and BIGINT arithmetic and `sum` wrap around where ANSI mode raises ARITHMETIC_OVERFLOW.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from local_workspace.sql.tokens import Token, tokenize
 # More rows than any table has.
 ALL_ROWS = 9223372036854775807
 
-# Words of an expression that are no column.
+# Words of an expression that are not columns.
 _NO_COLUMN_WORDS = """
     AND ARRAY AS BIGINT BINARY BOOLEAN BYTE CASE CURRENT_DATE CURRENT_TIMESTAMP CURRENT_USER DATE DAY DECIMAL DISTINCT
     DOUBLE ELSE END FALSE FLOAT HOUR INT INTEGER INTERVAL IS LONG MAP MINUTE MONTH NOT NULL NUMERIC OR REAL SECOND SHORT
@@ -90,7 +90,7 @@ class _Branch:
         return self.items[-1].end
 
     def projection(self) -> list[list[Token | _Parentheses]]:
-        """The items of the SELECT list."""
+        """Return the items of the SELECT list."""
         columns: list[list[Token | _Parentheses]] = [[]]
         words = self.words()
         for at, (item, word) in enumerate(zip(self.items, words, strict=True)):
@@ -149,12 +149,12 @@ def avoid(sql: str) -> str:
 
 
 def aggregates(expression: str) -> bool:
-    """Whether an expression has an aggregate function that is no window function."""
+    """Return whether an expression has an aggregate function that is not a window function."""
     return _aggregates(_read(tokenize(expression)).tokens)
 
 
 def is_aggregate(function: str) -> bool:
-    """Whether a function of this name makes one value of many rows."""
+    """Return whether a function of this name makes one value of many rows."""
     return functions.is_aggregate(function)
 
 
@@ -206,7 +206,7 @@ def _branches(query: _Parentheses) -> list[_Branch]:
 
 
 def _aggregates(items: Sequence[Token | _Parentheses]) -> bool:
-    """Whether an expression has an aggregate function that is no window function."""
+    """Return whether an expression has an aggregate function that is not a window function."""
     for at, item in enumerate(items):
         if not isinstance(item, _Parentheses) or item.is_query:
             continue
@@ -219,7 +219,7 @@ def _aggregates(items: Sequence[Token | _Parentheses]) -> bool:
 
 
 def _words_after(items: Sequence[Token | _Parentheses], at: int) -> list[str]:
-    """What follows a call: OVER, perhaps after FILTER (..), WITHIN GROUP (..) and IGNORE NULLS."""
+    """Return what follows a call: OVER, perhaps after FILTER (..), WITHIN GROUP (..) and IGNORE NULLS."""
     words = []
     for item in items[at + 1 : at + 7]:
         word = item.upper if isinstance(item, Token) else "()"
@@ -230,7 +230,7 @@ def _words_after(items: Sequence[Token | _Parentheses], at: int) -> list[str]:
 
 
 def _may_meet_a_literal(whole: _Parentheses, branch: _Branch) -> bool:
-    """Whether a filter outside of an aggregation may come to depend on literals only when it is moved down to it."""
+    """Return whether a filter outside of an aggregation may come to depend on literals only when it is moved down to it."""
 
     def inside(at: int) -> bool:
         return branch.start <= at < branch.end
@@ -320,7 +320,7 @@ def _refuse_conditions(query: _Parentheses, *, or_above: bool = False) -> None:
         ):
             raise NotSupported(
                 "EXISTS over an aggregate without GROUP BY, which is always true but not for this engine,",
-                "Leave the condition out, or compare the aggregate",
+                "Omit the condition, or compare the aggregate",
             )
         if words[max(0, at - 2) : at] == ["NOT", "IN"] and at > 2:
             _refuse_not_in(query.tokens[at - 3], beside_or=or_above or beside_or)
@@ -328,7 +328,7 @@ def _refuse_conditions(query: _Parentheses, *, or_above: bool = False) -> None:
 
 
 def _clause_around(words: Sequence[str], at: int) -> list[str]:
-    """The words of the clause that a place is in."""
+    """Return the words of the clause that a place is in."""
     ends = _CLAUSES | {"ON", "SELECT", "JOIN", ","}
     first = next((i for i in range(at, -1, -1) if words[i] in ends), 0)
     last = next((i for i in range(at, len(words)) if words[i] in ends), len(words))

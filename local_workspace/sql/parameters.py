@@ -33,10 +33,10 @@ class Parameter:
     items: tuple[Parameter, ...] = ()
 
     def literal(self) -> str:
-        """The value as an SQL expression.
+        """Return the value as an SQL expression.
 
         Raises:
-            SqlError: The type is no type name.
+            SqlError: The type is not a type name.
         """
         kind = self.type.upper()
         if kind in ("ARRAY", "MAP"):
@@ -48,14 +48,14 @@ class Parameter:
         if not _TYPE.fullmatch(kind):
             raise SqlError(
                 "INVALID_PARAMETER_MARKER_VALUE.INVALID_VALUE_FOR_DATA_TYPE",
-                f"{kind!r} is no SQL type.",
+                f"{kind!r} is not a SQL type.",
                 "22023",
             )
         return f"CAST({quote_string(self.value)} AS {kind})"
 
 
 def bind(sql: str, parameters: Sequence[Parameter]) -> str:
-    """Puts the values in place of their markers.
+    """Put the values in place of their markers.
 
     Args:
         sql: A statement.
@@ -93,13 +93,13 @@ def bind(sql: str, parameters: Sequence[Parameter]) -> str:
 
 
 def named_identifiers(sql: str) -> str:
-    """Puts names in place of ``IDENTIFIER('a.b')``, whose text is known once values are bound.
+    """Put names in place of ``IDENTIFIER('a.b')``, whose text is known once values are bound.
 
     Args:
         sql: A statement without markers.
 
     Raises:
-        SqlError: What stands in the parentheses is no text, or the text is no name (INVALID_IDENTIFIER, PARSE_SYNTAX_ERROR).
+        SqlError: The parentheses contain no text, or the text is not a name (INVALID_IDENTIFIER, PARSE_SYNTAX_ERROR).
     """
     tokens = tokenize(sql)
     edits: list[tuple[int, int, str]] = []
@@ -117,7 +117,7 @@ def named_identifiers(sql: str) -> str:
                 "42601",
             )
         if not all(part.is_name or part.text == "." for part in tokenize(text)) or not text.strip():
-            raise SqlError("PARSE_SYNTAX_ERROR", f"{text!r} is no identifier.", "42601")
+            raise SqlError("PARSE_SYNTAX_ERROR", f"{text!r} is not an identifier.", "42601")
         edits.append((token.start, tokens[j].end, text))
     for start, end, text in reversed(edits):
         sql = sql[:start] + text + sql[end:]

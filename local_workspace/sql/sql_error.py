@@ -86,7 +86,7 @@ class SqlError(Exception):
 
 
 def parse_error(found: str, sql: str, expected: str | None = None) -> SqlError:
-    """The error for text that is no statement.
+    """Return the error for text that is not a statement.
 
     Args:
         found: The token that was not expected.
@@ -101,7 +101,7 @@ def parse_error(found: str, sql: str, expected: str | None = None) -> SqlError:
 
 
 def not_supported(what: str, way_out: str) -> SqlError:
-    """The error for a statement that Databricks knows and this warehouse does not.
+    """Return the error for a statement that Databricks knows and this warehouse does not.
 
     Args:
         what: The statement or clause, as a user would name it.
@@ -112,13 +112,13 @@ def not_supported(what: str, way_out: str) -> SqlError:
 
 
 def table_not_found(name: str) -> SqlError:
-    """The error for a name that is neither a table nor a view."""
+    """Return the error for a name that is neither a table nor a view."""
     text = f"The table or view {name} cannot be found. Verify the spelling and correctness of the schema and catalog."
     return SqlError("TABLE_OR_VIEW_NOT_FOUND", text)
 
 
 def schema_not_found(name: str) -> SqlError:
-    """The error for a schema that does not exist."""
+    """Return the error for a schema that does not exist."""
     text = (
         f"The schema {name} cannot be found. Verify the spelling and correctness of the schema and catalog."
     )
@@ -126,7 +126,7 @@ def schema_not_found(name: str) -> SqlError:
 
 
 def catalog_not_found(name: str) -> SqlError:
-    """The error for a catalog that does not exist."""
+    """Return the error for a catalog that does not exist."""
     return SqlError("NO_SUCH_CATALOG_EXCEPTION", f"Catalog '{name}' was not found.")
 
 
@@ -333,7 +333,7 @@ def _sql_type(engine_name: str) -> str:
 
 
 def from_engine(message: str, sql: str = "") -> SqlError:
-    """Turns an error text of the engine into one that Databricks' clients understand.
+    """Turn an error text of the engine into one that Databricks' clients understand.
 
     Args:
         message: What the engine said; its own words are kept where no class fits.

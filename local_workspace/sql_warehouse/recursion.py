@@ -28,7 +28,7 @@ Keep = Callable[[str, pa.Table], str]
 
 
 def without_recursion(sql: str, run: Run, keep: Keep) -> str:
-    """A query whose recursive tables are rows that are there.
+    """Return a query whose recursive tables are rows that are there.
 
     Args:
         sql: A query.

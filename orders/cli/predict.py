@@ -1,4 +1,4 @@
-"""`orders predict`: what customers will buy and the next weeks will bring."""
+"""`orders predict`: predict purchases of customers and revenue of the next weeks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from orders.cli.project import Project
 
 @click.command()
 @click.option(
-    "--always", is_flag=True, help="Fit again, though the last fit is less than a week of orders old."
+    "--always", is_flag=True, help="Fit again even if the last fit is less than a week of orders old."
 )
 def predict(always: bool) -> None:
-    """Fit the models of customers and daily revenue anew when it is time, and write predictions and backtests to Gold.
+    """Fit the models of customers and daily revenue if due, and write predictions and backtests to Gold.
 
-    They are fitted again with each week of new orders. `orders run` does this after its dbt build.
+    The models are fitted again after each week of new orders. `orders run` does this after its dbt build.
     """
     project = Project.find()
     with step("Predicting"), project.queries() as client:
@@ -39,7 +39,7 @@ def predict_with(project: Project, client: Queries, *, always: bool = False) -> 
 
 
 def print_outcomes(outcomes: list[Outcome]) -> None:
-    """Print one line a table: its rows, or why it was left as it was."""
+    """Print one line per table: its rows, or why it is unchanged."""
     for outcome in outcomes:
         said = "unchanged" if outcome.rows is None else f"{outcome.rows:,} rows"
         console.print(f"gold.{outcome.table}: {said}: {outcome.reason}", highlight=False)

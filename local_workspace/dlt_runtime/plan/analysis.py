@@ -46,7 +46,7 @@ class AnalysisSources:
         return Names(self._registry, spec.catalog, spec.schema)
 
     def table(self, read: NamedRead) -> Relation:
-        """Give a table as it is now."""
+        """Return a table as it is now."""
         if read.by_path:
             asked = self._context.session.direct_reads[read.name]
             if asked.format != "delta":
@@ -68,7 +68,9 @@ class AnalysisSources:
         else:
             found = self._context.table_location(name)
             if found is None:
-                raise PipelineCodeError(f"[TABLE_OR_VIEW_NOT_FOUND] {read.name} is no table of the workspace")
+                raise PipelineCodeError(
+                    f"[TABLE_OR_VIEW_NOT_FOUND] {read.name} is not a table of the workspace"
+                )
             location = found
         now = delta_source.position(location)
         if now is None:
@@ -86,7 +88,7 @@ class AnalysisSources:
         raise NotBuiltYet(key)
 
     def cloud_files(self, read: relations_pb2.Read) -> Relation:
-        """Give files that are read as a whole; see :meth:`_files`."""
+        """Return files that are read as a whole; see :meth:`_files`."""
         return self._files(read_of(read, "a dataset function"))
 
     def _files(self, read: FileRead) -> Relation:
@@ -112,7 +114,7 @@ class AnalysisSources:
         return False
 
     def path(self, path: str) -> str:
-        """Give the place of a file that a query reads directly."""
+        """Return the place of a file that a query reads directly."""
         return self._context.local_path(path)
 
     def view_name(self, read: NamedRead) -> str:

@@ -1,6 +1,6 @@
 """SQL text as an expression of a plan.
 
-An expression may be SQL text in a plan as it is. Only where the text names what stands in the plan alone (see
+An expression may be SQL text in a plan as it is. Only where the text names what is in the plan alone (see
 :mod:`local_workspace.dlt_runtime.plan.expression_text`) is it built from messages, down to the parts that are plain text.
 """
 
@@ -63,7 +63,7 @@ class ExpressionMessage:
         self._sql, self._kept = sql, kept
 
     def make(self) -> Expression:
-        """The expression.
+        """Return the expression.
 
         Raises:
             NoMessage: There is none.
@@ -121,7 +121,7 @@ class ExpressionMessage:
         return made
 
     def _is_special(self, node: Node, variables: frozenset[str]) -> bool:
-        """Whether a node holds what text alone does not say."""
+        """Return whether a node holds what text alone does not say."""
         for part in node.walk():
             if isinstance(part, exp.Identifier):
                 name = part.name.lower()

@@ -53,7 +53,7 @@ _PART = re.compile(r"`((?:[^`]|``)*)`|([^.`]+)")
 
 
 def attribute_parts(name: str) -> list[str] | None:
-    """The parts of a column's name as `F.col` takes it; None if it is none."""
+    """Return the parts of a column's name as `F.col` takes it; None if it is none."""
     parts, at = [], 0
     while at < len(name):
         found = _PART.match(name, at)
@@ -78,7 +78,7 @@ class ExpressionText:
         type_of_text: The type of SQL text.
         kept: Name -> what it stands for, put rightly within.
         kinds: Name -> its type.
-        originals: What stands in the plan for each name, in the same order.
+        originals: What is in the plan for each name, in the same order.
     """
 
     rewritten: Callable[[Expression], object]
@@ -89,14 +89,14 @@ class ExpressionText:
     originals: list[Expression] = field(default_factory=list)
 
     def write(self, expression: Expression) -> str:
-        """The text of an expression."""
+        """Return the text of an expression."""
         kind = expression.WhichOneof("expr_type")
         write = getattr(self, f"_{kind}", None)
         text = write(getattr(expression, str(kind))) if write is not None else None
         return text if text is not None else self._keep(expression)
 
     def _keep(self, expression: Expression) -> str:
-        """A name for an expression; what is within is put rightly by itself."""
+        """Return a name for an expression; what is within is put rightly by itself."""
         copy = Expression()
         copy.CopyFrom(expression)
         for inner in _inner_expressions(copy):
@@ -219,7 +219,7 @@ class ExpressionText:
         return f"{self.write(window.window_function)} OVER ({' '.join(part for part in inside if part)})"
 
     def order(self, order: Expression.SortOrder) -> str:
-        """A key of an order."""
+        """Return a key of an order."""
         descending = order.direction == Expression.SortOrder.SORT_DIRECTION_DESCENDING
         first = order.null_ordering == Expression.SortOrder.SORT_NULLS_FIRST
         last = order.null_ordering == Expression.SortOrder.SORT_NULLS_LAST
@@ -228,7 +228,7 @@ class ExpressionText:
 
 
 def _inner_expressions(message: Message) -> list[Expression]:
-    """The expressions right within one."""
+    """Return the expressions right within one."""
     found: list[Expression] = []
     pending: list[Any] = [getattr(message, str(message.WhichOneof("expr_type")))]
     while pending:
@@ -266,7 +266,7 @@ def _bound(bound: Expression.Window.WindowFrame.FrameBoundary, side: str) -> str
 
 
 def literal_text(literal: Expression.Literal) -> str | None:  # noqa: PLR0911  (one for each type)
-    """The text of a literal, or None where it has none."""
+    """Return the text of a literal, or None where it has none."""
     kind = literal.WhichOneof("literal_type")
     value: Any = getattr(literal, str(kind), None)
     if kind == "null":
@@ -321,7 +321,7 @@ def _decimal(literal: Expression.Literal.Decimal) -> str:
 
 
 def plain(kind: DataType) -> DataType:
-    """A type without what does not matter to results: comments, and where NULL may be."""
+    """Return a type without what does not matter to results: comments, and where NULL may be."""
     if isinstance(kind, ArrayType):
         return ArrayType(plain(kind.elementType))
     if isinstance(kind, MapType):

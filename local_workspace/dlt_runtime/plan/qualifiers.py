@@ -109,7 +109,7 @@ def _joined(node: Any, alias: str, name: str) -> str:
 
 
 def _passes(expression: Expression, alias: str, name: str) -> bool:
-    """Whether an expression is that column, or a star."""
+    """Return whether an expression is that column, or a star."""
     kind = expression.WhichOneof("expr_type")
     if kind == "unresolved_star":
         return True

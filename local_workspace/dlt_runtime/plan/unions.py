@@ -70,7 +70,7 @@ def _by_name(left: Columns, right: Columns, *, missing: bool) -> Columns | None:
 
 
 def _struct_differs(a: DataType | None, b: DataType | None) -> bool:
-    """Whether two types have structs within that differ, of which fields are matched by name."""
+    """Return whether two types have structs within that differ, of which fields are matched by name."""
     return a != b and "struct" in f"{a} {b}".lower()
 
 

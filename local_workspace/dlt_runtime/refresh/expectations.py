@@ -1,6 +1,6 @@
 """Expectations: every rule of a dataset evaluated once per row, in the same pass that writes the rows.
 
-Each row gets a bit mask of the rules that it fails (a predicate that is NULL fails, since it is not true) and
+Each row gets a bit mask of the rules that it fails (a predicate that is NULL fails, because it is not true) and
 a flag that says whether it is dropped. Staged files are split by the flag, so what is kept can be adopted as
 it is and what is dropped is left behind.
 """
@@ -124,7 +124,7 @@ def count(files: Sequence[Path], rules: Sequence[Expectation]) -> Counts:
 def violating_rows(
     files: Sequence[Path], rules: Sequence[Expectation], failed: Sequence[str], limit: int = 3
 ) -> list[str]:
-    """Give the first rows that fail one of the named rules, as JSON."""
+    """Return the first rows that fail one of the named rules, as JSON."""
     tests = [
         f"({MASK}{at // RULES_PER_MASK} & {1 << (at % RULES_PER_MASK)}) <> 0"
         for at, rule in enumerate(rules)
@@ -144,7 +144,7 @@ def violating_rows(
 
 
 def violation_text(flow: str, failed: Sequence[ExpectationCount], rows: Sequence[str]) -> str:
-    """Give the error text that Databricks shows for `expect_or_fail`."""
+    """Return the error text that Databricks shows for `expect_or_fail`."""
     names = ", ".join(f"'{rule.name}'" for rule in failed)
     record = rows[0] if rows else "{}"
     return (

@@ -1,6 +1,6 @@
 """ALTER TABLE on columns: add, drop, rename, retype, comment, NOT NULL.
 
-Changes go into the Delta log in one commit. Dropping, renaming and retyping a column writes the table anew, since the
+Changes go into the Delta log in one commit. Dropping, renaming and retyping a column writes the table again, because the
 local engine does not read Delta's column mapping; Databricks wants column mapping for the same statements.
 """
 
@@ -42,18 +42,18 @@ if TYPE_CHECKING:
 
 
 def delta_of(table: Table) -> DeltaTable:
-    """The Delta table behind a table of the catalog."""
+    """Return the Delta table behind a table of the catalog."""
     return DeltaTable(location_of(table))
 
 
 def commit_shape(session: Session, table: Table, shape: TableShape, operation: str) -> None:
-    """Commits new columns or properties, and lets the catalog know."""
+    """Commit new columns or properties, and record them in the catalog."""
     commit_metadata(location_of(table), shape, operation=operation, statement=session.tag or session.id)
     session.catalog.touch(table.name)
 
 
 def column_of(shape: TableShape, name: str, table: Table) -> dict[str, Any]:
-    """A copy of a column's field in the Delta schema.
+    """Return a copy of a column's field in the Delta schema.
 
     Raises:
         SqlError: There is no such column.
@@ -70,7 +70,7 @@ def column_of(shape: TableShape, name: str, table: Table) -> dict[str, Any]:
 
 
 def fields_of(session: Session, columns: list[ColumnDefinition]) -> list[dict[str, Any]]:
-    """The fields of declared columns in the form of a Delta schema; the engine knows the types."""
+    """Return the fields of declared columns in the form of a Delta schema; the engine knows the types."""
     values = ", ".join(f"CAST(NULL AS {c.type}) AS {quote_identifier(c.name)}" for c in columns)
     fields = json.loads(session.engine.frame(f"SELECT {values}").schema.json())["fields"]
     made = [nullable(field) for field in fields]

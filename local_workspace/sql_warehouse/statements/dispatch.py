@@ -44,7 +44,7 @@ def query(session: Session, reader: StatementReader) -> Result:
 
 
 def _with_descriptions(session: Session, reader: StatementReader) -> str:
-    """The query with the rows of ``(DESCRIBE HISTORY t)`` and ``(DESCRIBE DETAIL t)`` in their places."""
+    """Return the query with the rows of ``(DESCRIBE HISTORY t)`` and ``(DESCRIBE DETAIL t)`` in their places."""
     edits: list[tuple[int, int, str]] = []
     for at, token in enumerate(reader.tokens[:-3]):
         verb, noun = reader.tokens[at + 1].upper, reader.tokens[at + 2].upper
@@ -115,7 +115,7 @@ _WAYS_OUT: dict[tuple[str, ...], str] = {
     ("MSCK",): "Delta tables need no repair of partitions.",
     ("CALL",): "Stored procedures exist on Databricks only.",
     ("BEGIN",): "Run the statements one by one.",
-    ("CACHE",): "Leave the statement out: the engine reads Delta files each time.",
+    ("CACHE",): "Omit the statement: the engine reads Delta files each time.",
     ("RESTORE",): "Use RESTORE TABLE name TO VERSION AS OF n.",
 }
 
@@ -131,7 +131,7 @@ _KNOWN_WORDS = frozenset(
 
 
 def run(session: Session, sql: str) -> Result:
-    """Runs one statement.
+    """Run one statement.
 
     Args:
         session: Whose statement it is.
@@ -160,7 +160,7 @@ def run(session: Session, sql: str) -> Result:
             for start, text in sorted(_WAYS_OUT.items(), key=lambda i: -len(i[0]))
             if words[: len(start)] == start
         ),
-        "Run it on Databricks, or leave it out of what also runs locally.",
+        "Run it on Databricks, or omit it where the code also runs locally.",
     )
     raise not_supported(" ".join(words[:3]), way_out)
 

@@ -1,6 +1,6 @@
 """CREATE FUNCTION, DROP FUNCTION, DESCRIBE FUNCTION and SHOW FUNCTIONS.
 
-A function of SQL is kept as its text and put in the place of each call, see :mod:`local_workspace.sql.inlining`.
+A function of SQL is kept as its text and put in place of each call, see :mod:`local_workspace.sql.inlining`.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _parameters(text: str) -> tuple[Parameter, ...]:
 
 
 def _definition(session: Session, reader: StatementReader, function: Function) -> Function:
-    """The function with what follows its parameters."""
+    """Return the function with what follows its parameters."""
     characteristics: list[str] = []
     while not reader.at_end:
         known = next((words for words in _CHARACTERISTICS if reader.accept(*words)), None)
@@ -169,7 +169,7 @@ def _full_name(session: Session, parts: Sequence[str]) -> Source | None:
 
 
 def _checked(session: Session, function: Function) -> Function:
-    """The function with the types that its body gives, where they were not said.
+    """Return the function with the types that its body gives, where they were not said.
 
     Raises:
         SqlError: The body cannot be planned.

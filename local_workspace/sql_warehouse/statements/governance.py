@@ -20,7 +20,7 @@ RECORDED = "recorded"
 
 
 def securable(session: Session, reader: StatementReader) -> Securable | TableName:
-    """Reads ``[TABLE | VIEW | SCHEMA | CATALOG | VOLUME] name``; without a word it is a table.
+    """Read ``[TABLE | VIEW | SCHEMA | CATALOG | VOLUME] name``; without such a word it is a table.
 
     Raises:
         SqlError: There is no such thing, or it is of another kind.
@@ -85,13 +85,13 @@ def _comment(reader: StatementReader) -> str | None:
 
 
 def set_tags(session: Session, name: Securable | TableName, reader: StatementReader) -> Result:
-    """Reads and records the pairs of ``SET TAGS (..)``."""
+    """Read and record the pairs of ``SET TAGS (..)``."""
     session.catalog.set_tags(name, property_pairs(reader.parenthesised()))
     return Result.empty(note=RECORDED)
 
 
 def unset_tags(session: Session, name: Securable | TableName, reader: StatementReader) -> Result:
-    """Reads and forgets the names of ``UNSET TAGS (..)``."""
+    """Read and forget the names of ``UNSET TAGS (..)``."""
     session.catalog.set_tags(name, dict.fromkeys(property_pairs(reader.parenthesised())))
     return Result.empty(note=RECORDED)
 

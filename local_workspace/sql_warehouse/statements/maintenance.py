@@ -84,7 +84,7 @@ def vacuum(session: Session, reader: StatementReader) -> Result:
 
 
 def reorg(session: Session, reader: StatementReader) -> Result:
-    """REORG TABLE name APPLY (PURGE): files with rows that are only marked as deleted are written anew.
+    """REORG TABLE name APPLY (PURGE): files with rows that are only marked as deleted are rewritten.
 
     This engine writes no deletion vectors and no column mapping, so its tables have no such file; a table from elsewhere
     that may have one is refused.
@@ -101,7 +101,7 @@ def reorg(session: Session, reader: StatementReader) -> Result:
     if soft := {"deletionVectors", "columnMapping"} & set(features):
         raise not_supported(
             f"REORG TABLE on a table with {', '.join(sorted(soft))}",
-            "Write the table anew by CREATE OR REPLACE.",
+            "Write the table again by CREATE OR REPLACE.",
         )
     metrics = json.dumps({"numFilesAdded": 0, "numFilesRemoved": 0})
     return Result.of_rows([("path", _TEXT), ("metrics", _TEXT)], [(str(table.location), metrics)])

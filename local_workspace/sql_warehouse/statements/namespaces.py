@@ -87,7 +87,7 @@ def set_parameter(session: Session, reader: StatementReader) -> Result:
 
 
 def check_setting(key: str, value: str) -> None:
-    """Refuses a setting that would change what a statement does on Databricks and does not here.
+    """Refuse a setting that would change what a statement does on Databricks and does not here.
 
     Args:
         key: As of SET, or of a session's configuration.
@@ -98,7 +98,7 @@ def check_setting(key: str, value: str) -> None:
     """
     if key.lower() not in _HARMLESS_SETTINGS:
         raise not_supported(
-            f"SET {key}", "SQL warehouses on Databricks refuse most Spark settings as well; leave it out."
+            f"SET {key}", "SQL warehouses on Databricks refuse most Spark settings too; omit it."
         )
     allowed = _ONLY_VALUES.get(key.lower())
     if allowed and value.lower() not in allowed:
@@ -120,9 +120,7 @@ def create_schema(session: Session, reader: StatementReader) -> Result:
         elif reader.accept("WITH", "DBPROPERTIES"):
             properties = property_pairs(reader.parenthesised())
         elif reader.sees("MANAGED", "LOCATION") or reader.sees("LOCATION"):
-            raise not_supported(
-                "a location of a schema", "Leave it out: the workspace decides where tables are."
-            )
+            raise not_supported("a location of a schema", "Omit it: the workspace decides where tables are.")
         else:
             raise parse_error(repr(reader.next().text), reader.sql)
     session.require_catalog(catalog)
@@ -169,9 +167,7 @@ def create_catalog(session: Session, reader: StatementReader) -> Result:
     name = reader.name()
     comment = reader.string() if reader.accept("COMMENT") else None
     if reader.sees("MANAGED", "LOCATION"):
-        raise not_supported(
-            "a location of a catalog", "Leave it out: the workspace decides where tables are."
-        )
+        raise not_supported("a location of a catalog", "Omit it: the workspace decides where tables are.")
     reader.end()
     exists = name.lower() in {c.catalog.lower() for c in session.catalog.catalogs()}
     if exists and not if_not_exists:

@@ -28,7 +28,7 @@ def verify(
     *,
     new: bool = False,
 ) -> None:
-    """Counts rows that break a rule: in the files' statistics where they tell, else in one query.
+    """Count rows that break a rule: in the files' statistics where they tell, otherwise in one query.
 
     A CHECK holds only where it is true: Delta refuses rows for which it is NULL, too.
 
@@ -87,7 +87,7 @@ def verify(
 
 
 def too_long(column: str, padded: bool, length: int, rows: int) -> SqlError:
-    """The error for texts that a CHAR or VARCHAR column does not take."""
+    """Return the error for texts that a CHAR or VARCHAR column does not take."""
     kind = f"{'CHAR' if padded else 'VARCHAR'}({length})"
     return SqlError(
         "DELTA_EXCEED_CHAR_VARCHAR_LIMIT",
@@ -97,7 +97,7 @@ def too_long(column: str, padded: bool, length: int, rows: int) -> SqlError:
 
 
 def _null_counts(folder: Path) -> dict[str, int]:
-    """How many values each column lacks, for the columns of which every file says so.
+    """Return how many values each column lacks, for the columns of which every file says so.
 
     Source: the Delta protocol, "Per-file Statistics": nullCount is exact where a file has no deletion vector.
     """

@@ -105,13 +105,13 @@ class TableClauses:
 
 
 def read_columns(text: str) -> tuple[list[ColumnDefinition], list[ConstraintDefinition]]:
-    """Reads the inside of ``( column type ..., constraint ... )``.
+    """Read the inside of ``( column type ..., constraint ... )``.
 
     Args:
         text: Without the outer parentheses.
 
     Raises:
-        SqlError: Something in it is no column and no constraint, or is not supported.
+        SqlError: Something in it is neither a column nor a constraint, or is not supported.
     """
     columns: list[ColumnDefinition] = []
     constraints: list[ConstraintDefinition] = []
@@ -148,14 +148,14 @@ def _read_column(reader: StatementReader, constraints: list[ConstraintDefinition
         elif reader.accept("MASK"):
             mask = _policy_text(reader, ("USING", "COLUMNS"))
         elif reader.sees("COLLATE"):
-            raise not_supported(f"COLLATE (column {name})", "Leave it out, or use lower() in comparisons.")
+            raise not_supported(f"COLLATE (column {name})", "Omit it, or use lower() in comparisons.")
         else:
             constraints.append(read_constraint(reader, column=name))
     return ColumnDefinition(name, data_type, not_null, comment, mask)
 
 
 def _policy_text(reader: StatementReader, words: tuple[str, ...]) -> str:
-    """A function's name and the columns that it gets, as written."""
+    """Return a function's name and the columns that it gets, as written."""
     first = reader.position
     reader.dotted_name()
     if reader.accept(*words):
@@ -164,7 +164,7 @@ def _policy_text(reader: StatementReader, words: tuple[str, ...]) -> str:
 
 
 def read_type(reader: StatementReader) -> str:
-    """Reads a column's type: everything up to the next column option."""
+    """Read a column's type: everything up to the next column option."""
     first = reader.next()
     depth, end = 0, first.end
     while (token := reader.peek()) is not None:
@@ -179,7 +179,7 @@ def read_type(reader: StatementReader) -> str:
 
 
 def read_constraint(reader: StatementReader, *, column: str | None = None) -> ConstraintDefinition:
-    """Reads ``[CONSTRAINT name] PRIMARY KEY .. | FOREIGN KEY .. REFERENCES .. | CHECK (..)``.
+    """Read ``[CONSTRAINT name] PRIMARY KEY .. | FOREIGN KEY .. REFERENCES .. | CHECK (..)``.
 
     Args:
         reader: Stands at the constraint.
@@ -223,7 +223,7 @@ def _skip_key_options(reader: StatementReader) -> None:
 _REFUSED_CLAUSES = {
     ("LOCATION",): (
         "LOCATION (external tables)",
-        "Leave it out: the table is then managed by the workspace.",
+        "Omit it: the table is then managed by the workspace.",
     ),
     ("OPTIONS",): ("OPTIONS in CREATE TABLE", "Use TBLPROPERTIES."),
     ("CLUSTERED", "BY"): (
@@ -235,7 +235,7 @@ _QUERY_STARTS = ("AS", "SELECT", "WITH", "(")
 
 
 def read_clauses(reader: StatementReader) -> TableClauses:  # noqa: PLR0912  (one for each clause)
-    """Reads the clauses up to AS, CLONE or the end.
+    """Read the clauses up to AS, CLONE or the end.
 
     Raises:
         SqlError: A clause is unknown or not supported.
@@ -289,7 +289,7 @@ def _partition_column(item: str) -> str:
 
 
 def constraint_name(table: str, definition: ConstraintDefinition) -> str:
-    """The name of a constraint; Databricks makes one up from the table's name where none is given."""
+    """Return the name of a constraint; Databricks makes one up from the table's name where none is given."""
     if definition.name:
         return definition.name
     suffix = {"PRIMARY KEY": "pk", "FOREIGN KEY": "fk", "CHECK": "check"}[definition.type]
@@ -306,7 +306,7 @@ def constraint_name(table: str, definition: ConstraintDefinition) -> str:
 
 
 def check_columns(columns: list[ColumnDefinition]) -> None:
-    """Refuses two columns of one name.
+    """Refuse two columns of one name.
 
     Raises:
         SqlError: COLUMN_ALREADY_EXISTS.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def engine_columns(schema: StructType) -> list[Column]:
-    """The columns of a query as the catalog records them."""
+    """Return the columns of a query as the catalog records them."""
     return [
         Column(
             field.name, field.dataType.simpleString(), True, (field.metadata or {}).get("comment"), position
@@ -109,7 +109,7 @@ def _clauses(reader: StatementReader) -> tuple[list[str], dict[str, str], str | 
             properties.update(property_pairs(reader.parenthesised()))
         elif reader.sees("WITH", "SCHEMA"):
             raise not_supported(
-                "WITH SCHEMA in CREATE VIEW", "Leave it out: a local view always shows the present columns."
+                "WITH SCHEMA in CREATE VIEW", "Omit it: a local view always shows the present columns."
             )
         elif reader.sees("WITH", "METRICS") or reader.sees("LANGUAGE"):
             raise not_supported("a metric view", "Define the measures in a table or view.")
@@ -120,7 +120,7 @@ def _clauses(reader: StatementReader) -> tuple[list[str], dict[str, str], str | 
 
 
 def _query(reader: StatementReader) -> str:
-    """The rest of the statement, without parentheses around all of it."""
+    """Return the rest of the statement, without parentheses around all of it."""
     query = reader.rest()
     while query.startswith("("):
         inner = StatementReader(query)

@@ -42,7 +42,7 @@ def test_parameters_become_literals() -> None:
     )
     with pytest.raises(SqlError, match="UNBOUND_SQL_PARAMETER"):
         bind("SELECT :b", values)
-    with pytest.raises(SqlError, match="is no SQL type"):
+    with pytest.raises(SqlError, match="is not a SQL type"):
         bind("SELECT :a", [Parameter("a", "INT) OR (1", "1")])
 
 

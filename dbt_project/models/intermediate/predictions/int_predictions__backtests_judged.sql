@@ -1,4 +1,4 @@
--- Grain: one row per day in the past from which customers were predicted again, with errors as rates.
+-- Grain: one row per past day from which customers were predicted again, with errors as rates.
 with backtests as (
 
     select * from {{ ref('stg_predictions__backtests') }}

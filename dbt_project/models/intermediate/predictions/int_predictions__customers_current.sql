@@ -1,4 +1,4 @@
--- Grain: one row per customer and horizon. A customer who was erased or whose purchases are gone since the fit is left out.
+-- Grain: one row per customer and horizon. A customer who was erased, or whose purchases were, since the fit is omitted.
 with predictions as (
 
     select * from {{ ref('stg_predictions__customers') }}
