@@ -25,7 +25,7 @@ from local_workspace.dashboards.definition import Dashboard
 from local_workspace.errors import ConfigurationError
 
 # In the order in which they build on each other.
-SCRIPTS = ("rows", "charts", "widgets")
+SCRIPTS = ("rows", "charts", "actions", "widgets")
 
 
 def render(
@@ -58,7 +58,7 @@ def render(
     }
     part = resources.files("local_workspace.dashboards") / "page"
     code = "\n".join((part / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-    # One scope for all three, and none of its names in the page's own.
+    # One scope for all of them, and none of its names in the page's own.
     plotly, script = get_plotlyjs(), f'"use strict";\n(function () {{\n{code}}})();\n'
     pieces = {
         "STYLE": (part / "page.css").read_text(encoding="utf-8"),

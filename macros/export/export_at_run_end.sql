@@ -31,7 +31,7 @@
             at_run_end=at_run_end,
             built=built,
             run_id=run_id(),
-            policy=var('export_policy', none),
+            policy=var('export_policy', none) or none,
         ) -%}
         {%- if outcome['status'] == 'failed' -%}
             select raise_error('{{ outcome["message"] | replace("\\", "\\\\") | replace("'", "\\'") }}')

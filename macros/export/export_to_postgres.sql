@@ -32,7 +32,7 @@
             model=model.name,
             export=model.config.get('meta', {}).get('export'),
             run_id=run_id(),
-            policy=var('export_policy', none),
+            policy=var('export_policy', none) or none,
         ) -%}
         {%- if outcome['status'] == 'undelivered' -%}
             {%- do exceptions.warn(outcome['message']) -%}

@@ -14,7 +14,7 @@
         from {{ events }}
         where event_at >= (
             select coalesce(max({{ seen_until }}), timestamp'1970-01-01 00:00:00')
-                - interval {{ var('event_log_late_hours', 24) | int }} hours
+                - interval {{ var('event_log_late_hours') | int }} hours
             from {{ this }}
         )
     )

@@ -9,8 +9,8 @@ days as (
 
     select explode(
         sequence(
-            cast('{{ var("time_spine_first_day", "1997-01-01") }}' as date),
-            cast('{{ var("time_spine_last_day", "2035-12-31") }}' as date),
+            cast('{{ var("time_spine_first_day") }}' as date),
+            cast('{{ var("time_spine_last_day") }}' as date),
             interval 1 day
         )
     ) as date_day

@@ -4,7 +4,7 @@
 const content = JSON.parse(document.getElementById("content").textContent);
 const root = document.documentElement;
 const board = document.getElementById("board");
-const state = { dashboard: 0, page: 0, filters: {} };
+const state = { dashboard: 0, page: 0, filters: {}, picked: null };
 const PALETTE = ["#2f7de1", "#d98324", "#2da44e", "#d1434b", "#8957e5", "#1b9aaa", "#b08800", "#d64f9b"];
 const PALETTE_DARK = ["#5aa2f5", "#f0a868", "#57c878", "#f07b80", "#b794f6", "#4fc3d0", "#dcb53c", "#f08bc4"];
 const GOOD = ["succeeded", "fresh", "delivered"];
@@ -23,10 +23,11 @@ const element = (tag, attributes = {}, ...children) => {
 
 // Rows.
 
-function rowsOf(dashboard, name) {
+function rowsOf(dashboard, name, widget) {
   const dataset = dashboard.datasets[name];
   const at = Object.fromEntries(dataset.columns.map((column, index) => [column, index]));
-  const active = Object.values(state.filters).filter((filter) => name in filter.columns);
+  // The box that a value was picked in keeps its other values, so that another one can be picked.
+  const active = Object.values(state.filters).filter((filter) => name in filter.columns && filter.by !== widget);
   return dataset.rows
     .filter((row) => active.every((filter) => filter.keeps(row[at[filter.columns[name]]])))
     .map((row) => Object.fromEntries(dataset.columns.map((column, index) => [column, row[index]])));
@@ -42,7 +43,7 @@ const AGGREGATE = {
 
 // One output row for each combination of the fields that are plain columns; the others are aggregated over it.
 function compute(dashboard, widget) {
-  const rows = rowsOf(dashboard, widget.dataset);
+  const rows = rowsOf(dashboard, widget.dataset, widget.name);
   const fields = Object.values(widget.fields);
   const keys = fields.filter((field) => !field.aggregate);
   const measures = fields.filter((field) => field.aggregate);

@@ -12,11 +12,20 @@ const cellClass = (value, numeric) =>
   numeric ? "number" : GOOD.includes(value) ? "good" : BAD.includes(value) ? "bad" : "";
 
 function drawTable(box, widget, rows) {
-  const columns = widget.encodings.columns;
+  const columns = columnsOf(widget);
+  const field = pickable(widget);
   const numeric = (c) => rows.some((r) => typeof r[c.fieldName] === "number");
   const head = element("tr", {}, ...columns.map((c) => element("th", { text: c.displayName || c.fieldName, class: numeric(c) ? "number" : "" })));
-  const body = rows.map((row) => element("tr", {}, ...columns.map((c) =>
-    element("td", { text: shown(row[c.fieldName], c.format), class: cellClass(row[c.fieldName], numeric(c)) }))));
+  // A picked value is a button here, so that the keyboard reaches what a click on the chart does.
+  const cell = (row, c) => {
+    const value = row[c.fieldName];
+    const text = shown(value, c.format);
+    if (!field || c.fieldName !== field.name || value === null) return element("td", { text, class: cellClass(value, numeric(c)) });
+    const button = element("button", { type: "button", class: "value", text, "aria-label": `Only ${text}` });
+    button.addEventListener("click", () => pick(widget, String(value)));
+    return element("td", {}, button);
+  };
+  const body = rows.map((row) => element("tr", {}, ...columns.map((c) => cell(row, c))));
   box.append(element("div", { class: "table" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...body))));
 }
 
@@ -36,8 +45,12 @@ function drawDateFilter(box, dashboard, widget) {
   const high = days.reduce((a, b) => (b > a ? b : a), days[0] || "");
   const from = element("input", { type: "date", min: low, max: high, value: low, "aria-label": "from" });
   const to = element("input", { type: "date", min: low, max: high, value: high, "aria-label": "to" });
+  const note = element("p", { class: "note", role: "alert" });
   const change = () => {
     const [a, b] = [from.value || low, to.value || high];
+    note.textContent = a > b ? `From ${a} is after ${b}: no such period. What is shown is still the period before.` : "";
+    [from, to].forEach((field) => field.setAttribute("aria-invalid", String(a > b)));
+    if (a > b) return;
     state.filters[widget.name] = {
       columns: widget.filters,
       keeps: (value) => value !== null && value.slice(0, 10) >= a && value.slice(0, 10) <= b,
@@ -56,7 +69,7 @@ function drawDateFilter(box, dashboard, widget) {
     });
     return button;
   });
-  box.append(element("div", { class: "filter" }, from, element("span", { text: "to" }), to, element("span", { class: "spans" }, ...spans)));
+  box.append(element("div", { class: "filter" }, from, element("span", { text: "to" }), to, element("span", { class: "spans" }, ...spans), note));
 }
 
 function drawSelect(box, dashboard, widget) {
@@ -92,9 +105,20 @@ function fill(box, dashboard, widget) {
     box.append(element("div", { class: "empty", text: "Nothing to show" }));
     return undefined;
   }
-  if (widget.kind === "table") return drawTable(box, widget, rows);
-  if (!chart) { chart = element("div", { class: "chart", role: "img", "aria-label": widget.title }); box.append(chart); }
-  return drawChart(chart, widget, rows);
+  if (widget.kind === "table" || box.dataset.view === "table") {
+    if (chart) { Plotly.purge(chart); chart.remove(); }
+    return drawTable(box, widget, rows);
+  }
+  if (!chart) {
+    const spoken = `${widget.title}. ${widget.description}`;
+    chart = element("div", { class: "chart", role: "img", "aria-label": spoken });
+    box.append(chart);
+  }
+  return Promise.resolve(drawChart(chart, widget, rows)).then(() => {
+    if (!pickable(widget)) return;
+    chart.removeAllListeners("plotly_click");
+    chart.on("plotly_click", ({ points }) => pick(widget, String(points[0].data.orientation === "h" ? points[0].y : points[0].x)));
+  });
 }
 
 function refresh() {
@@ -102,7 +126,7 @@ function refresh() {
   const data = boxes.filter(([, widget]) => widget.dataset);
   return Promise.all(data.map(([box, widget]) => fill(box, dashboard, widget))).then(() => {
     // What a test reads: how many charts have something to show, how many stand in the page, how many boxes are empty.
-    document.body.dataset.charts = data.filter(([box, w]) => !["counter", "table"].includes(w.kind) && !box.querySelector(".empty")).length;
+    document.body.dataset.charts = data.filter(([box, w]) => !["counter", "table"].includes(w.kind) && !box.querySelector(".empty, .table")).length;
     document.body.dataset.drawn = [...document.querySelectorAll(".chart .main-svg:first-child")]
       .filter((svg) => svg.querySelector(".trace, .heatmaplayer image, .slice")).length;
     document.body.dataset.empty = document.querySelectorAll(".empty").length;
@@ -114,6 +138,8 @@ function open() {
   const dashboard = content.dashboards[state.dashboard];
   const page = dashboard.pages[state.page];
   state.filters = {};
+  state.picked = null;
+  showPicked();
   boxes.forEach(([box]) => box.querySelectorAll(".chart").forEach((chart) => Plotly.purge(chart)));
   board.replaceChildren();
   boxes = page.widgets.map((widget) => {
@@ -123,6 +149,7 @@ function open() {
     box.style.gridColumn = `${p.x + 1} / span ${p.width}`;
     box.style.gridRow = `${p.y + 1} / span ${p.height}`;
     if (widget.title) box.append(element("h3", { text: widget.title }));
+    if (TOOLED.includes(widget.kind)) box.append(tools(box, dashboard, widget));
     if (widget.description) box.append(element("p", { text: widget.description }));
     if (widget.kind === "text") drawText(box, widget);
     if (widget.kind === "filter-date-range-picker") drawDateFilter(box, dashboard, widget);
@@ -154,6 +181,12 @@ function start() {
   const setTheme = (name) => { root.dataset.theme = name; };
   setTheme(new URLSearchParams(location.search).get("theme") || (dark.matches ? "dark" : "light"));
   document.getElementById("theme").addEventListener("click", () => { setTheme(isDark() ? "light" : "dark"); refresh(); });
+  document.getElementById("picked").addEventListener("click", () => {
+    state.picked = null;
+    delete state.filters.picked;
+    showPicked();
+    refresh();
+  });
   window.addEventListener("hashchange", follow);
   return follow();
 }

@@ -271,6 +271,23 @@ def macros_are_documented_one_a_file(manifest: Manifest) -> Iterator[str]:
             yield f"{path} holds {', '.join(names) or 'no public macro'}; one public macro a file, named like it"
 
 
+def macros_say_what_their_arguments_are(manifest: Manifest) -> Iterator[str]:
+    """The docs site shows what macros/_macros.yml says; the comment above a macro is for who reads its file."""
+    for macro in manifest["macros"].values():
+        ours = macro["package_name"] == manifest["metadata"]["project_name"]
+        if not ours or macro["name"].startswith("_") or not macro["original_file_path"].startswith("macros/"):
+            continue
+        found = re.search(rf"macro {macro['name']}\((.*?)\)\s*-?%\}}", macro["macro_sql"], re.DOTALL)
+        without_defaults = re.sub(r"=\s*('[^']*'|\[[^\]]*\]|\{[^}]*\}|[^,]+)", "", found[1]) if found else ""
+        written = [name.strip() for name in without_defaults.split(",") if name.strip()]
+        described = [argument["name"] for argument in macro["arguments"] if argument["description"].strip()]
+        if not macro["description"].strip() or written != described:
+            yield (
+                f"{macro['original_file_path']}: {macro['name']} takes {', '.join(written) or 'nothing'}, and "
+                f"macros/_macros.yml describes {', '.join(described) or 'nothing'}; describe each argument there, in order"
+            )
+
+
 RULES: list[Rule] = [
     staging_reads_one_source,
     only_staging_reads_sources,
@@ -289,6 +306,7 @@ RULES: list[Rule] = [
     singular_tests_say_what_they_guard,
     severities_below_error_have_a_reason,
     macros_are_documented_one_a_file,
+    macros_say_what_their_arguments_are,
 ]
 
 
@@ -381,6 +399,10 @@ def _break_severity(m: Manifest) -> None:
     test["config"]["meta"] = {}
 
 
+def _break_arguments(m: Manifest) -> None:
+    _of(m, "macros", package_name="orders", name="changed_dates")["arguments"].pop()
+
+
 def _break_macros(m: Manifest) -> None:
     macro = _of(m, "macros", package_name="orders", original_file_path="macros/")
     macro["name"] = f"{macro['name']}_also"
@@ -404,6 +426,7 @@ BREAKS: list[tuple[Rule, Callable[[Manifest], None]]] = [
     (singular_tests_say_what_they_guard, _break_guards),
     (severities_below_error_have_a_reason, _break_severity),
     (macros_are_documented_one_a_file, _break_macros),
+    (macros_say_what_their_arguments_are, _break_arguments),
 ]
 
 

@@ -55,3 +55,18 @@ def test_every_segment_rule_can_be_reached() -> None:
         for orders in (1, 2, 999_999)
     ] + [{"recency_score": 0, "frequency_score": 0, "revenue_orders": 0}]
     assert {segment(**customer) for customer in customers} == {rule["segment"] for rule in rules}
+
+
+def test_every_variable_is_declared():
+    """Guards dbt_project.yml as the one list of variables: one that only a model knows is found by nobody."""
+    declared = set(yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"])
+    files = [
+        file
+        for folder in ("dbt_project", "macros", "tests/dbt")
+        for kind in ("sql", "yml")
+        for file in (PROJECT / folder).rglob(f"*.{kind}")
+    ]
+    used = {
+        name for file in files for name in re.findall(r"\bvar\(['\"](\w+)", file.read_text(encoding="utf-8"))
+    }
+    assert used == declared

@@ -234,13 +234,14 @@ def test_our_files_are_drawable_and_complete(path):
     assert set(dashboard.datasets) == used
     assert all(widget.title for widget in widgets if widget.kind != "text")
     cells = [
-        (x, y)
-        for w in widgets
+        (page.name, x, y)
+        for page in dashboard.pages
+        for w in page.widgets
         for x in range(w.position["x"], w.position["x"] + w.position["width"])
         for y in range(w.position["y"], w.position["y"] + w.position["height"])
     ]
     assert len(cells) == len(set(cells))
-    assert max(x for x, _ in cells) == 5
+    assert max(x for _, x, _ in cells) == 5
 
 
 def test_both_dashboards_are_there():

@@ -1,4 +1,5 @@
--- Grain: one row per customer and horizon: what the customer is expected to buy. A view over the latest fit of `orders predict`.
+-- Grain: one row per customer and horizon: what the customer is expected to buy. A view over the latest fit of
+-- `orders predict`.
 {{ config(materialized='view') }}
 
 with predictions as (

@@ -3,9 +3,9 @@
 -- The trend compares the pass rate with the median of the previous updates. It needs quality_trend_minimum_updates of
 -- them, and a distance that neither the rule's own scatter nor the size of the batch explains; else it stays quiet.
 
-{% set history = var('quality_trend_updates', 20) | int %}
-{% set minimum_history = var('quality_trend_minimum_updates', 5) | int %}
-{% set minimum_distance = var('quality_trend_minimum_distance', 0.01) | float %}
+{% set history = var('quality_trend_updates') | int %}
+{% set minimum_history = var('quality_trend_minimum_updates') | int %}
+{% set minimum_distance = var('quality_trend_minimum_distance') | float %}
 
 with
 

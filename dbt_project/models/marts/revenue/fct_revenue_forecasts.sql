@@ -1,5 +1,5 @@
--- Grain: one row per day from which revenue was forecast, and day that was forecast, beside what came. A view over the latest fit
--- of `orders predict`, and over fct_daily_revenue.
+-- Grain: one row per day from which revenue was forecast, and day that was forecast, beside what came. A view over the latest
+-- fit of `orders predict`, and over fct_daily_revenue.
 {{ config(materialized='view') }}
 
 with forecasts as (
