@@ -39,6 +39,7 @@ GOLD_TABLES = (
     "int_customers__orders_aggregated",
     "int_customers__months_aggregated",
     "dim_customers",
+    "customer_predictions",
     "customers_snapshot",
 )
 
