@@ -48,9 +48,6 @@ TheirName = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^`\x0
 OurField = Annotated[str, WithJsonSchema({"type": "string", "enum": list(ORDER_FIELD_NAMES)})]
 OurStatus = Annotated[str, WithJsonSchema({"type": "string", "enum": list(STATUS_RANKS)})]
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
-WarehouseSize = Literal[
-    "2X-Small", "X-Small", "Small", "Medium", "Large", "X-Large", "2X-Large", "3X-Large", "4X-Large"
-]
 
 
 class Settings(BaseModel):
@@ -78,10 +75,6 @@ class Settings(BaseModel):
     POSTGRES_SSLMODE: SslMode = Field(
         default="verify-full",
         description="TLS mode of the connection, as in libpq; only verify-full detects a false server.",
-    )
-    POSTGRES_SCHEMA: Literal["metrics"] = Field(
-        default="metrics",
-        description="Schema of the exported tables. Fixed: the DDL and the Grafana dashboards contain the name.",
     )
     SECRET_SCOPE: Identifier = Field(
         default="orders", description="Secret scope with the keys postgres_user and postgres_password."
@@ -137,17 +130,10 @@ class Settings(BaseModel):
         default=(),
         description="E-mail address that gets failures and alerts; for staging and prod, that of a group.",
     )
-    SLACK_DESTINATION_SECRET: Identifier | None = Field(
-        default=None,
-        description="Key in the secret scope with the id of the Slack notification destination; without it, no Slack.",
-    )
     WAREHOUSE_NAME: str = Field(
         default="Serverless Starter Warehouse",
         min_length=1,
         description="Name of the SQL warehouse for dbt, dashboards and alerts.",
-    )
-    WAREHOUSE_SIZE: WarehouseSize = Field(
-        default="2X-Small", description="Intended size of the SQL warehouse."
     )
     RUN_AS_SERVICE_PRINCIPAL: str | None = Field(
         default=None,
@@ -181,11 +167,6 @@ class Settings(BaseModel):
     def landing_path(self) -> str:
         """Folder in which files of orders arrive, as a `/Volumes/...` path."""
         return self.volume.landing
-
-    @property
-    def generator_path(self) -> str:
-        """Folder of the order generator's state, as a `/Volumes/...` path."""
-        return self.volume.generator
 
     def pipeline_configuration(self, run_id: str | None = None) -> dict[str, str]:
         """Return the pipeline's `configuration`: all that the DLT code and its event log get to know of the settings.

@@ -23,7 +23,6 @@ class Spool:
 
     def __init__(self, source: Iterable[pa.RecordBatch], *, keep: bool) -> None:
         self._source = iter(source)
-        self._keep = keep
         self._file = tempfile.TemporaryFile(prefix="orders-export-") if keep else None  # noqa: SIM115  # closed in __exit__
         self._places: list[tuple[int, int]] = []
         self._schema: pa.Schema | None = None

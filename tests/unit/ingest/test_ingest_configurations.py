@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -45,6 +46,18 @@ def test_committed_files_have_no_error_and_only_placeholders_to_fill_in():
     assert [str(f) for f in findings if f.severity == "error"] == []
     assert all("example value of the project" in f.problem for f in findings)
     assert not [f for f in findings if f.file == "local.json"]
+
+
+def test_every_setting_is_read_by_something():
+    """Guards against a setting that a user fills in and nothing looks at."""
+    project = CONFIGURATION_FOLDER.parents[1]
+    code = "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("dlt_ingest", "orders")
+        for path in sorted((project / folder).rglob("*.py"))
+    )
+    read = {name for name in Settings.model_fields if len(re.findall(rf"\b{name}\b", code)) > 1}
+    assert set(Settings.model_fields) - read == set()
 
 
 def test_committed_schema_is_current_and_accepts_the_committed_files():
