@@ -18,11 +18,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Field, Schema
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, CommitProperties, Transaction
 
 from local_workspace.crash_points import crash_point
-from local_workspace.delta.delta_commit import metadata_actions, shape_of
+from local_workspace.delta.delta_commit import metadata_actions, open_table, shape_of
 from local_workspace.delta.log_entry import VersionTaken, write_log_entry
 from local_workspace.errors import DataFault, NotSupported, PipelineCodeError
 
@@ -51,14 +51,6 @@ class Target:
     comment: str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     partition_by: tuple[str, ...] = ()
-
-
-def open_table(location: Path) -> DeltaTable | None:
-    """Open a Delta table without reading its list of files; None if there is none."""
-    try:
-        return DeltaTable(str(location))
-    except TableNotFoundError:
-        return None
 
 
 def is_untouched(location: Path) -> bool:

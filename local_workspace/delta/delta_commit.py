@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
 
 from local_workspace.delta.delta_source import current_files
 from local_workspace.delta.log_entry import VersionTaken, write_log_entry
@@ -288,8 +289,11 @@ def shape_of(table: DeltaTable) -> TableShape:
 
 
 def open_table(location: Path) -> DeltaTable | None:
-    """The Delta table in a folder, or None if there is none."""
-    return DeltaTable(location) if DeltaTable.is_deltatable(str(location)) else None
+    """The Delta table in a folder, without reading its list of files; None if there is none."""
+    try:
+        return DeltaTable(str(location))
+    except TableNotFoundError:
+        return None
 
 
 def _commit(
