@@ -76,6 +76,10 @@ class _Select:
             return
         for source in list(source_nodes(node)):
             self._pivots(source)
+        if columns is None and self._changed:
+            # Of what a PIVOT or UNPIVOT gives, the columns are known once it is put in plain SQL.
+            self._typing.forget(node)
+            columns = self._typing.columns_of(node)
         self._laterals()
         self._using()
         self._aliases()

@@ -1,4 +1,4 @@
-"""One client's session: where it is (catalog and schema), its temporary views, and running its statements."""
+"""One client's session: where it is (catalog and schema), its temporary views, and its texts as the engine reads them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,21 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyspark.errors import PySparkException
 
 from local_workspace.catalog import Function, Table, TableName
-from local_workspace.errors import InvalidName, LocalWorkspaceError, NotFound, NotSupported, WorkspaceBusy
+from local_workspace.errors import LocalWorkspaceError, NotSupported
 from local_workspace.sql import spark_types
-from local_workspace.sql.diagnosis import explained
 from local_workspace.sql.dialect import SqlSyntaxError, peek
 from local_workspace.sql.file_paths import is_path, no_permission, readable_path, refuse_other_forms
 from local_workspace.sql.inference import Columns, TableColumns, Typing
 from local_workspace.sql.inlining import Lookup, inline
-from local_workspace.sql.parameters import Parameter, bind, named_identifiers
 from local_workspace.sql.references import MAX_VIEW_DEPTH, Source, check_depth, replace_references
 from local_workspace.sql.sql_error import (
     SqlError,
@@ -32,26 +29,17 @@ from local_workspace.sql.sql_error import (
     schema_not_found,
     table_not_found,
 )
-from local_workspace.sql.sql_text import strip_statement
 from local_workspace.sql.tokens import Token, quote_identifier, quote_string, tokenize
 from local_workspace.sql.translation import for_engine
 from local_workspace.sql.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE, TemporaryView
 from local_workspace.sql_warehouse.arrow_types import type_text
 from local_workspace.sql_warehouse.policies import shown
 from local_workspace.sql_warehouse.recursion import without_recursion
-from local_workspace.sql_warehouse.result import Result
+from local_workspace.sql_warehouse.services import Services
 from local_workspace.sql_warehouse.stand_in import StandIn
-from local_workspace.sql_warehouse.statements import dispatch
 from local_workspace.sql_warehouse.statements.information_schema import INFORMATION_SCHEMA, build_relation
 from local_workspace.sql_warehouse.statements.location import location_of
 
-if TYPE_CHECKING:
-    from local_workspace.sql_warehouse.warehouse import Warehouse
-
-# For about ten seconds.
-_INTERRUPTS = 100
-# Error class by the kind of what is missing; a volume is told as a table.
-_MISSING = {"CATALOG": "NO_SUCH_CATALOG_EXCEPTION", "SCHEMA": "SCHEMA_NOT_FOUND"}
 _CURRENT = re.compile(
     r"\bcurrent_(catalog|schema|database|user)\s*\(\s*\)|\bsession_user\s*\(\s*\)"
     r"|\bis_(account_group_)?member\s*\(",
@@ -90,7 +78,7 @@ class Session:
     """A session of one client.
 
     Args:
-        warehouse: The warehouse, with its catalog and engine.
+        warehouse: What all sessions of the warehouse share.
         catalog: The current catalog.
         schema: The current schema.
         configuration: Settings that the client asked for when it opened the session.
@@ -105,7 +93,7 @@ class Session:
     """
 
     def __init__(
-        self, warehouse: Warehouse, catalog: str, schema: str, configuration: Mapping[str, str]
+        self, warehouse: Services, catalog: str, schema: str, configuration: Mapping[str, str]
     ) -> None:
         self.warehouse = warehouse
         self.catalog = warehouse.catalog
@@ -122,22 +110,6 @@ class Session:
         self._lock = threading.Lock()
         self._running = 0
         self._closed = False
-
-    def prepare(self, sql: str, parameters: Sequence[Parameter] = ()) -> StatementRun:
-        """A statement that is ready to run, and to be canceled from another thread."""
-        return StatementRun(self, sql, parameters)
-
-    def execute(self, sql: str, parameters: Sequence[Parameter] = ()) -> Result:
-        """Runs one statement.
-
-        Args:
-            sql: The statement.
-            parameters: Values for its markers.
-
-        Raises:
-            SqlError: It failed; nothing was changed unless the text says so.
-        """
-        return self.prepare(sql, parameters)()
 
     def close(self) -> None:
         """Ends the session; its temporary views are gone."""
@@ -157,13 +129,14 @@ class Session:
         """The engine's tag of the statement that this thread runs."""
         return getattr(self._local, "tag", None)
 
-    def run_tagged(self, sql: str, tag: str) -> Result:
-        """Runs one bare statement under a tag by which it can be canceled."""
+    @contextmanager
+    def running(self, tag: str) -> Iterator[None]:
+        """Count a statement that this thread runs, under a tag by which it can be canceled."""
         self.last_used = time.monotonic()
         self._local.tag = tag
         self._count(1)
         try:
-            return dispatch.run(self, sql)
+            yield
         finally:
             self._count(-1)
             self._local.tag = None
@@ -423,7 +396,7 @@ class Session:
         return Typing(lambda parts: self._columns(parts, scope)).columns_of(tree)
 
     def _information_schema(self, catalog: str, relation: str) -> Source | None:
-        rows = build_relation(self, catalog, relation)
+        rows = build_relation(self.catalog, catalog, relation)
         if rows is None:
             return None
         name = f"information_schema_{relation.lower()}_{secrets.token_hex(4)}"
@@ -449,96 +422,3 @@ def _is_aliased(sql: str, tokens: tuple[Token, ...], i: int, length: int = 3) ->
     if depth:
         return True
     return following is not None and following.text not in (",", ";") and following.upper != "FROM"
-
-
-class StatementRun:
-    """One statement, to be run once.
-
-    Args:
-        session: Runs it.
-        sql: As the client sent it.
-        parameters: Values for its markers.
-    """
-
-    def __init__(self, session: Session, sql: str, parameters: Sequence[Parameter]) -> None:
-        self._session = session
-        self._sql = sql
-        self._parameters = parameters
-        self._tag = f"statement-{secrets.token_hex(8)}"
-        self._canceled = False
-        self._finished = threading.Event()
-
-    def cancel(self) -> None:
-        """Stops the statement; called from any thread, returns at once."""
-        self._canceled = True
-        threading.Thread(target=self._interrupt, name="cancel", daemon=True).start()
-
-    def _interrupt(self) -> None:
-        # More than once: the statement may be between two of its queries, or not yet at its first.
-        for _ in range(_INTERRUPTS):
-            try:
-                self._session.engine.interrupt(self._tag)
-            except Exception:  # noqa: BLE001  (the session may be closed already, and then nothing of it runs)
-                return
-            if self._finished.wait(0.1):
-                return
-
-    def __call__(self) -> Result:
-        """Runs the statement and logs it.
-
-        Raises:
-            SqlError: It failed.
-        """
-        if self._canceled:
-            raise _canceled()
-        try:
-            return self._run()
-        finally:
-            self._finished.set()
-
-    def _run(self) -> Result:
-        started = time.monotonic()
-        log = self._session.warehouse.statement_log
-        try:
-            sql = strip_statement(named_identifiers(bind(self._sql, self._parameters)))
-            result = self._session.run_tagged(sql, self._tag)
-        except Exception as error:
-            failure = _canceled() if self._canceled else self._explained(self._as_sql_error(error))
-            log.write(self._session, self._sql, time.monotonic() - started, error=failure)
-            if failure is error:
-                raise
-            raise failure from error
-        log.write(self._session, self._sql, time.monotonic() - started, result=result)
-        return result
-
-    def _explained(self, error: SqlError) -> SqlError:
-        try:
-            sql = strip_statement(named_identifiers(bind(self._sql, self._parameters)))
-            return explained(error, sql, self._session.columns)
-        except Exception:  # noqa: BLE001  (what is known of the error must not be lost over what could be)
-            return error
-
-    def _as_sql_error(self, error: Exception) -> SqlError:  # noqa: PLR0911  (one for each kind)
-        if isinstance(error, SqlError):
-            return error
-        if isinstance(error, WorkspaceBusy):
-            return SqlError("DELTA_CONCURRENT_WRITE", str(error))
-        if isinstance(error, NotFound):
-            # It was there when the statement began: clients take these classes for an answer, not for a fault.
-            return SqlError(_MISSING.get(error.kind, "TABLE_OR_VIEW_NOT_FOUND"), str(error))
-        if isinstance(error, InvalidName):
-            text = f"{error.got} is not a valid name for tables/schemas. Valid are {error.allowed}."
-            return SqlError("INVALID_SCHEMA_OR_RELATION_NAME", text, "42602")
-        if isinstance(error, LocalWorkspaceError):
-            return SqlError(_workspace_class(error), str(error), "XX000")
-        if isinstance(error, PySparkException):
-            return self._session.engine.error(error)
-        return SqlError("INTERNAL_ERROR", f"{type(error).__name__}: {error}", "XX000")
-
-
-def _canceled() -> SqlError:
-    return SqlError("OPERATION_CANCELED", "The statement was canceled by its client.", "HY008")
-
-
-def _workspace_class(error: LocalWorkspaceError) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).upper()

@@ -9,17 +9,22 @@ import json
 import threading
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from local_workspace.private_files import append_private
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql_warehouse.result import Result
 
-if TYPE_CHECKING:
-    from local_workspace.sql_warehouse.session import Session
-
 _MAX_STATEMENT = 20_000
 _MAX_FILE = 20_000_000
+
+
+class Speaker(Protocol):
+    """Whose statement it is, and where that session was."""
+
+    id: str
+    catalog_name: str
+    schema_name: str
 
 
 class StatementLog:
@@ -36,7 +41,7 @@ class StatementLog:
 
     def write(
         self,
-        session: Session,
+        session: Speaker,
         sql: str,
         seconds: float,
         *,

@@ -9,8 +9,9 @@ from local_workspace.catalog import Catalog
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.sql.sql_error import catalog_not_found
 from local_workspace.sql_warehouse.engine_pool import EnginePool
-from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.services import Services
 from local_workspace.sql_warehouse.statement_log import StatementLog
+from local_workspace.sql_warehouse.statement_run import ClientSession
 from local_workspace.sql_warehouse.statements.namespaces import check_setting
 
 
@@ -23,25 +24,25 @@ class Warehouse:
         engine_address: Spark Connect address of its engine.
 
     Attributes:
-        user: Whom ``current_user()`` names.
-        statement_log: Every statement, as JSON lines.
+        engine_address: Changes when the engine died and another one was started.
+        catalog: The workspace's catalog.
         engines: Sessions on the engine, for the sessions of clients.
+        services: What its sessions share.
     """
 
     def __init__(self, layout: WorkspaceLayout, catalog: Catalog, engine_address: str) -> None:
-        self.layout = layout
         self.catalog = catalog
         self.engine_address = engine_address
-        self.user = _user()
-        self.statement_log = StatementLog(layout.logs / "statements.jsonl")
         self.engines = EnginePool(lambda: self.engine_address, layout.logs / "sail.log")
+        log = StatementLog(layout.logs / "statements.jsonl")
+        self.services = Services(catalog, self.engines, layout, log, _user())
 
     def open_session(
         self,
         catalog: str | None = None,
         schema: str | None = None,
         configuration: Mapping[str, str] | None = None,
-    ) -> Session:
+    ) -> ClientSession:
         """Open a session.
 
         Args:
@@ -59,7 +60,7 @@ class Warehouse:
             catalog = next(iter(names.values()), "main")
         elif catalog.lower() not in names:
             raise catalog_not_found(catalog)
-        return Session(self, catalog, schema or "default", configuration or {})
+        return ClientSession(self.services, catalog, schema or "default", configuration or {})
 
 
 def _user() -> str:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from local_workspace.sql.patterns import like_pattern
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.statements.table_facts import column_list, type_in_capitals
+from local_workspace.sql_warehouse.statements.listing import column_list, type_in_capitals
 
 if TYPE_CHECKING:
     from local_workspace.catalog import Column
@@ -112,7 +112,7 @@ def columns(
             if not (fits_schema(t.name.schema) and fits_table(t.name.table)):
                 continue
             names = (t.name.catalog, t.name.schema, t.name.table)
-            rows += [(*names, *_column_facts(c)) for c in column_list(session, t) if fits(c.name)]
+            rows += [(*names, *_column_facts(c)) for c in column_list(session.catalog, t) if fits(c.name)]
     return Result.of_rows(_COLUMNS, rows)
 
 

@@ -19,7 +19,7 @@ from local_workspace.sql.parameters import Parameter
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql_warehouse.arrow_types import ValueForms, json_text, type_name, type_text, value_text
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.session import StatementRun
+from local_workspace.sql_warehouse.statement_run import StatementRun
 from local_workspace.sql_warehouse.warehouse import Warehouse
 
 _ROWS_A_CHUNK = 5_000
@@ -144,7 +144,7 @@ class RestService:
             (
                 "GET",
                 "/api/2.0/preview/scim/v2/Me",
-                lambda _: (200, {"id": "1", "userName": self._warehouse.user}),
+                lambda _: (200, {"id": "1", "userName": self._warehouse.services.user}),
             ),
             ("POST", "/api/2.0/sql/sessions", lambda _: self._open_session(document)),
             ("DELETE", r"/api/2.0/sql/sessions/(\w+)", lambda m: self._close_session(m[1])),

@@ -123,7 +123,7 @@ def serve(warehouse: Warehouse, *, port: int = 0) -> WarehouseServer:
     Raises:
         OSError: The port is taken.
     """
-    return WarehouseServer(warehouse, ensure_credentials(warehouse.layout.run), port).start()
+    return WarehouseServer(warehouse, ensure_credentials(warehouse.services.layout.run), port).start()
 
 
 class _HttpServer(ThreadingHTTPServer):

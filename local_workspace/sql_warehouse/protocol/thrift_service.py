@@ -28,7 +28,7 @@ from local_workspace.sql_warehouse.protocol.thrift_wire import (
     parameter,
 )
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.statement_run import ClientSession
 from local_workspace.sql_warehouse.warehouse import Warehouse
 
 PROTOCOL = t.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V7
@@ -47,7 +47,7 @@ class ThriftService:
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
-        self._sessions: dict[bytes, Session] = {}
+        self._sessions: dict[bytes, ClientSession] = {}
         self._operations: dict[bytes, Operation] = {}
         self._lock = threading.Lock()
         self._workers = concurrent.futures.ThreadPoolExecutor(64, thread_name_prefix="statement")
@@ -92,7 +92,7 @@ class ThriftService:
             session.close()
         return t.TCloseSessionResp(status=ok())
 
-    def _session(self, handle: t.TSessionHandle) -> Session | None:
+    def _session(self, handle: t.TSessionHandle) -> ClientSession | None:
         with self._lock:
             return self._sessions.get(handle.sessionId.guid)
 
@@ -252,7 +252,7 @@ class ThriftService:
 
     # Metadata calls, answered from the catalog
 
-    def _metadata_call(self, req: Any, response: type, build: Callable[[Session], Result]) -> Any:
+    def _metadata_call(self, req: Any, response: type, build: Callable[[ClientSession], Result]) -> Any:
         session = self._session(req.sessionHandle)
         if session is None:
             return response(status=invalid_session())

@@ -30,12 +30,12 @@ from local_workspace.sql_warehouse.statements.alter_columns import (
 )
 from local_workspace.sql_warehouse.statements.create_table import (
     CHECK_PREFIX,
-    CLUSTERING_PROPERTY,
     clear_staging,
     log_properties,
     resolved_constraint,
 )
 from local_workspace.sql_warehouse.statements.handlers import Handlers
+from local_workspace.sql_warehouse.statements.listing import CLUSTERING_PROPERTY
 from local_workspace.sql_warehouse.statements.location import location_of
 from local_workspace.sql_warehouse.statements.policies import drop_row_filter, set_row_filter
 from local_workspace.sql_warehouse.statements.table_checks import verify

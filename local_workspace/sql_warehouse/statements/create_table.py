@@ -18,6 +18,7 @@ from local_workspace.sql.sql_text import StatementReader
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
+from local_workspace.sql_warehouse.statements.listing import CLUSTERING_PROPERTY, SHALLOW_CLONE_OF
 from local_workspace.sql_warehouse.statements.policies import apply_policies, read_policy, refuse_policies
 from local_workspace.sql_warehouse.statements.table_checks import verify
 from local_workspace.sql_warehouse.statements.table_definition import (
@@ -45,9 +46,6 @@ _DELTA_LOG_PROPERTIES = (
     "delta.dataSkippingNumIndexedCols",
     "delta.randomizeFilePrefixes",
 )
-CLUSTERING_PROPERTY = "clusteringColumns"
-# Of which table this is a shallow clone: it is listed as one, though it has files of its own here.
-SHALLOW_CLONE_OF = "local.shallowCloneOf"
 CHECK_PREFIX = "delta.constraints."
 
 

@@ -12,12 +12,11 @@ from local_workspace.sql.sql_error import not_supported
 from local_workspace.sql.sql_text import StatementReader, split_items
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
+from local_workspace.sql_warehouse.statements.listing import argument_text, table_type
 from local_workspace.sql_warehouse.statements.table_facts import (
-    argument_text,
     clustering_columns,
     columns_of,
     constraint_text,
-    table_type,
     visible_properties,
 )
 from local_workspace.sql_warehouse.statements.views import engine_columns

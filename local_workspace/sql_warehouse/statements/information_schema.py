@@ -7,21 +7,18 @@ them. A catalog's own information_schema shows that catalog, ``system.informatio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
-from local_workspace.catalog import Constraint, Function, Policy, Securable, Table
+from local_workspace.catalog import Catalog, Constraint, Function, Policy, Securable, Table
 from local_workspace.sql_warehouse.result import arrow_table
-from local_workspace.sql_warehouse.statements.table_facts import (
+from local_workspace.sql_warehouse.statements.listing import (
     argument_text,
     column_list,
     last_changed,
     table_type,
 )
-
-if TYPE_CHECKING:
-    from local_workspace.sql_warehouse.session import Session
 
 INFORMATION_SCHEMA = "information_schema"
 _TEXT, _WHEN, _INT, _LONG = pa.string(), pa.timestamp("us", "UTC"), pa.int32(), pa.int64()
@@ -33,17 +30,17 @@ def _texts(*names: str) -> Columns:
     return [(name, _TEXT) for name in names]
 
 
-def _all_tables(session: Session, catalogs: list[str]) -> Iterator[Table]:
+def _all_tables(known: Catalog, catalogs: list[str]) -> Iterator[Table]:
     for catalog in catalogs:
-        yield from session.catalog.tables(catalog)
+        yield from known.tables(catalog)
 
 
 def _name(table: Table) -> tuple[str, str, str]:
     return table.name.catalog, table.name.schema, table.name.table
 
 
-def _catalogs(session: Session, catalogs: list[str]) -> Rows:
-    for info in session.catalog.catalogs():
+def _catalogs(known: Catalog, catalogs: list[str]) -> Rows:
+    for info in known.catalogs():
         if info.catalog in catalogs:
             yield (
                 info.catalog,
@@ -56,15 +53,15 @@ def _catalogs(session: Session, catalogs: list[str]) -> Rows:
             )
 
 
-def _schemata(session: Session, catalogs: list[str]) -> Rows:
+def _schemata(known: Catalog, catalogs: list[str]) -> Rows:
     for catalog in catalogs:
-        for s in session.catalog.schemas(catalog):
+        for s in known.schemas(catalog):
             yield s.catalog, s.schema, s.owner, s.comment, s.created_at, s.owner, s.altered_at, s.owner
         yield catalog, INFORMATION_SCHEMA, "System user", None, None, "System user", None, "System user"
 
 
-def _tables(session: Session, catalogs: list[str]) -> Rows:
-    for t in _all_tables(session, catalogs):
+def _tables(known: Catalog, catalogs: list[str]) -> Rows:
+    for t in _all_tables(known, catalogs):
         source_format = "UNKNOWN_DATA_SOURCE_FORMAT" if t.is_view else "DELTA"
         location = None if t.location is None else str(t.location)
         changed = last_changed(t)
@@ -84,15 +81,15 @@ def _tables(session: Session, catalogs: list[str]) -> Rows:
         )
 
 
-def _views(session: Session, catalogs: list[str]) -> Rows:
-    for t in _all_tables(session, catalogs):
+def _views(known: Catalog, catalogs: list[str]) -> Rows:
+    for t in _all_tables(known, catalogs):
         if t.view_sql is not None:
             yield *_name(t), t.view_sql, "NONE", "NO", "NO", t.kind == "MATERIALIZED_VIEW"
 
 
-def _columns(session: Session, catalogs: list[str]) -> Rows:
-    for t in _all_tables(session, catalogs):
-        for c in column_list(session, t):
+def _columns(known: Catalog, catalogs: list[str]) -> Rows:
+    for t in _all_tables(known, catalogs):
+        for c in column_list(known, t):
             kind = c.data_type.partition("(")[0].partition("<")[0].upper()
             precision = scale = None
             if kind == "DECIMAL":
@@ -114,11 +111,11 @@ def _columns(session: Session, catalogs: list[str]) -> Rows:
             )
 
 
-def _constraints(session: Session, catalogs: list[str]) -> Iterator[tuple[Table, Constraint]]:
-    for t in _all_tables(session, catalogs):
+def _constraints(known: Catalog, catalogs: list[str]) -> Iterator[tuple[Table, Constraint]]:
+    for t in _all_tables(known, catalogs):
         if t.is_view:
             continue
-        for constraint in session.catalog.constraints(t.name):
+        for constraint in known.constraints(t.name):
             yield t, constraint
 
 
@@ -126,13 +123,13 @@ def _constraint_id(table: Table, name: str) -> tuple[str, str, str]:
     return table.name.catalog, table.name.schema, name
 
 
-def _table_constraints(session: Session, catalogs: list[str]) -> Rows:
-    for t, c in _constraints(session, catalogs):
+def _table_constraints(known: Catalog, catalogs: list[str]) -> Rows:
+    for t, c in _constraints(known, catalogs):
         yield *_constraint_id(t, c.name), *_name(t), c.type, "NO", "NO", "YES" if c.type == "CHECK" else "NO"
 
 
-def _key_column_usage(session: Session, catalogs: list[str]) -> Rows:
-    for t, c in _constraints(session, catalogs):
+def _key_column_usage(known: Catalog, catalogs: list[str]) -> Rows:
+    for t, c in _constraints(known, catalogs):
         for position, column in enumerate(
             c.columns if c.type in ("PRIMARY KEY", "FOREIGN KEY") else (), start=1
         ):
@@ -140,22 +137,22 @@ def _key_column_usage(session: Session, catalogs: list[str]) -> Rows:
             yield *_constraint_id(t, c.name), *_name(t), column, position, unique
 
 
-def _referenced_key(session: Session, constraint: Constraint) -> str | None:
-    if constraint.references is None or session.catalog.get(constraint.references) is None:
+def _referenced_key(known: Catalog, constraint: Constraint) -> str | None:
+    if constraint.references is None or known.get(constraint.references) is None:
         return None
-    key = session.catalog.primary_key(constraint.references)
+    key = known.primary_key(constraint.references)
     return None if key is None else key.name
 
 
-def _referential_constraints(session: Session, catalogs: list[str]) -> Rows:
-    for t, c in _constraints(session, catalogs):
+def _referential_constraints(known: Catalog, catalogs: list[str]) -> Rows:
+    for t, c in _constraints(known, catalogs):
         if c.references is not None:
-            target = (c.references.catalog, c.references.schema, _referenced_key(session, c))
+            target = (c.references.catalog, c.references.schema, _referenced_key(known, c))
             yield *_constraint_id(t, c.name), *target, "FULL", "NO ACTION", "NO ACTION"
 
 
-def _constraint_column_usage(session: Session, catalogs: list[str]) -> Rows:
-    for t, c in _constraints(session, catalogs):
+def _constraint_column_usage(known: Catalog, catalogs: list[str]) -> Rows:
+    for t, c in _constraints(known, catalogs):
         if c.references is not None:
             for column in c.referenced_columns:
                 yield (
@@ -170,8 +167,8 @@ def _constraint_column_usage(session: Session, catalogs: list[str]) -> Rows:
                 yield *_name(t), column, *_constraint_id(t, c.name)
 
 
-def _constraint_table_usage(session: Session, catalogs: list[str]) -> Rows:
-    for t, c in _constraints(session, catalogs):
+def _constraint_table_usage(known: Catalog, catalogs: list[str]) -> Rows:
+    for t, c in _constraints(known, catalogs):
         used = (
             _name(t)
             if c.references is None
@@ -180,60 +177,60 @@ def _constraint_table_usage(session: Session, catalogs: list[str]) -> Rows:
         yield *used, *_constraint_id(t, c.name)
 
 
-def _check_constraints(session: Session, catalogs: list[str]) -> Rows:
-    for t, c in _constraints(session, catalogs):
+def _check_constraints(known: Catalog, catalogs: list[str]) -> Rows:
+    for t, c in _constraints(known, catalogs):
         if c.type == "CHECK":
             yield *_constraint_id(t, c.name), c.expression
 
 
-def _table_tags(session: Session, catalogs: list[str]) -> Rows:
-    for t in _all_tables(session, catalogs):
-        for tag, value in session.catalog.tags(t.name).items():
+def _table_tags(known: Catalog, catalogs: list[str]) -> Rows:
+    for t in _all_tables(known, catalogs):
+        for tag, value in known.tags(t.name).items():
             yield *_name(t), tag, value
 
 
-def _column_tags(session: Session, catalogs: list[str]) -> Rows:
-    for t in _all_tables(session, catalogs):
-        for column, tags in session.catalog.column_tags(t.name).items():
+def _column_tags(known: Catalog, catalogs: list[str]) -> Rows:
+    for t in _all_tables(known, catalogs):
+        for column, tags in known.column_tags(t.name).items():
             for tag, value in tags.items():
                 yield *_name(t), column, tag, value
 
 
-def _schema_tags(session: Session, catalogs: list[str]) -> Rows:
+def _schema_tags(known: Catalog, catalogs: list[str]) -> Rows:
     for catalog in catalogs:
-        for s in session.catalog.schemas(catalog):
-            for tag, value in session.catalog.tags(Securable("SCHEMA", (catalog, s.schema or ""))).items():
+        for s in known.schemas(catalog):
+            for tag, value in known.tags(Securable("SCHEMA", (catalog, s.schema or ""))).items():
                 yield catalog, s.schema, tag, value
 
 
-def _catalog_tags(session: Session, catalogs: list[str]) -> Rows:
+def _catalog_tags(known: Catalog, catalogs: list[str]) -> Rows:
     for catalog in catalogs:
-        for tag, value in session.catalog.tags(Securable("CATALOG", (catalog,))).items():
+        for tag, value in known.tags(Securable("CATALOG", (catalog,))).items():
             yield catalog, tag, value
 
 
-def _table_privileges(session: Session, catalogs: list[str]) -> Rows:
-    for t in _all_tables(session, catalogs):
-        for g in session.catalog.grants(t.name):
+def _table_privileges(known: Catalog, catalogs: list[str]) -> Rows:
+    for t in _all_tables(known, catalogs):
+        for g in known.grants(t.name):
             yield t.owner, g.principal, *_name(t), g.privilege, "NO", None
 
 
-def _schema_privileges(session: Session, catalogs: list[str]) -> Rows:
+def _schema_privileges(known: Catalog, catalogs: list[str]) -> Rows:
     for catalog in catalogs:
-        for s in session.catalog.schemas(catalog):
-            for g in session.catalog.grants(Securable("SCHEMA", (catalog, s.schema or ""))):
+        for s in known.schemas(catalog):
+            for g in known.grants(Securable("SCHEMA", (catalog, s.schema or ""))):
                 yield s.owner, g.principal, catalog, s.schema, g.privilege, "NO", None
 
 
-def _catalog_privileges(session: Session, catalogs: list[str]) -> Rows:
+def _catalog_privileges(known: Catalog, catalogs: list[str]) -> Rows:
     for catalog in catalogs:
-        for g in session.catalog.grants(Securable("CATALOG", (catalog,))):
+        for g in known.grants(Securable("CATALOG", (catalog,))):
             yield None, g.principal, catalog, g.privilege, "NO", None
 
 
-def _volumes(session: Session, catalogs: list[str]) -> Rows:
+def _volumes(known: Catalog, catalogs: list[str]) -> Rows:
     for catalog in catalogs:
-        for v in session.catalog.volumes(catalog):
+        for v in known.volumes(catalog):
             yield (
                 v.catalog,
                 v.schema,
@@ -247,14 +244,14 @@ def _volumes(session: Session, catalogs: list[str]) -> Rows:
             )
 
 
-def _policies(session: Session, catalogs: list[str]) -> Iterator[tuple[Table, Policy]]:
-    for t in _all_tables(session, catalogs):
-        for policy in session.catalog.policies(t.name):
+def _policies(known: Catalog, catalogs: list[str]) -> Iterator[tuple[Table, Policy]]:
+    for t in _all_tables(known, catalogs):
+        for policy in known.policies(t.name):
             yield t, policy
 
 
-def _column_masks(session: Session, catalogs: list[str]) -> Rows:
-    for t, p in _policies(session, catalogs):
+def _column_masks(known: Catalog, catalogs: list[str]) -> Rows:
+    for t, p in _policies(known, catalogs):
         if p.column:
             yield (
                 *_name(t),
@@ -264,23 +261,23 @@ def _column_masks(session: Session, catalogs: list[str]) -> Rows:
             )
 
 
-def _row_filters(session: Session, catalogs: list[str]) -> Rows:
-    for t, p in _policies(session, catalogs):
+def _row_filters(known: Catalog, catalogs: list[str]) -> Rows:
+    for t, p in _policies(known, catalogs):
         if not p.column:
             yield *_name(t), str(p.function), ",".join(argument_text(a) for a in p.arguments)
 
 
-def _functions(session: Session, catalogs: list[str]) -> Iterator[Function]:
+def _functions(known: Catalog, catalogs: list[str]) -> Iterator[Function]:
     for catalog in catalogs:
-        yield from session.catalog.functions(catalog)
+        yield from known.functions(catalog)
 
 
 def _routine_name(f: Function) -> tuple[str, str, str]:
     return f.name.catalog, f.name.schema, f.name.table
 
 
-def _routines(session: Session, catalogs: list[str]) -> Rows:
-    for f in _functions(session, catalogs):
+def _routines(known: Catalog, catalogs: list[str]) -> Rows:
+    for f in _functions(known, catalogs):
         kind = None if f.is_table else (f.returns or "").partition("(")[0].partition("<")[0].upper()
         yield (
             *_routine_name(f),
@@ -304,15 +301,15 @@ def _routines(session: Session, catalogs: list[str]) -> Rows:
         )
 
 
-def _parameters(session: Session, catalogs: list[str]) -> Rows:
-    for f in _functions(session, catalogs):
+def _parameters(known: Catalog, catalogs: list[str]) -> Rows:
+    for f in _functions(known, catalogs):
         for position, p in enumerate(f.parameters):
             kind = p.data_type.partition("(")[0].partition("<")[0].upper()
             yield *_routine_name(f), position, "IN", "NO", p.name, kind, p.data_type, p.default, p.comment
 
 
-def _routine_columns(session: Session, catalogs: list[str]) -> Rows:
-    for f in _functions(session, catalogs):
+def _routine_columns(known: Catalog, catalogs: list[str]) -> Rows:
+    for f in _functions(known, catalogs):
         for position, c in enumerate(f.columns):
             kind = c.data_type.partition("(")[0].partition("<")[0].upper()
             yield *_routine_name(f), c.name, position, kind, c.data_type, c.comment
@@ -328,7 +325,7 @@ _AUDIT: Columns = [
     ("last_altered_by", _TEXT),
 ]
 
-_RELATIONS: dict[str, tuple[Columns, Callable[[Session, list[str]], Rows]]] = {
+_RELATIONS: dict[str, tuple[Columns, Callable[[Catalog, list[str]], Rows]]] = {
     "catalogs": (_texts("catalog_name", "catalog_owner", "comment") + _AUDIT, _catalogs),
     "schemata": (_texts("catalog_name", "schema_name", "schema_owner", "comment") + _AUDIT, _schemata),
     "tables": (
@@ -467,22 +464,22 @@ _RELATIONS: dict[str, tuple[Columns, Callable[[Session, list[str]], Rows]]] = {
 }
 
 
-def build_relation(session: Session, catalog: str, relation: str) -> pa.Table | None:
+def build_relation(known: Catalog, catalog: str, relation: str) -> pa.Table | None:
     """The rows of ``<catalog>.information_schema.<relation>`` as they are now.
 
     Args:
-        session: With the catalog.
+        known: The catalog.
         catalog: ``system`` for all catalogs.
         relation: Its name.
 
     Returns:
         None if there is no such catalog or relation.
     """
-    known = _RELATIONS.get(relation.lower())
-    with session.catalog.snapshot():
-        names = {c.catalog.lower(): c.catalog for c in session.catalog.catalogs()}
-        if known is None or (catalog.lower() not in names and catalog.lower() != "system"):
+    shape = _RELATIONS.get(relation.lower())
+    with known.snapshot():
+        names = {c.catalog.lower(): c.catalog for c in known.catalogs()}
+        if shape is None or (catalog.lower() not in names and catalog.lower() != "system"):
             return None
         catalogs = list(names.values()) if catalog.lower() == "system" else [names[catalog.lower()]]
-        columns, rows = known
-        return arrow_table(columns, rows(session, catalogs))
+        columns, rows = shape
+        return arrow_table(columns, rows(known, catalogs))

@@ -14,13 +14,11 @@ from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements import governance
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.information_schema import INFORMATION_SCHEMA
+from local_workspace.sql_warehouse.statements.listing import column_list, table_type, type_in_capitals
 from local_workspace.sql_warehouse.statements.table_facts import (
     clustering_columns,
-    column_list,
     columns_of,
     constraint_text,
-    table_type,
-    type_in_capitals,
     visible_properties,
 )
 
@@ -157,7 +155,7 @@ def _information(session: Session, table: Table) -> str:
         lines.append(f"Comment: {table.comment}")
     lines.append("Schema: root")
     # A table that is dropped while it is listed has no columns; the listing goes on.
-    columns = columns_of(session, table) if table.is_view else column_list(session, table)
+    columns = columns_of(session, table) if table.is_view else column_list(session.catalog, table)
     lines += [f" |-- {c.name}: {c.data_type} (nullable = {str(c.nullable).lower()})" for c in columns]
     return "\n".join(lines) + "\n"
 

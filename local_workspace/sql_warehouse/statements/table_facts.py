@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Constraint, Table
-from local_workspace.errors import DataFault, NotFound
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE
-from local_workspace.sql_warehouse.statements.create_table import CLUSTERING_PROPERTY, SHALLOW_CLONE_OF
+from local_workspace.sql_warehouse.statements.listing import CLUSTERING_PROPERTY, SHALLOW_CLONE_OF
 from local_workspace.sql_warehouse.statements.views import engine_columns
 
 if TYPE_CHECKING:
@@ -21,15 +18,6 @@ if TYPE_CHECKING:
     from local_workspace.sql_warehouse.session import Session
 
 _HIDDEN = frozenset({VIEW_NAMESPACE, VIEW_COLUMN_NAMES, CLUSTERING_PROPERTY, SHALLOW_CLONE_OF})
-
-
-def table_type(table: Table) -> str:
-    """The kind of a table in the words of information_schema.tables."""
-    if table.kind == "TABLE" and SHALLOW_CLONE_OF in table.properties:
-        return "MANAGED_SHALLOW_CLONE"
-    if table.kind == "TABLE":
-        return "MANAGED" if table.managed else "EXTERNAL"
-    return table.kind
 
 
 def columns_of(session: Session, table: Table) -> list[Column]:
@@ -49,31 +37,6 @@ def columns_of(session: Session, table: Table) -> list[Column]:
     return [replace(c, comment=comments.get(c.name.lower())) for c in engine_columns(frame.schema)]
 
 
-def column_list(session: Session, table: Table) -> list[Column]:
-    """The columns for a listing of many tables: those that a view had at its creation, as Databricks lists them.
-
-    A table whose folder is damaged or that goes meanwhile has none here: a listing must not fail for one of its tables.
-    """
-    try:
-        return session.catalog.columns(table)
-    except (DataFault, NotFound):
-        return []
-
-
-def last_changed(table: Table) -> datetime:
-    """When the rows or the definition were last changed, whichever was later.
-
-    The log folder's own time stands for the last commit: listings ask it of every table, and reading logs takes longer.
-    """
-    if table.location is None:
-        return table.altered_at
-    try:
-        committed = (table.location / "_delta_log").stat().st_mtime
-    except OSError:
-        return table.altered_at
-    return max(datetime.fromtimestamp(committed, timezone.utc), table.altered_at)
-
-
 def visible_properties(table: Table) -> dict[str, str]:
     """Properties as SHOW TBLPROPERTIES gives them, clustering in the form that clients read."""
     properties = {key: value for key, value in table.properties.items() if key not in _HIDDEN}
@@ -88,18 +51,6 @@ def visible_properties(table: Table) -> dict[str, str]:
 def clustering_columns(table: Table) -> list[str]:
     """The columns of CLUSTER BY, or ``["AUTO"]``."""
     return [name for name in table.properties.get(CLUSTERING_PROPERTY, "").split(",") if name]
-
-
-def type_in_capitals(text: str) -> str:
-    """A type as SHOW CREATE TABLE gives it: its words in capitals, the names of fields as they are."""
-    return re.sub(
-        r"`(?:[^`]|``)*`|\b[A-Za-z_]\w*\b(?!\s*:)", lambda m: m[0] if m[0][0] == "`" else m[0].upper(), text
-    )
-
-
-def argument_text(argument: str) -> str:
-    """A column, or a literal as SQL, that a row filter or mask gets."""
-    return argument.removeprefix("=")
 
 
 def constraint_text(constraint: Constraint) -> str:

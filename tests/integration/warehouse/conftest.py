@@ -19,7 +19,7 @@ from dbt_process import dbt_process
 from local_workspace.catalog import Catalog
 from local_workspace.engine import SailEngine
 from local_workspace.layout import WorkspaceLayout
-from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.statement_run import ClientSession
 from local_workspace.sql_warehouse.warehouse import Warehouse
 
 PROJECT = Path(__file__).parents[3]
@@ -156,7 +156,7 @@ def client(warehouse: RunningWarehouse, request: pytest.FixtureRequest) -> Itera
 
 
 @pytest.fixture(scope="session")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClientSession]:
     """A session of a warehouse in this process, for tests of statements without a client."""
     layout = WorkspaceLayout(tmp_path_factory.mktemp("session")).create()
     catalog = Catalog.open(layout)
@@ -170,7 +170,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
 
 
 @pytest.fixture
-def rows(session: Session) -> Callable[[str], list[tuple[Any, ...]]]:
+def rows(session: ClientSession) -> Callable[[str], list[tuple[Any, ...]]]:
     """Runs a statement; its rows in an order of their own."""
     return lambda sql: sorted(
         (tuple(row.values()) for row in session.execute(sql).table().to_pylist()), key=repr

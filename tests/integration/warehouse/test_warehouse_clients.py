@@ -7,6 +7,7 @@ import json
 import stat
 import threading
 import time
+from decimal import Decimal
 from typing import Any
 
 import psutil
@@ -251,3 +252,35 @@ def test_every_statement_is_in_the_log(warehouse: Any, client: Any) -> None:
     assert by_text["ALTER TABLE logged SET TAGS ('x' = 'y')"]["outcome"] == "recorded"
     failed = by_text["SELECT * FROM not_logged_anywhere"]
     assert (failed["outcome"], "42P01" in failed["error"], failed["seconds"] >= 0) == ("failed", True, True)
+
+
+def test_what_sqlalchemy_and_jdbc_ask_is_answered(client: Any) -> None:
+    """Guards the forms of databricks-sqlalchemy and JDBC: names of values in backticks, every column of GetColumns."""
+    schema = client.rows("SELECT current_schema()")[0][0]
+    client.run(
+        "CREATE TABLE parents (id INT NOT NULL, s STRUCT<Name: STRING, `a b`: INT>, p DECIMAL(18,2),"
+        " CONSTRAINT pk PRIMARY KEY (id), CONSTRAINT positive CHECK (id > 0))",
+        "CREATE TABLE children (parent INT, CONSTRAINT fk FOREIGN KEY (parent) REFERENCES parents (id))",
+        "INSERT INTO parents VALUES (1, NULL, 1.5)",
+        "CREATE TABLE light SHALLOW CLONE parents",
+    )
+    assert client.rows("SELECT p FROM parents WHERE id = :`id_1`", {"id_1": 1}) == [(Decimal("1.50"),)]
+    with client.connection.cursor() as cursor:
+        cursor.columns(catalog_name="ecommerce_local", schema_name=schema, table_name="parents")
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    assert (len(names), names[0], names[-1]) == (23, "TABLE_CAT", "IS_AUTO_INCREMENT")
+    assert (rows[2]["TYPE_NAME"], rows[2]["COLUMN_SIZE"], rows[2]["DECIMAL_DIGITS"]) == (
+        "DECIMAL(18,2)",
+        18,
+        2,
+    )
+    assert "STRUCT<Name:STRING,`a b`:INT>" in client.rows("SHOW CREATE TABLE parents")[0][0]
+    assert client.rows("SHOW TBLPROPERTIES parents") == [("delta.constraints.positive", "id > 0")]
+    of_schema = f"table_schema = '{schema}'"
+    kinds = f"SELECT table_type FROM information_schema.tables WHERE {of_schema} AND table_name = 'light'"
+    assert client.rows(kinds) == [("MANAGED_SHALLOW_CLONE",)]
+    assert "fk" in client.error("ALTER TABLE parents DROP PRIMARY KEY")
+    client.run("ALTER TABLE parents DROP PRIMARY KEY CASCADE")
+    keys = f"SELECT count(*) FROM information_schema.table_constraints WHERE {of_schema}"
+    assert client.rows(f"{keys} AND constraint_type <> 'CHECK'") == [(0,)]

@@ -10,13 +10,13 @@ import pytest
 
 from local_workspace.catalog import TableName
 from local_workspace.sql.sql_error import SqlError
-from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.statement_run import ClientSession
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 
 
 @pytest.fixture
-def alone(session: Session) -> Rows:
+def alone(session: ClientSession) -> Rows:
     """The engine without the warehouse's help."""
     return lambda sql: sorted((tuple(row) for row in session.engine.spark.sql(sql).collect()), key=repr)
 
@@ -46,7 +46,7 @@ _QUERIES = {
 
 @pytest.mark.parametrize("case", _QUERIES)
 def test_a_filter_on_a_literal_column_of_an_aggregation(
-    case: str, session: Session, rows: Rows, alone: Rows
+    case: str, session: ClientSession, rows: Rows, alone: Rows
 ) -> None:
     """Guards the smallest forms in which Sail 0.7.2 moves a filter below an aggregation without GROUP BY."""
     query, right = _QUERIES[case]
@@ -62,7 +62,9 @@ def test_a_filter_on_a_literal_column_of_an_aggregation(
     ("call", "right"),
     [("percentile_approx(n, 0.5)", 2), ("approx_percentile(n, 0.5)", 2)],
 )
-def test_functions_that_are_wrong_are_refused(call: str, right: int, session: Session, alone: Rows) -> None:
+def test_functions_that_are_wrong_are_refused(
+    call: str, right: int, session: ClientSession, alone: Rows
+) -> None:
     """Guards the list of refused functions, and that it is still needed."""
     query = f"SELECT {call} FROM (SELECT * FROM VALUES (1), (2), (3), (4) AS v(n))"
     with pytest.raises(SqlError, match="UNSUPPORTED_FEATURE") as refused:
@@ -79,7 +81,7 @@ _NOT_IN = {
 
 
 @pytest.mark.parametrize("form", _NOT_IN)
-def test_not_in_over_nulls(form: str, session: Session, rows: Rows, alone: Rows) -> None:
+def test_not_in_over_nulls(form: str, session: ClientSession, rows: Rows, alone: Rows) -> None:
     """Guards NOT IN over a NULL, which is never true: right in its plain form, refused where the engine is wrong."""
     values, nulls = "(SELECT * FROM VALUES (2), (3) AS w(x))", "(SELECT * FROM VALUES (3), (NULL) AS v(y))"
     assert rows(f"SELECT x FROM {values} WHERE x NOT IN (SELECT y FROM {nulls})") == []
@@ -102,7 +104,7 @@ _SELF = {
 
 
 @pytest.mark.parametrize("source", _SELF)
-def test_a_merge_whose_source_reads_its_target(source: str, session: Session, rows: Rows) -> None:
+def test_a_merge_whose_source_reads_its_target(source: str, session: ClientSession, rows: Rows) -> None:
     """Guards that the source is taken before the target changes: as a MERGE from a table that was made beforehand."""
     rows("DROP TABLE IF EXISTS t")
     rows(
@@ -126,7 +128,7 @@ def test_a_merge_whose_source_reads_its_target(source: str, session: Session, ro
     assert not (folder / "_staging").exists()
 
 
-def test_a_merge_that_the_engine_alone_cannot_plan(session: Session, rows: Rows, alone: Rows) -> None:
+def test_a_merge_that_the_engine_alone_cannot_plan(session: ClientSession, rows: Rows, alone: Rows) -> None:
     """Guards the reason for staging: an insert-only MERGE of the target's own groups into a partitioned table."""
     rows("DROP TABLE IF EXISTS p")
     rows("CREATE TABLE p PARTITIONED BY (k) AS SELECT * FROM VALUES (1, 1, 10), (5, 0, 20) AS v(id, k, n)")
@@ -141,7 +143,9 @@ def test_a_merge_that_the_engine_alone_cannot_plan(session: Session, rows: Rows,
     assert rows("SELECT id, k, n FROM p") == [(0, 0, 20), (1, 1, 10), (5, 0, 20)]
 
 
-def test_what_a_killed_merge_leaves_is_read_by_nobody(session: Session, rows: Rows, tmp_path: Path) -> None:
+def test_what_a_killed_merge_leaves_is_read_by_nobody(
+    session: ClientSession, rows: Rows, tmp_path: Path
+) -> None:
     """Guards the stage of a MERGE after kill -9: no reader sees it, and the next writer deletes it."""
     rows("CREATE OR REPLACE TABLE t AS SELECT * FROM VALUES (1, 10) AS v(id, n)")
     folder = session.warehouse.layout.table_path("c", "s", "t")
@@ -161,7 +165,7 @@ def test_what_a_killed_merge_leaves_is_read_by_nobody(session: Session, rows: Ro
         "id > 0 and size(filter(names, x -> x = 'a')) = 1",
     ],
 )
-def test_a_lambda_in_a_condition_on_a_table(condition: str, session: Session, rows: Rows) -> None:
+def test_a_lambda_in_a_condition_on_a_table(condition: str, session: ClientSession, rows: Rows) -> None:
     """Guards `orders quarantine replay --rule`: the engine resolves no column in a lambda pushed into the scan."""
     session.execute(
         "create or replace table named as select 1 id, array('a', 'b') names union all select 2, array('b')"

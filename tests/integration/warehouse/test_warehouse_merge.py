@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local_workspace.sql.sql_error import SqlError
-from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.statement_run import ClientSession
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 Row = tuple[int | None, int | None, int | None]
@@ -113,7 +113,7 @@ _CASES = st.tuples(_ROWS, _ROWS, st.sampled_from(sorted(_ON)), _KINDS, st.boolea
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(case=_CASES)
 def test_every_merge_does_what_is_documented(
-    session: Session, rows: Rows, case: tuple[list[Row], list[Row], str, Any, bool]
+    session: ClientSession, rows: Rows, case: tuple[list[Row], list[Row], str, Any, bool]
 ) -> None:
     """Guards MERGE against a plain model of it: NULLs, duplicates, every kind of clause, one file and several."""
     target, source, on, kinds, partitioned = case
@@ -142,7 +142,7 @@ def test_every_merge_does_what_is_documented(
     assert not (session.warehouse.layout.table_path("c", "s", "g") / "_staging").exists()
 
 
-def test_a_merge_of_forty_columns_is_fast(session: Session, rows: Rows) -> None:
+def test_a_merge_of_forty_columns_is_fast(session: ClientSession, rows: Rows) -> None:
     """Guards the cost of wide facts: the engine's own MERGE would plan 40 columns for hours."""
     columns = ", ".join(f"cast(id + {i} as decimal(18, 2)) as c{i}" for i in range(40))
     rows(f"create or replace table wide as select id, {columns} from range(1000)")
@@ -158,7 +158,7 @@ def test_a_merge_of_forty_columns_is_fast(session: Session, rows: Rows) -> None:
     ]
 
 
-def test_files_without_a_changed_row_stay(session: Session, rows: Rows) -> None:
+def test_files_without_a_changed_row_stay(session: ClientSession, rows: Rows) -> None:
     """Guards what a MERGE rewrites: the files that it must, however many there are."""
     rows("create or replace table many as select 1 as id, 'a' as v")
     for i in range(2, 6):
@@ -197,7 +197,9 @@ def test_files_without_a_changed_row_stay(session: Session, rows: Rows) -> None:
         ("n = 1, t.n = 2", "DELTA_CONFLICT_SET_COLUMN"),
     ],
 )
-def test_what_breaks_a_rule_changes_nothing(assigned: str, error: str, session: Session, rows: Rows) -> None:
+def test_what_breaks_a_rule_changes_nothing(
+    assigned: str, error: str, session: ClientSession, rows: Rows
+) -> None:
     """Guards types, NOT NULL, CHECK and lengths in MERGE and UPDATE: checked before the commit, not taken back after it."""
     rows("drop table if exists ruled")
     rows("create table ruled (id int not null, n int, v varchar(3), constraint positive check (n >= 0))")
@@ -214,7 +216,7 @@ def test_what_breaks_a_rule_changes_nothing(assigned: str, error: str, session: 
     assert DeltaTable(session.warehouse.layout.table_path("c", "s", "ruled")).version() == version
 
 
-def test_schema_evolution(session: Session, rows: Rows) -> None:
+def test_schema_evolution(session: ClientSession, rows: Rows) -> None:
     """Guards WITH SCHEMA EVOLUTION: new columns in the same commit, columns that the source lacks kept or NULL."""
     rows("create or replace table evolving as select 1 as id, 'a' as old union all select 2, 'b'")
     source = (

@@ -11,7 +11,7 @@ from local_workspace.catalog import Catalog
 from local_workspace.engine import EngineSettings, SailEngine
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.sql.sql_error import SqlError
-from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.statement_run import ClientSession
 from local_workspace.sql_warehouse.warehouse import Warehouse
 
 REFUSED = r"\[INSUFFICIENT_PERMISSIONS\].*external location.*SQLSTATE: 42501"
@@ -23,7 +23,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> WorkspaceLayout:
 
 
 @pytest.fixture(scope="module")
-def session(layout: WorkspaceLayout) -> Iterator[Session]:
+def session(layout: WorkspaceLayout) -> Iterator[ClientSession]:
     catalog = Catalog.open(layout)
     catalog.create_catalog("c")
     catalog.create_schema("c", "s")
@@ -43,7 +43,7 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def volume(layout: WorkspaceLayout, secret: Path, session: Session) -> Path:
+def volume(layout: WorkspaceLayout, secret: Path, session: ClientSession) -> Path:
     """A volume with files of its own, and links that lead out of it."""
     del session  # makes the volume
     folder = layout.local_path("/Volumes/c/s/files")
@@ -80,7 +80,9 @@ QUERIES = [
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_path_outside_is_refused_wherever_it_stands(query: str, session: Session, secret: Path) -> None:
+def test_a_path_outside_is_refused_wherever_it_stands(
+    query: str, session: ClientSession, secret: Path
+) -> None:
     """Guards every file of the machine's user: no statement reads or writes one by its path."""
     with pytest.raises(SqlError, match=REFUSED):
         session.execute(query.format(f"text.`{secret}`")).table()
@@ -91,7 +93,7 @@ def test_a_path_outside_is_refused_wherever_it_stands(query: str, session: Sessi
 @pytest.mark.parametrize(
     "kind", ["text", "TEXT", "`text`", "csv", "parquet", "delta", "json", "avro", "binaryFile"]
 )
-def test_every_format_is_refused(kind: str, session: Session, secret: Path) -> None:
+def test_every_format_is_refused(kind: str, session: ClientSession, secret: Path) -> None:
     """Guards the formats that this engine reads, and those that another one would."""
     with pytest.raises(SqlError, match=REFUSED):
         session.execute(f"SELECT * FROM {kind}.`{secret}`")
@@ -127,7 +129,7 @@ def test_every_format_is_refused(kind: str, session: Session, secret: Path) -> N
     ],
 )
 def test_every_way_out_is_refused(
-    path: str, session: Session, layout: WorkspaceLayout, secret: Path, volume: Path
+    path: str, session: ClientSession, layout: WorkspaceLayout, secret: Path, volume: Path
 ) -> None:
     """Guards links, steps upwards, URIs and percent signs, and what is in the workspace but in no volume."""
     del volume
@@ -154,14 +156,14 @@ def test_every_way_out_is_refused(
         "SELECT * FROM text",
     ],
 )
-def test_other_words_for_a_file_are_refused(form: str, session: Session, secret: Path) -> None:
+def test_other_words_for_a_file_are_refused(form: str, session: ClientSession, secret: Path) -> None:
     """Guards what stands beside `format.path`: none of it reaches the engine, and none is a fault of the warehouse."""
     with pytest.raises(SqlError) as caught:
         session.execute(form.format(secret)).table()
     assert caught.value.error_class not in {"INTERNAL_ERROR", "ENGINE_ERROR"}, caught.value
 
 
-def test_files_in_a_volume_are_read(session: Session, layout: WorkspaceLayout, volume: Path) -> None:
+def test_files_in_a_volume_are_read(session: ClientSession, layout: WorkspaceLayout, volume: Path) -> None:
     """Guards what Databricks allows: files of a volume by its path, and a table's folder of this workspace."""
     for path in (
         "/Volumes/c/s/files/plain",
@@ -205,7 +207,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_table_may_have_any_name(name: str, session: Session, layout: WorkspaceLayout) -> None:
+def test_a_table_may_have_any_name(name: str, session: ClientSession, layout: WorkspaceLayout) -> None:
     """Guards every name that Unity Catalog takes: made, filled, changed, described and dropped, in a folder of its own."""
     quoted = "`" + name.replace("`", "``") + "`"
     # Columns may not have some characters that tables may (Delta without column mapping).
@@ -226,7 +228,7 @@ def test_a_table_may_have_any_name(name: str, session: Session, layout: Workspac
 @pytest.mark.parametrize(
     "form", ["CREATE TABLE s.{0} (a INT)", "CREATE SCHEMA {0}", "CREATE VIEW s.{0} AS SELECT 1 AS a"]
 )
-def test_a_name_that_cannot_be_is_refused_by_class(name: str, form: str, session: Session) -> None:
+def test_a_name_that_cannot_be_is_refused_by_class(name: str, form: str, session: ClientSession) -> None:
     """Guards the others: Databricks' class, never a fault of the warehouse."""
     with pytest.raises(SqlError) as caught:
         session.execute(form.format("`" + name + "`"))

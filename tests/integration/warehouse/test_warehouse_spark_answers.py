@@ -17,14 +17,14 @@ from local_workspace.catalog import Catalog
 from local_workspace.engine import SailEngine
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.sql.sql_error import SqlError
-from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.statement_run import ClientSession
 from local_workspace.sql_warehouse.warehouse import Warehouse
 
 _ANSWERS = json.loads((Path(__file__).parent / "spark_answers.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClientSession]:
     layout = WorkspaceLayout(tmp_path_factory.mktemp("answers")).create()
     catalog = Catalog.open(layout)
     catalog.create_catalog("c")
@@ -36,14 +36,14 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     catalog.close()
 
 
-def _answer(session: Session, sql: str) -> tuple[list[str], list[list[str]]]:
+def _answer(session: ClientSession, sql: str) -> tuple[list[str], list[list[str]]]:
     table = session.execute(sql).table()
     schema = from_arrow_schema(table.schema)
     rows = ArrowTableToRowsConversion.convert(table, schema)
     return [f.dataType.simpleString() for f in schema.fields], [[repr(v) for v in row] for row in rows]
 
 
-def test_values_and_types_are_those_of_spark(session: Session) -> None:
+def test_values_and_types_are_those_of_spark(session: ClientSession) -> None:
     """Guards every expression and query that was asked of Apache Spark, and that a wrong answer comes back in silence."""
     wrong = []
     for asked in _ANSWERS:
@@ -69,7 +69,7 @@ _OVERFLOWS = {
 
 
 @pytest.mark.parametrize("case", _OVERFLOWS)
-def test_no_number_wraps_around(case: str, session: Session) -> None:
+def test_no_number_wraps_around(case: str, session: ClientSession) -> None:
     """Guards ANSI arithmetic on columns of a table: an overflow is an error, of Spark's class, and never a number."""
     session.execute(
         "CREATE OR REPLACE TABLE numbers AS SELECT 2147483647 AS a, 9223372036854775807 AS b,"
@@ -79,7 +79,7 @@ def test_no_number_wraps_around(case: str, session: Session) -> None:
         session.execute(_OVERFLOWS[case]).table()
 
 
-def test_ratios_of_columns_keep_the_digits_of_spark(session: Session) -> None:
+def test_ratios_of_columns_keep_the_digits_of_spark(session: ClientSession) -> None:
     """Guards the scale of decimal division over tables and views, on which every ratio in a contract depends."""
     session.execute(
         "CREATE OR REPLACE TABLE sales AS SELECT CAST(p AS DECIMAL(18,2)) AS price, 3 AS n FROM VALUES (10), (20) AS v(p)"
@@ -96,7 +96,7 @@ def test_ratios_of_columns_keep_the_digits_of_spark(session: Session) -> None:
     )
 
 
-def test_qualify_leaks_no_column(session: Session) -> None:
+def test_qualify_leaks_no_column(session: ClientSession) -> None:
     """Guards QUALIFY in tables and views: rows are chosen before LIMIT and DISTINCT, and only named columns are there."""
     session.execute(
         "CREATE OR REPLACE TABLE events AS SELECT * FROM VALUES (1, 1), (1, 2), (2, 5) AS v(a, b)"
@@ -137,7 +137,7 @@ _ERRORS = {
 
 
 @pytest.mark.parametrize("sql", _ERRORS)
-def test_errors_have_the_class_that_databricks_gives(sql: str, session: Session) -> None:
+def test_errors_have_the_class_that_databricks_gives(sql: str, session: ClientSession) -> None:
     """Guards what clients decide by, and where the reader is sent to look."""
     error_class, place = _ERRORS[sql]
     with pytest.raises(SqlError) as failed:
@@ -146,7 +146,7 @@ def test_errors_have_the_class_that_databricks_gives(sql: str, session: Session)
     assert place in str(failed.value)
 
 
-def test_varchar_and_char_keep_their_length(session: Session) -> None:
+def test_varchar_and_char_keep_their_length(session: ClientSession) -> None:
     """Guards declared lengths in every statement that writes: too long a text is refused, blanks do not count."""
     session.execute("DROP TABLE IF EXISTS codes")
     session.execute("CREATE TABLE codes (id INT, v VARCHAR(3), c CHAR(3))")
@@ -167,7 +167,7 @@ def test_varchar_and_char_keep_their_length(session: Session) -> None:
     ]
 
 
-def test_a_double_goes_into_a_decimal_column_as_spark_puts_it(session: Session) -> None:
+def test_a_double_goes_into_a_decimal_column_as_spark_puts_it(session: ClientSession) -> None:
     """Guards money: 550.435 is rounded half up by its decimal form, in INSERT as in CAST."""
     session.execute("DROP TABLE IF EXISTS prices_in")
     session.execute("CREATE TABLE prices_in (d DECIMAL(18,2), s STRING)")
@@ -177,7 +177,7 @@ def test_a_double_goes_into_a_decimal_column_as_spark_puts_it(session: Session) 
     ]
 
 
-def test_statements_that_change_rows_compute_as_queries_do(session: Session) -> None:
+def test_statements_that_change_rows_compute_as_queries_do(session: ClientSession) -> None:
     """Guards UPDATE and MERGE: their columns have types, too, so an overflow is an error and a double is rounded right."""
     session.execute("DROP TABLE IF EXISTS counted")
     session.execute("CREATE TABLE counted (id INT, d DECIMAL(10,2), n BIGINT)")
@@ -207,7 +207,7 @@ _SERVED = {
 
 
 @pytest.mark.parametrize("sql", _SERVED)
-def test_everyday_sql_is_served(sql: str, session: Session) -> None:
+def test_everyday_sql_is_served(sql: str, session: ClientSession) -> None:
     """Guards what Databricks has and Apache Spark has not in this form: paths, names as texts, comments at the end."""
     session.execute("CREATE OR REPLACE TABLE served AS SELECT 1 AS n")
     session.execute("CREATE OR REPLACE VIEW ending AS SELECT n FROM served -- the end")

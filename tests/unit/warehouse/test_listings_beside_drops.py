@@ -15,7 +15,7 @@ from local_workspace.catalog import Catalog, Constraint, Table, TableName
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.sql_text import StatementReader
-from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.statement_run import ClientSession
 from local_workspace.sql_warehouse.statements import show
 from local_workspace.sql_warehouse.statements.information_schema import build_relation
 
@@ -73,8 +73,7 @@ def catalog(tmp_path: Path) -> Iterator[_CatalogWithANeighbour]:
 @pytest.mark.parametrize("relation", _RELATIONS)
 def test_information_schema_is_of_one_moment(catalog: _CatalogWithANeighbour, relation: str) -> None:
     """Guards `dbt build` with several threads: a relation answers while a temporary table beside it is dropped."""
-    session: Any = SimpleNamespace(catalog=catalog)
-    rows = build_relation(session, "shop", relation)
+    rows = build_relation(catalog, "shop", relation)
     assert rows is not None
     if relation in ("tables", "table_constraints"):
         assert set(rows["table_name"].to_pylist()) == {"going", "staying"}
@@ -88,7 +87,7 @@ def test_a_table_that_goes_during_a_statement_is_not_found(catalog: _CatalogWith
         engines=SimpleNamespace(take=lambda: None),
         statement_log=SimpleNamespace(write=lambda *_, **__: None),
     )
-    session = Session(warehouse, "shop", "gold", {})
+    session = ClientSession(warehouse, "shop", "gold", {})
     with pytest.raises(SqlError) as caught:
         session.execute("DESCRIBE TABLE EXTENDED going AS JSON")
     assert (caught.value.error_class, caught.value.sqlstate) == ("TABLE_OR_VIEW_NOT_FOUND", "42P01")
