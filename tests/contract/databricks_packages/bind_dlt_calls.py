@@ -20,6 +20,11 @@ def main() -> None:
     names = [
         name for name, value in vars(dlt).items() if inspect.isfunction(value) and not name.startswith("_")
     ]
+    parameters = {
+        name: list(inspect.signature(getattr(dlt, name)).parameters)
+        for name in names
+        if getattr(dlt, name).__module__.split(".")[0] == "dlt"
+    }
     for name in names:
         setattr(dlt, name, _recorded(name, inspect.signature(getattr(dlt, name)), calls))
     errors = {}
@@ -27,7 +32,9 @@ def main() -> None:
         problem = _problem(file)
         if problem is not None:
             errors[file] = problem
-    json.dump({"calls": calls, "errors": errors, "names": names, "origin": dlt.__file__}, sys.stdout)
+    json.dump(
+        {"calls": calls, "errors": errors, "parameters": parameters, "origin": dlt.__file__}, sys.stdout
+    )
 
 
 def _problem(file: str) -> str | None:

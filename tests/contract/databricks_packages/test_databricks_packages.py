@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import shutil
 from collections.abc import Callable
 from importlib.metadata import distribution
@@ -11,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from local_workspace.dlt_runtime import SERVED
+from local_workspace.dlt_runtime.declare.api import namespace
+from local_workspace.dlt_runtime.declare.datasets import KEYWORDS
 from orders.bundle_check import Bundle
 from orders.bundle_check.rules.bundle_shapes import RESOURCE_KINDS
 from orders.bundle_check.rules.shapes import ListOf, MapOf, Record, Scalar, Shape
@@ -57,6 +61,24 @@ def test_a_misspelt_argument_would_be_seen(ask: Ask, tmp_path: Path) -> None:
         (tmp_path / f"wrong_{number}.py").write_text(text, encoding="utf-8")
     answer = ask("bind_dlt_calls.py", _question(sorted(tmp_path.glob("*.py"))))
     assert len(answer["errors"]) == 3, answer
+
+
+def test_the_runtime_takes_what_databricks_functions_take(ask: Ask, tmp_path: Path) -> None:
+    """Guards code that names an argument: every function and every parameter of Databricks' stub is known to the runtime."""
+    (tmp_path / "nothing.py").write_text("", encoding="utf-8")
+    theirs: dict[str, list[str]] = ask("bind_dlt_calls.py", _question([tmp_path / "nothing.py"]))[
+        "parameters"
+    ]
+    assert {"table", "apply_changes", "apply_changes_from_snapshot", "on_event_hook"} <= set(theirs)
+    ours = namespace()
+    helpers = {"deprecation_warn"}
+    assert set(theirs) - helpers - set(ours) == set()
+    decorated = {"table": "TABLE", "view": "VIEW"}
+    for name in sorted(set(theirs) & set(SERVED)):
+        takes = set(inspect.signature(ours[name]).parameters)
+        if name in decorated:
+            takes |= set(KEYWORDS[decorated[name]])
+        assert set(theirs[name]) - takes - {"args", "kwargs"} == set(), name
 
 
 @pytest.mark.parametrize("target", ["dev", "staging", "prod"])
