@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -147,8 +148,10 @@ def disturb(shop: Shop, scenario: Scenario, chance: random.Random, usual: float)
     try:
         code, tries = process.wait(PATIENCE_SECONDS + 3 * usual), 1
     except subprocess.TimeoutExpired:
-        process.kill()
-        raise RoundFailed(f"{told}: it did not end") from None
+        process.send_signal(signal.SIGABRT)  # it says where it hangs, see `Shop.start`
+        process.wait()
+        hung = shop.output.read_text(errors="replace")
+        raise RoundFailed(f"{told}: it did not end:\n{hung[-4000:]}") from None
     output = shop.output.read_text(errors="replace")
     while code and tries < TRIES:
         if tries > 1 or kind != "orders":

@@ -52,7 +52,12 @@ class Shop:
             return subprocess.Popen(
                 [*_ORDERS, *arguments],
                 cwd=PROJECT,
-                env={**environment, "ORDERS_HOME": str(self.layout.home), "PYTHONPATH": str(PROJECT)},
+                env={
+                    **environment,
+                    "ORDERS_HOME": str(self.layout.home),
+                    "PYTHONPATH": str(PROJECT),
+                    "PYTHONFAULTHANDLER": "1",
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
