@@ -38,6 +38,8 @@ def _literal_int(nodes: Sequence[Node], at: int, default: int) -> int | None:
     if len(nodes) <= at:
         return default
     node, sign = nodes[at], 1
+    if isinstance(node, exp.Cast) and isinstance(node.this, exp.Null):
+        return 0
     if isinstance(node, exp.Neg):
         node, sign = node.this, -1
     return sign * int(node.name) if isinstance(node, exp.Literal) and node.name.isdigit() else None
@@ -70,6 +72,8 @@ def _ceil(kinds: Types, nodes: Sequence[Node]) -> DataType | None:
     kind = types.as_decimal(_first(kinds))
     if len(nodes) == 1:
         if isinstance(_first(kinds), DecimalType) and kind is not None:
+            if kind.scale == 0:
+                return kind
             return types.bounded(max(kind.precision - kind.scale + 1, 1), 0)
         return BIGINT if types.is_number(_first(kinds)) else None
     digits = _literal_int(nodes, 1, 0)
@@ -108,6 +112,8 @@ def arithmetic(
         left_node: A literal beside a decimal counts with its own digits.
         right_node: The same.
     """
+    if operator == "/" and isinstance(left, NullType):
+        return DOUBLE
     a, b = _number(left, right), _number(right, left)
     if a is None or b is None:
         return None
@@ -121,6 +127,8 @@ def arithmetic(
 
 def beside_decimal(kind: DataType, node: Node) -> DecimalType | None:
     """Return the decimal type of an operand of decimal arithmetic: an integer literal counts with its own digits."""
+    if isinstance(node, (exp.Neg, exp.Paren)):
+        return beside_decimal(kind, node.this)
     if types.is_integer(kind) and isinstance(node, exp.Literal) and not node.is_string:
         return DecimalType(max(1, len(node.name.lstrip("0"))), 0)
     return types.as_decimal(kind)
@@ -157,6 +165,8 @@ def _values(kinds: Types, _nodes: Sequence[Node]) -> DataType | None:
 
 
 def _map(kinds: Types, _nodes: Sequence[Node]) -> DataType | None:
+    if not kinds:
+        return MapType(types.VOID, types.VOID)
     key, value = types.common_of(kinds[::2]), types.common_of(kinds[1::2])
     return None if key is None or value is None else MapType(key, value)
 
@@ -288,7 +298,7 @@ _RULES: dict[str, Rule] = {
     "round": _round,
     "modulo": _modulo,
     "try_arithmetic": _try_arithmetic,
-    "array_of_common": lambda kinds, _nodes: _array(types.common_of(kinds)),
+    "array_of_common": lambda kinds, _nodes: _array(types.common_of(kinds) if kinds else types.VOID),
     "array_union": lambda kinds, _nodes: types.common_of(kinds),
     "array_append": _append,
     "array_of_first": lambda kinds, _nodes: _array(_first(kinds)),

@@ -662,7 +662,7 @@ def _interval_type(node: exp.Interval) -> DataType | None:
 
 
 def _time_arithmetic(operator: str, left: DataType | None, right: DataType | None) -> DataType | None:
-    if operator == "-" and isinstance(left, DateType) and isinstance(right, DateType):
+    if operator == "-" and isinstance(left, (DateType, NullType)) and isinstance(right, (DateType, NullType)):
         return DayTimeIntervalType(0, 0)
     if (
         operator == "-"

@@ -13,13 +13,14 @@ from local_workspace.sql.rewrites import rewrite_expressions
 from local_workspace.sql.rewrites.registry import Rewriting, spark_name
 
 
-def for_engine(sql: str, tables: TableColumns, around: Around | None = None) -> str:
+def for_engine(sql: str, tables: TableColumns, around: Around | None = None, *, nested: bool = False) -> str:
     """Put a query, or an expression, so that the engine answers it as Spark would.
 
     Args:
         sql: The text.
         tables: Gives the columns of tables by their names in the text.
         around: For an expression, what it is computed over.
+        nested: The text becomes a part of a query, as that of a view does.
 
     Raises:
         SqlSyntaxError: It cannot be read.
@@ -32,7 +33,7 @@ def for_engine(sql: str, tables: TableColumns, around: Around | None = None) -> 
         # Read anew: the rules for expressions look at the queries around them.
         sql = render(tree, sql)
         tree = piece("{0}", read(sql))
-    rewrite_expressions(tree, Rewriting(sql, Typing(tables, around)))
+    rewrite_expressions(tree, Rewriting(sql, Typing(tables, around), nested))
     return render(tree, sql) if is_changed(tree) else sql
 
 

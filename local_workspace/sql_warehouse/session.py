@@ -260,7 +260,7 @@ class Session:
         if _CURRENT.search(sql):
             sql = self._replace_context_functions(sql, scope)
         try:
-            sql = for_engine(sql, columns)
+            sql = for_engine(sql, columns, nested=scope.depth > 0)
         except SqlSyntaxError:
             pass  # the engine says what it does not understand
         except NotSupported as error:

@@ -20,10 +20,11 @@ from local_workspace.dlt_runtime.plan.expression_message import ExpressionMessag
 from local_workspace.dlt_runtime.plan.expression_text import KEPT, ExpressionText, attribute_parts, plain
 from local_workspace.dlt_runtime.plan.qualifiers import requalified
 from local_workspace.dlt_runtime.plan.unions import united, unpivoted
-from local_workspace.errors import LocalWorkspaceError, NotSupported
+from local_workspace.errors import LocalWorkspaceError, NotSupported, PipelineCodeError
 from local_workspace.sql.dialect import SqlSyntaxError
 from local_workspace.sql.functions import Kind, function
-from local_workspace.sql.inference import Columns
+from local_workspace.sql.inference import Around, Columns, TableColumns
+from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql.translation import column_name, for_engine, has_alias, type_of
 
@@ -74,10 +75,16 @@ def expression_for_engine(text: str, columns: Columns | None) -> str:
         text: A rule, as pipeline code writes it.
         columns: What it may name.
     """
+    return _put(text, lambda _name: None, lambda: [("", columns)])
+
+
+def _put(text: str, tables: TableColumns, around: Around | None = None) -> str:
     try:
-        return for_engine(text, lambda _name: None, lambda: [("", columns)])
+        return for_engine(text, tables, around)
     except SqlSyntaxError:
         return text  # the engine says what is wrong with it
+    except SqlError as error:
+        raise PipelineCodeError(f"[{error.error_class}] {error.message}") from error
 
 
 def columns_of_schema(schema: StructType | None) -> Columns | None:
@@ -166,19 +173,13 @@ class _Answers:
             _Operator(self, node, str(kind)).apply()
 
     def _query(self, text: str) -> str:
-        try:
-            return for_engine(text, self._table)
-        except SqlSyntaxError:
-            return text  # the engine says what is wrong with it
+        return _put(text, self._table)
 
     # Expressions
 
     def text(self, text: str, sources: Callable[[], Sources]) -> str:
         """SQL text of an expression, put rightly."""
-        try:
-            return for_engine(text, self._table, sources)
-        except SqlSyntaxError:
-            return text
+        return _put(text, self._table, sources)
 
     def type_of_column(self, attribute: Expression.UnresolvedAttribute) -> DataType | None:
         """The type of a column that is named by its DataFrame."""
@@ -220,6 +221,7 @@ class _Operator:
         elif self._kind == "with_columns":
             for alias in node.aliases:
                 self.rewrite(alias.expr)
+                self._above_the_scan(alias.expr)
         elif self._kind == "filter":
             self.rewrite(node.condition)
             self._above_the_scan(node.condition)
@@ -243,7 +245,13 @@ class _Operator:
         for expression in expressions:
             before = Expression()
             before.CopyFrom(expression)
-            if self.rewrite(expression) and not _has_name(before):
+            changed = self.rewrite(expression)
+            if self._kind == "project" and not _is_over_many_rows(before):
+                inside = (
+                    expression.alias.expr if expression.WhichOneof("expr_type") == "alias" else expression
+                )
+                changed = self._above_the_scan(inside) or changed
+            if changed and not _has_name(before):
                 # A generator gives several columns, and names them itself.
                 if _is_generator(before):
                     continue
@@ -333,20 +341,21 @@ class _Operator:
         return [("", kept), *self.sources()] if kept else self.sources()
 
     @staticmethod
-    def _above_the_scan(condition: Expression) -> None:
-        """Keep a condition with a lambda above the scan, see :mod:`local_workspace.sql.rewrites.lambdas`."""
+    def _above_the_scan(condition: Expression) -> bool:
+        """Keep what has a lambda above the scan, see :mod:`local_workspace.sql.rewrites.lambdas`; say whether it has one."""
         if not any(
             isinstance(part, Expression.LambdaFunction)
             or (isinstance(part, Expression.ExpressionString) and _LAMBDA.search(part.expression))
             for part in _walk(condition)
         ):
-            return
+            return False
         inner = Expression()
         inner.CopyFrom(condition)
         condition.Clear()
         condition.unresolved_function.function_name = "when"
         condition.unresolved_function.arguments.add().expression_string.expression = "rand() >= 0"
         condition.unresolved_function.arguments.append(inner)
+        return True
 
 
 def _has_name(expression: Expression) -> bool:
@@ -354,6 +363,20 @@ def _has_name(expression: Expression) -> bool:
     if kind == "expression_string":
         return has_alias(expression.expression_string.expression)
     return kind in ("alias", "unresolved_attribute", "sort_order")
+
+
+def _is_over_many_rows(expression: Expression) -> bool:
+    """Whether an expression aggregates, or gives several rows, so that it can be no part of a CASE."""
+    for part in _walk(expression):
+        name = ""
+        if isinstance(part, Expression.UnresolvedFunction):
+            name = part.function_name
+        elif isinstance(part, Expression.ExpressionString):
+            return True  # not looked into: its lambdas are rare, and an aggregate within would be wrong
+        found = function(name) if name else None
+        if found is not None and found.kind is not Kind.ROW:
+            return True
+    return False
 
 
 def _is_generator(expression: Expression) -> bool:

@@ -13,6 +13,7 @@ from local_workspace.sql.rewrites import (  # noqa: F401  (each registers its ru
     common_types,
     comparisons,
     lambdas,
+    mismatches,
     paths,
     windows,
 )

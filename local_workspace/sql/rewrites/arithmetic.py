@@ -54,10 +54,12 @@ def arithmetic(at: Rewriting, node: Node) -> None:
         _dates(at, node, operator, left, right)
         return
     if isinstance(left, NullType) or isinstance(right, NullType):
-        if operator in ("/", "%", "div"):
+        if types.is_number(result):
             at.replace(node, f"CAST(NULL AS {types.sql_name(result)})")
         return
     first, second = _as_number(left, right), _as_number(right, left)
+    if result == types.DOUBLE and (isinstance(left, FloatType) or isinstance(right, FloatType)):
+        first = second = "DOUBLE"
     if operator in ("/", "%", "div") and not isinstance(result, DecimalType):
         _null_by_zero(at, node, operator, result, first, second)
     elif isinstance(result, DecimalType):
@@ -165,7 +167,10 @@ def _is_never_null(node: Node) -> bool:
 
 
 def _dates(at: Rewriting, node: exp.Binary, operator: str, left: DataType, right: DataType) -> None:
-    if operator == "-" and isinstance(left, DateType) and isinstance(right, DateType):
+    if operator == "-" and (isinstance(left, NullType) or isinstance(right, NullType)):
+        if at.type_of(node) == DayTimeIntervalType(0, 0):
+            at.replace(node, "CAST(NULL AS INTERVAL DAY)")
+    elif operator == "-" and isinstance(left, DateType) and isinstance(right, DateType):
         difference = "CAST({0} AS TIMESTAMP) - CAST({1} AS TIMESTAMP)"
         at.replace(node, f"CAST({difference} AS INTERVAL DAY)", node.left, node.right)
     elif operator == "-" and isinstance(left, DateType) and isinstance(right, TimestampType):
@@ -190,7 +195,11 @@ def _dates(at: Rewriting, node: exp.Binary, operator: str, left: DataType, right
 def negation(at: Rewriting, node: Node) -> None:
     """The smallest integer has no positive one."""
     kind = at.type_of(node)
-    if kind is None or not types.is_integer(kind) or isinstance(node.this, exp.Literal):
+    if kind is None or not types.is_integer(kind):
+        return
+    if isinstance(node.this, exp.Literal):
+        if node.this.name == str(2**31):
+            at.replace(node, "CAST(-{0} AS INT)", node.this)
         return
     found = range_of(node.this, at.typing)
     if found is None or -found[0] > of_type(kind)[1]:

@@ -43,10 +43,132 @@ def get(at: Rewriting, node: Node) -> None:
 
 @on_call("left", "right")
 def left(at: Rewriting, node: Node) -> None:
-    """A negative length gives nothing; Sail counts from the end."""
+    """A negative length gives nothing, NULL is NULL; Sail counts from the end, or takes no notice."""
     name, parts = call_of(node)
     if len(parts) == 2 and not isinstance(parts[1], exp.Literal):
-        at.replace(node, f"{name}({{0}}, greatest({{1}}, 0))", *parts)
+        at.replace(node, f"CASE WHEN {{1}} IS NOT NULL THEN {name}({{0}}, greatest({{1}}, 0)) END", *parts)
+
+
+@on_call("substring", "substr")
+def substring(at: Rewriting, node: Node) -> None:
+    """NULL where a place or length is NULL; Sail takes no notice of it."""
+    parts = call_of(node)[1]
+    moving = [at_ for at_, part in enumerate(parts) if at_ > 0 and not _is_plain_number(part)]
+    if not moving or len(parts) < 2:
+        return
+    places = ", ".join(f"{{{n}}}" for n in range(len(parts)))
+    known = " AND ".join(f"{{{n}}} IS NOT NULL" for n in moving)
+    at.replace(node, f"CASE WHEN {known} THEN substring({places}) END", *parts)
+
+
+def _is_plain_number(node: Node) -> bool:
+    return isinstance(node.this if isinstance(node, exp.Neg) else node, exp.Literal)
+
+
+@on_call("array_join")
+def array_join(at: Rewriting, node: Node) -> None:
+    """NULL where what stands for NULL is NULL."""
+    parts = call_of(node)[1]
+    if len(parts) == 3 and not isinstance(parts[2], exp.Literal):
+        at.replace(node, "CASE WHEN {2} IS NOT NULL THEN array_join({0}, {1}, {2}) END", *parts)
+
+
+@on_call("isnan")
+def isnan(at: Rewriting, node: Node) -> None:
+    """NULL is a number, in that it is not NaN."""
+    parts = call_of(node)[1]
+    if len(parts) == 1:
+        at.replace(node, "coalesce(isnan({0}), false)", *parts)
+
+
+@on_call("unix_seconds", "unix_millis")
+def unix_seconds(at: Rewriting, node: Node) -> None:
+    """Before 1970 a part of a second counts downwards."""
+    name, parts = call_of(node)
+    unit = 1_000_000 if name == "unix_seconds" else 1_000
+    if len(parts) == 1:
+        micros = "unix_micros({0})"
+        at.replace(node, f"(({micros} - pmod({micros}, {unit})) DIV {unit})", *parts)
+
+
+@on_call("slice")
+def slice_(at: Rewriting, node: Node) -> None:
+    """A negative start counts from the end; there is no place 0, and no negative length."""
+    parts = call_of(node)[1]
+    if len(parts) != 3 or ((_integer_literal(parts[1]) or 0) > 0 and (_integer_literal(parts[2]) or -1) >= 0):
+        return
+    result = at.type_of(parts[0])
+    if result is None:
+        return
+    name = types.sql_name(result)
+    error = (
+        "CAST(raise_error('[INVALID_PARAMETER_VALUE] slice() counts from 1, and takes no negative length')"
+    )
+    at.replace(
+        node,
+        f"CASE WHEN {{1}} = 0 OR {{2}} < 0 THEN {error} AS {name})"
+        " WHEN {1} < 0 AND size({0}) + {1} < 0 THEN slice({0}, 1, 0)"
+        " WHEN {1} < 0 THEN slice({0}, size({0}) + 1 + {1}, {2}) ELSE slice({0}, {1}, {2}) END",
+        *parts,
+    )
+
+
+@on_call("elt")
+def elt(at: Rewriting, node: Node) -> None:
+    """A place that is none is an error in ANSI mode."""
+    parts = call_of(node)[1]
+    if len(parts) < 2:
+        return
+    places = ", ".join(f"{{{n}}}" for n in range(len(parts)))
+    error = "raise_error('[INVALID_ARRAY_INDEX] elt() has no value of that place')"
+    at.replace(
+        node,
+        f"CASE WHEN {{0}} < 1 OR {{0}} > {len(parts) - 1} THEN CAST({error} AS STRING) ELSE elt({places}) END",
+        *parts,
+    )
+
+
+@on_call("to_binary")
+def to_binary(at: Rewriting, node: Node) -> None:
+    """A text that is no hexadecimal number is an error."""
+    parts = call_of(node)[1]
+    if len(parts) == 1:
+        error = "raise_error('[CONVERSION_INVALID_INPUT] to_binary() of a text that is not hexadecimal')"
+        at.replace(
+            node,
+            f"CASE WHEN {{0}} IS NOT NULL AND to_binary({{0}}) IS NULL THEN CAST({error} AS BINARY)"
+            " ELSE to_binary({0}) END",
+            *parts,
+        )
+
+
+@on_call("assert_true")
+def assert_true(at: Rewriting, node: Node) -> None:
+    """NULL is not true."""
+    parts = call_of(node)[1]
+    if parts:
+        more = ", {1}" if len(parts) == 2 else ""
+        at.replace(node, f"assert_true(coalesce({{0}}, false){more})", *parts)
+
+
+@on_call("timestamp_seconds", "timestamp_millis")
+def timestamp_of_number(at: Rewriting, node: Node) -> None:
+    """Beyond the microseconds that a BIGINT holds it is an error; Sail wraps around."""
+    name, parts = call_of(node)
+    most = 2**63 // (1_000_000 if name == "timestamp_seconds" else 1_000)
+    if len(parts) == 1 and at.type_of(parts[0]) == types.BIGINT:
+        error = f"CAST(raise_error('[ARITHMETIC_OVERFLOW] long overflow in {name}') AS TIMESTAMP)"
+        at.replace(node, f"CASE WHEN abs({{0}}) > {most} THEN {error} ELSE {name}({{0}}) END", *parts)
+
+
+@on_call("corr")
+def corr(at: Rewriting, node: Node) -> None:
+    """Of values that are all the same Spark divides by zero, which is an error in ANSI mode; Sail gives NULL."""
+    parts = call_of(node)[1]
+    query = node.find_ancestor(exp.Select)
+    over_rows = query is not None and query.args.get("from_") is not None
+    if over_rows and len(parts) == 2 and all(not part.find(exp.Column) for part in parts):
+        raise NotSupported("corr() of constants", "It divides by zero in Spark. Leave it out")
 
 
 @on_call("array_contains")
@@ -90,24 +212,38 @@ def conv(at: Rewriting, node: Node) -> None:
     bases = [_integer_literal(part) for part in parts[1:]]
     if len(parts) != 3:
         return
+    if bases[1] is not None and bases[1] < 0:
+        raise NotSupported("conv() to a negative base", "Use a positive one, of which the result has no sign")
     negative = "raise_error('[UNSUPPORTED] conv() of a negative number. Use hex() of a BIGINT')"
     if bases == [10, 16]:
         negative = "hex(CAST(trim(CAST({0} AS STRING)) AS BIGINT))"
     at.replace(
         node,
         f"CASE WHEN trim(CAST({{0}} AS STRING)) LIKE '-%' THEN CAST({negative} AS STRING)"
-        " ELSE conv({0}, {1}, {2}) END",
+        " ELSE coalesce(conv({0}, {1}, {2}), CASE WHEN trim(CAST({0} AS STRING)) <> ''"
+        " AND {1} BETWEEN 2 AND 36 AND {2} BETWEEN 2 AND 36 THEN '0' END) END",
         *parts,
     )
 
 
 @on_call("get_json_object")
 def get_json_object(at: Rewriting, node: Node) -> None:
-    """An object or array comes without the white space between its parts."""
+    """An object or array comes without white space between its parts, and without zeros at the end of a fraction."""
     parts = call_of(node)[1]
     if len(parts) == 2:
-        text = r"""regexp_replace({0}, '("(?:[^"\\\\]|\\\\.)*")|\\s+', '$1')"""
+        text = r"""("(?:[^"\\\\]|\\\\.)*")|(\\d+\\.(?:\\d*[1-9]|0))0+\\s*([,\\}\\]])|\\s+"""
+        text = f"regexp_replace({{0}}, '{text.replace('}', '}}')}', '$1$2$3')"
         at.replace(node, f"get_json_object({text}, {{1}})", *parts)
+
+
+@on_call("sentences")
+def sentences(at: Rewriting, node: Node) -> None:
+    """Java keeps a word with a hyphen together; Sail parts it."""
+    parts = call_of(node)[1]
+    result = "ARRAY<ARRAY<STRING>>"
+    error = f"CAST(raise_error('[UNSUPPORTED] sentences() of a text with hyphens. Use split()') AS {result})"
+    more = "".join(f", {{{n}}}" for n in range(1, len(parts)))
+    at.replace(node, f"CASE WHEN contains({{0}}, '-') THEN {error} ELSE sentences({{0}}{more}) END", *parts)
 
 
 @on_call("try_add", "try_subtract", "try_multiply", "try_divide", "try_mod")
@@ -234,6 +370,13 @@ def format_number(at: Rewriting, node: Node) -> None:
     parts = call_of(node)[1]
     digits = _integer_literal(parts[1]) if len(parts) == 2 else None
     kind = at.type_of(parts[0])
+    if types.is_fraction(kind):
+        text = "format_number({0}, {1})"
+        infinite = (
+            "WHEN {0} = CAST('Infinity' AS DOUBLE) THEN '∞' WHEN {0} = CAST('-Infinity' AS DOUBLE) THEN '-∞'"
+        )
+        at.replace(node, f"CASE {infinite} ELSE {text} END", *parts)
+        return
     if digits is None or not isinstance(kind, DecimalType) or digits >= kind.scale:
         return
     wide = f"CAST({{0}} AS DECIMAL({min(38, kind.precision + 1)},{kind.scale}))"
@@ -249,10 +392,12 @@ def format_number(at: Rewriting, node: Node) -> None:
 
 @on_call("log")
 def log(at: Rewriting, node: Node) -> None:
-    """Without a base it is the natural logarithm."""
+    """Without a base it is the natural logarithm; of what is not positive it is NULL."""
     parts = call_of(node)[1]
     if len(parts) == 1:
         at.replace(node, "ln({0})", *parts)
+    elif len(parts) == 2:
+        at.replace(node, "CASE WHEN {0} > 0 AND {1} > 0 THEN log({0}, {1}) END", *parts)
 
 
 @on_call("date_trunc")

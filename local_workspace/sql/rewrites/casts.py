@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 
-from pyspark.sql.types import DataType, DecimalType, StringType
+from pyspark.sql.types import (
+    DataType,
+    DayTimeIntervalType,
+    DecimalType,
+    StringType,
+    TimestampNTZType,
+    TimestampType,
+)
 from sqlglot import exp
 
 from local_workspace.errors import NotSupported
@@ -56,7 +63,8 @@ def cast(at: Rewriting, node: Node) -> None:
             _timestamp_literal(at, value)
         elif result == types.DATE:
             _date(at, node, word)
-        return
+        if word == "CAST" or not isinstance(result, DecimalType):
+            return
     convert(at, node, word, result)
 
 
@@ -74,9 +82,30 @@ def convert(at: Rewriting, node: Node, word: str, result: DataType) -> None:
     if types.is_fraction(kind) and isinstance(result, DecimalType):
         at.replace(node, fraction_to_decimal("{0}", word, types.sql_name(result)), value)
     elif isinstance(result, StringType) and texts.needs_care(kind) and kind is not None:
-        text = texts.as_text("{0}", kind)
-        if text is not None:
-            at.replace(node, texts.as_template(text), value)
+        at.replace(node, texts.as_template(texts.as_text("{0}", kind)), value)
+    elif kind == types.BIGINT and result == types.TIMESTAMP:
+        error = "CAST(raise_error('[ARITHMETIC_OVERFLOW] long overflow in a cast to TIMESTAMP') AS TIMESTAMP)"
+        most = 2**63 // 1_000_000
+        at.replace(
+            node, f"CASE WHEN abs({{0}}) > {most} THEN {error} ELSE {word}({{0}} AS TIMESTAMP) END", value
+        )
+    elif isinstance(kind, TimestampType) and types.is_integer(result):
+        # Before 1970 a part of a second counts downwards.
+        micros = "unix_micros({0})"
+        at.replace(
+            node,
+            f"{word}(({micros} - pmod({micros}, 1000000)) DIV 1000000 AS {types.sql_name(result)})",
+            value,
+        )
+    elif isinstance(kind, TimestampType) and isinstance(result, DecimalType):
+        exact = "CAST(unix_micros({0}) AS DECIMAL(20,0)) * CAST('0.000001' AS DECIMAL(7,6))"
+        at.replace(node, f"{word}({exact} AS {types.sql_name(result)})", value)
+    elif isinstance(kind, StringType) and isinstance(result, DecimalType) and word == "TRY_CAST":
+        name = types.sql_name(result)
+        power = fraction_to_decimal("TRY_CAST({0} AS DOUBLE)", word, name)
+        at.replace(
+            node, f"CASE WHEN lower({{0}}) LIKE '%e%' THEN {power} ELSE TRY_CAST({{0}} AS {name}) END", value
+        )
     elif result == types.DATE and isinstance(kind, StringType):
         _date(at, node, word)
 
@@ -148,9 +177,8 @@ def string(at: Rewriting, node: Node) -> None:
     """``string(x)`` is a cast."""
     parts = call_of(node)[1]
     kind = at.type_of(parts[0]) if len(parts) == 1 else None
-    text = texts.as_text("{0}", kind) if kind is not None and texts.needs_care(kind) else None
-    if text is not None:
-        at.replace(node, texts.as_template(text), parts[0])
+    if kind is not None and texts.needs_care(kind):
+        at.replace(node, texts.as_template(texts.as_text("{0}", kind)), parts[0])
 
 
 @on_call("decimal")
@@ -176,8 +204,8 @@ def text_of_fraction(at: Rewriting, node: Node) -> None:
         return
     for part in list(node.expressions):
         kind = at.type_of(part)
-        if types.is_fraction(kind) and kind is not None and not isinstance(part, exp.Distinct):
-            at.replace(part, texts.as_template(str(texts.as_text("{0}", kind))), part)
+        if kind is not None and _is_written_otherwise(kind) and not isinstance(part, exp.Distinct):
+            at.replace(part, texts.as_template(texts.as_text("{0}", kind)), part)
 
 
 @on_node(exp.DPipe)
@@ -185,5 +213,10 @@ def concatenated_fraction(at: Rewriting, node: Node) -> None:
     """As :func:`text_of_fraction`, for ``||``."""
     for part in (node.args["this"], node.args["expression"]):
         kind = at.type_of(part)
-        if types.is_fraction(kind) and kind is not None:
-            at.replace(part, texts.as_template(str(texts.as_text("{0}", kind))), part)
+        if kind is not None and _is_written_otherwise(kind):
+            at.replace(part, texts.as_template(texts.as_text("{0}", kind)), part)
+
+
+def _is_written_otherwise(kind: DataType) -> bool:
+    """Whether a value beside a text is written otherwise than a cast writes it."""
+    return types.is_fraction(kind) or isinstance(kind, (TimestampNTZType, DayTimeIntervalType))

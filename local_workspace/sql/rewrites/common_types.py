@@ -39,9 +39,7 @@ def cast_template(kind: DataType, result: DataType) -> str:
     if types.is_fraction(kind) and isinstance(result, DecimalType):
         return casts.fraction_to_decimal("{0}", "CAST", name)
     if result == types.STRING and texts.needs_care(kind):
-        text = texts.as_text("{0}", kind)
-        if text is not None:
-            return texts.as_template(text)
+        return texts.as_template(texts.as_text("{0}", kind))
     return f"CAST({{0}} AS {name})"
 
 

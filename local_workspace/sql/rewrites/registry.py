@@ -27,10 +27,12 @@ class Rewriting:
     Attributes:
         sql: The text.
         typing: Types of its expressions.
+        nested: The text becomes a part of a query, as that of a view does.
     """
 
     sql: str
     typing: Typing
+    nested: bool = False
 
     def type_of(self, node: Node | None) -> DataType | None:
         """Return the type of an expression by Spark's rules, or None where it is not known."""
@@ -59,23 +61,30 @@ NODE_RULES: dict[type[exp.Expr], list[Rule]] = {}
 CALL_RULES: dict[str, list[Rule]] = {}
 
 
-def on_node(*kinds: type[exp.Expr]) -> Callable[[Rule], Rule]:
-    """Register a rule for forms of expressions."""
+def on_node(*kinds: type[exp.Expr], first: bool = False) -> Callable[[Rule], Rule]:
+    """Register a rule for forms of expressions.
+
+    Args:
+        kinds: The forms.
+        first: It refuses, so it comes before those that put something in another way.
+    """
 
     def register(rule: Rule) -> Rule:
         for kind in kinds:
-            NODE_RULES.setdefault(kind, []).append(rule)
+            rules = NODE_RULES.setdefault(kind, [])
+            rules.insert(0 if first else len(rules), rule)
         return rule
 
     return register
 
 
-def on_call(*names: str) -> Callable[[Rule], Rule]:
-    """Register a rule for calls of functions."""
+def on_call(*names: str, first: bool = False) -> Callable[[Rule], Rule]:
+    """Register a rule for calls of functions; see :func:`on_node`."""
 
     def register(rule: Rule) -> Rule:
         for name in names:
-            CALL_RULES.setdefault(name, []).append(rule)
+            rules = CALL_RULES.setdefault(name, [])
+            rules.insert(0 if first else len(rules), rule)
         return rule
 
     return register

@@ -23,8 +23,8 @@ def needs_care(kind: DataType | None) -> bool:
     return isinstance(kind, (DoubleType, FloatType, ArrayType, MapType, StructType))
 
 
-def as_text(value: str, kind: DataType) -> str | None:
-    """SQL for the text of a value, or None where there is none.
+def as_text(value: str, kind: DataType) -> str:
+    """SQL for the text of a value.
 
     Args:
         value: SQL of the value.
@@ -34,10 +34,17 @@ def as_text(value: str, kind: DataType) -> str | None:
         return _fraction(value)
     if isinstance(kind, ArrayType):
         inner = as_text("e_", kind.elementType)
-        if inner is None:
-            return None
         return f"concat('[', array_join(transform({value}, e_ -> coalesce({inner}, 'null')), ', '), ']')"
-    return None if isinstance(kind, (MapType, StructType)) else f"CAST({value} AS STRING)"
+    if isinstance(kind, MapType):
+        key, inner = as_text("e_.key", kind.keyType), as_text("e_.value", kind.valueType)
+        entry = f"concat({key}, ' -> ', coalesce({inner}, 'null'))"
+        return f"concat('{{', array_join(transform(map_entries({value}), e_ -> {entry}), ', '), '}}')"
+    if isinstance(kind, StructType):
+        names = ["`" + f.name.replace("`", "``") + "`" for f in kind.fields]
+        fields = [as_text(f"{value}.{n}", f.dataType) for n, f in zip(names, kind.fields, strict=True)]
+        inside = ", ', ', ".join(f"coalesce({text}, 'null')" for text in fields)
+        return f"CASE WHEN {value} IS NOT NULL THEN concat('{{', {inside}, '}}') END" if fields else "'{}'"
+    return f"CAST({value} AS STRING)"
 
 
 def _fraction(x: str) -> str:

@@ -57,6 +57,46 @@ def test_values_and_types_are_those_of_spark(session: ClientSession) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+_MISMATCHES = [
+    "'42' + '2'",
+    "'42' / null",
+    "true / 7",
+    "timestamp'2024-02-29 10:00:00' / 7",
+    "7 / interval 36 hours",
+    "2.5D div 7",
+    "7 = date'2024-02-29'",
+    "map('a', 1) = map('a', 1)",
+    "map('a', 1) || 'x'",
+    "cast(7 as date)",
+    "cast(7 as timestamp_ntz)",
+    "try_cast(date'2024-02-29' as int)",
+    "cast(interval 36 hours as double)",
+    "array(1, 'a', date'2024-02-29')",
+    "if(true, 7, date'2024-02-29')",
+    "coalesce(array(1), '42')",
+    "7 in (date'2024-02-29', 7)",
+    "case when true then 1 else timestamp'2024-02-29 10:00:00' end",
+]
+
+
+@pytest.mark.parametrize("expression", _MISMATCHES)
+def test_types_that_do_not_go_together_are_refused(expression: str, session: Session) -> None:
+    """Guards the refusals of Spark's ANSI mode, where the engine alone finds some answer."""
+    with pytest.raises(SqlError, match=r"DATATYPE_MISMATCH"):
+        session.execute(f"SELECT {expression} AS x").table()
+
+
+def test_a_column_with_a_lambda_can_be_filtered_on(session: Session) -> None:
+    """Guards a lambda within a subquery or view over a table, which the engine pushes into the scan, where it fails."""
+    session.execute(
+        "CREATE OR REPLACE TABLE lists AS SELECT 1 AS id, array(1, 2, 3) AS a UNION ALL SELECT 2, array(0)"
+    )
+    session.execute("CREATE OR REPLACE VIEW large AS SELECT id, filter(a, v -> v > 1) AS b FROM lists")
+    for source in ("(SELECT id, filter(a, v -> v > 1) AS b FROM lists)", "large"):
+        found = session.execute(f"SELECT id, size(b) AS n FROM {source} WHERE size(b) > 0").table()
+        assert found.to_pylist() == [{"id": 1, "n": 2}]
+
+
 _OVERFLOWS = {
     "INT": "SELECT a + 1 FROM numbers",
     "BIGINT": "SELECT b + 1 FROM numbers",
