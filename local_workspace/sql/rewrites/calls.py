@@ -65,6 +65,16 @@ def _is_plain_number(node: Node) -> bool:
     return isinstance(node.this if isinstance(node, exp.Neg) else node, exp.Literal)
 
 
+@on_call("array_except")
+def array_except(at: Rewriting, node: Node) -> None:
+    """Sail wants both arrays to have NULLs, or both none; a cast makes that alike."""
+    parts = call_of(node)[1]
+    common = types.common_of([at.type_of(part) for part in parts])
+    if len(parts) == 2 and isinstance(common, ArrayType) and not isinstance(common.elementType, NullType):
+        name = types.sql_name(common)
+        at.replace(node, f"array_except(CAST({{0}} AS {name}), CAST({{1}} AS {name}))", *parts)
+
+
 @on_call("array_join")
 def array_join(at: Rewriting, node: Node) -> None:
     """NULL where what stands for NULL is NULL."""
