@@ -33,7 +33,7 @@ _SETTINGS = {
 
 
 class NoJava(Exception):  # noqa: N818  (says what is missing)
-    """There is no Java that Apache Spark could run on."""
+    """There is no Java on which Apache Spark runs."""
 
 
 def java_version() -> int:
@@ -77,12 +77,18 @@ def ask_spark(questions: Sequence[dict[str, str]]) -> list[Answer]:
             "SPARK_LOCAL_IP": "127.0.0.1",
         }
         environment.pop("SPARK_CONNECT_MODE_ENABLED", None)
-        subprocess.run(
-            [sys.executable, "-m", "parity.spark", str(asked), str(answered)],
-            check=True,
-            cwd=folder,
-            env=environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
-        )
+        log = Path(folder) / "spark.log"
+        with log.open("w") as lines:  # Java's words about every error that is an answer
+            done = subprocess.run(
+                [sys.executable, "-m", "parity.spark", str(asked), str(answered)],
+                check=False,
+                cwd=folder,
+                env=environment | {"PYTHONPATH": str(Path(__file__).parents[1])},
+                stderr=lines,
+            )
+        if done.returncode:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise NoJava(f"Apache Spark ended with {done.returncode}:\n{tail}")
         return [Answer(**answer) for answer in json.loads(answered.read_text())]
 
 
@@ -139,7 +145,8 @@ def _answers(questions: Sequence[dict[str, str]]) -> Iterator[Answer]:
     for at, question in enumerate(questions):
         text = question["text"]
         if at % 500 == 499:
-            sys.stderr.write(f"Spark: {at + 1} of {len(questions)}\n")
+            sys.stdout.write(f"Spark: {at + 1} of {len(questions)}\n")
+            sys.stdout.flush()
 
         def asked(text: str = text, kind: str = question["kind"]) -> Answer:
             if kind == "frame":
