@@ -430,7 +430,6 @@ t.select(F.col("ts") - F.expr("interval 1 hour"))
 t.select((F.col("d") / 3).alias("x"), F.monotonically_increasing_id() >= 0)
 spark.range(3).select(F.col("id") / 2, (F.col("id") * 3).cast("int"))
 spark.range(3).withColumn("z", F.col("id") + 9223372036854775800).agg(F.min("z"))
-spark.createDataFrame([(1, 2.5), (2, None)], "a INT, b DOUBLE").select(F.col("a") / F.col("b"))
 """
 
 
