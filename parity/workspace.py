@@ -24,7 +24,7 @@ from local_workspace.dlt_runtime.plan.session import (
 from local_workspace.engine import SailEngine
 from local_workspace.engine.session import connect
 from local_workspace.layout import WorkspaceLayout
-from local_workspace.sql_warehouse.session import Session
+from local_workspace.sql_warehouse.statement_run import ClientSession
 from local_workspace.sql_warehouse.warehouse import Warehouse
 from parity.answers import Answer
 from parity.spark import frame_answer, frame_names, is_ordered
@@ -52,7 +52,7 @@ def ask_workspace(questions: Sequence[dict[str, str]]) -> list[Answer]:
 
 
 def answers(
-    questions: Sequence[dict[str, str]], session: Session, spark: PipelineSession
+    questions: Sequence[dict[str, str]], session: ClientSession, spark: PipelineSession
 ) -> Iterator[Answer]:
     """Yield the answers on an engine that runs.
 
@@ -87,7 +87,7 @@ def frame_answers(codes: Sequence[str], spark: PipelineSession) -> Iterator[Answ
         yield Answer.asked(partial(frame_answer, code, names, ready))
 
 
-def _sql(session: Session, sql: str) -> Answer:
+def _sql(session: ClientSession, sql: str) -> Answer:
     table = session.execute(sql).table()
     schema = from_arrow_schema(table.schema)
     rows = ArrowTableToRowsConversion.convert(table, schema)

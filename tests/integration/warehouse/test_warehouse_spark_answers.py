@@ -80,13 +80,13 @@ _MISMATCHES = [
 
 
 @pytest.mark.parametrize("expression", _MISMATCHES)
-def test_types_that_do_not_go_together_are_refused(expression: str, session: Session) -> None:
+def test_types_that_do_not_go_together_are_refused(expression: str, session: ClientSession) -> None:
     """Guards the refusals of Spark's ANSI mode, where the engine alone finds some answer."""
     with pytest.raises(SqlError, match=r"DATATYPE_MISMATCH"):
         session.execute(f"SELECT {expression} AS x").table()
 
 
-def test_a_column_with_a_lambda_can_be_filtered_on(session: Session) -> None:
+def test_a_column_with_a_lambda_can_be_filtered_on(session: ClientSession) -> None:
     """Guards a lambda within a subquery or view over a table, which the engine pushes into the scan, where it fails."""
     session.execute(
         "CREATE OR REPLACE TABLE lists AS SELECT 1 AS id, array(1, 2, 3) AS a UNION ALL SELECT 2, array(0)"
