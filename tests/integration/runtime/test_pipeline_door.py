@@ -73,7 +73,7 @@ def test_a_failure_is_raised_or_given_back(tmp_path: Path) -> None:
         with pytest.raises(PipelineCodeError, match=r"wrong\.py:4"):
             ws.run_pipeline(file)
         assert not ws.run_pipeline(file, check=False).ok
-        with pytest.raises(InputError, match="no such file"):
+        with pytest.raises(InputError, match="The file or folder does not exist"):
             ws.run_pipeline(tmp_path / "nowhere")
 
 

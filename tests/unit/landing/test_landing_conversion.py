@@ -191,7 +191,7 @@ def test_another_content_under_a_name_lands_nothing(tmp_path, landing):
     land(landing, path, map_file=map_file)
     before = sorted(landing.iterdir())
     file(tmp_path, "a.csv", f"{HEADER}\n2,a,1,1,2026-03-01,C,\n")
-    with pytest.raises(InputError, match="another content"):
+    with pytest.raises(InputError, match="other content"):
         land(landing, path, map_file=map_file)
     assert sorted(landing.iterdir()) == before
 
