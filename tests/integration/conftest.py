@@ -86,7 +86,7 @@ class OrdersCli:
     def shell_environment(self) -> dict[str, str]:
         """The environment after `eval "$(orders env)"`."""
         printed = subprocess.run(
-            ["bash", "-c", f'eval "$({sys.executable} -m orders.cli.main env)"; env -0'],
+            ["bash", "-c", 'eval "$("$0" -m orders.cli.main env)"; env -0', sys.executable],
             cwd=PROJECT,
             env=self.environment,
             capture_output=True,
