@@ -34,7 +34,7 @@ copy (
 
 @contextmanager
 def workspace() -> Iterator[tuple[Project, Workspace]]:
-    """A workspace in a folder of its own, gone afterwards."""
+    """Return a workspace in a folder of its own, gone afterwards."""
     import os  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def local_workspace() -> Iterator[TemporaryWorkspace]:
-    """An empty workspace for one test: run a pipeline in it, then look at its tables.
+    """Return an empty workspace for one test: run a pipeline in it, then look at its tables.
 
     All tests of a process share one engine, so a further test costs no start.
     """

@@ -99,7 +99,7 @@ class Buyers:
         )
 
     def part(self, start: int) -> Buyers:
-        """Some of them, so that draws need a bounded memory."""
+        """Return some of them, so that draws need a bounded memory."""
         end = start + _CUSTOMERS_AT_ONCE
         return Buyers(*(getattr(self, name)[start:end] for name in self.__dataclass_fields__))
 

@@ -32,7 +32,7 @@ def limit_of(field: Mapping[str, Any]) -> tuple[bool, int] | None:
 
 
 def fitted(value: str, field: Mapping[str, Any]) -> str:
-    """SQL for a text as the column keeps it: blanks beyond the limit go, CHAR is filled up with blanks.
+    """Return SQL for a text as the column keeps it: blanks beyond the limit go, CHAR is filled up with blanks.
 
     Args:
         value: SQL of the text.

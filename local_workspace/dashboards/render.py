@@ -138,5 +138,5 @@ def _script_safe(text: str) -> str:
 
 
 def _source_hash(script: str) -> str:
-    """A script as the page's content security policy names it, so that no other script ever runs (W3C, CSP Level 3)."""
+    """Return a script as the page's content security policy names it, so that no other script runs (W3C, CSP Level 3)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

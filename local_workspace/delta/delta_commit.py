@@ -56,7 +56,7 @@ class Staged:
     rows: int
 
     def discard(self) -> None:
-        """Deletes what is left of the staging folder."""
+        """Delete what is left of the staging folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
         for folder in (self.folder.parent, self.folder.parent.parent):
             with contextlib.suppress(OSError):  # not empty, or gone
@@ -106,12 +106,12 @@ def stage(frame: DataFrame, location: Path, partition_columns: Sequence[str] = (
 
 
 def row_count(add: Mapping[str, Any]) -> int:
-    """The number of rows of a file, from the statistics of its ``add`` action."""
+    """Return the number of rows of a file, from the statistics of its ``add`` action."""
     return int(json.loads(add.get("stats") or "{}").get("numRecords", 0))
 
 
 def nullable(element: Any) -> Any:
-    """A Delta type or field without NOT NULL at any depth.
+    """Return a Delta type or field without NOT NULL at any depth.
 
     The engine calls a literal NOT NULL; Databricks' CREATE TABLE AS makes every column nullable.
     """
@@ -126,7 +126,7 @@ def nullable(element: Any) -> Any:
 def commit_replacement(
     location: Path, staged: Staged, shape: TableShape, *, operation: str, statement: str
 ) -> int:
-    """Makes the staged rows the whole content of the table, new or not, in one commit.
+    """Make the staged rows the whole content of the table, new or not, in one commit.
 
     Args:
         location: The table's folder.
@@ -156,7 +156,7 @@ def commit_replacement(
 
 
 def commit_append(location: Path, staged: Staged, *, statement: str) -> int:
-    """Adds the staged rows to a table that exists, in one commit.
+    """Add the staged rows to a table that exists, in one commit.
 
     Args:
         location: The table's folder.
@@ -188,7 +188,7 @@ def commit_changes(
     parameters: Mapping[str, str] | None = None,
     metrics: Mapping[str, int] | None = None,
 ) -> int:
-    """Puts the staged rows in the place of some of a table's files, in one commit.
+    """Put the staged rows in the place of some of a table's files, in one commit.
 
     Args:
         location: The table's folder.
@@ -236,7 +236,7 @@ def commit_changes(
 
 
 def commit_metadata(location: Path, shape: TableShape, *, operation: str, statement: str) -> int:
-    """Changes columns, properties or the comment without touching a row, in one commit.
+    """Change columns, properties or the comment without touching a row, in one commit.
 
     Args:
         location: The table's folder.
@@ -278,7 +278,7 @@ def metadata_actions(table: DeltaTable, shape: TableShape) -> list[dict[str, Any
 
 
 def shape_of(table: DeltaTable) -> TableShape:
-    """What the log says of a table now, as a start for a change."""
+    """Return what the log says of a table now, as a start for a change."""
     metadata = table.metadata()
     return TableShape(
         json.loads(table.schema().to_json())["fields"],
@@ -289,7 +289,7 @@ def shape_of(table: DeltaTable) -> TableShape:
 
 
 def open_table(location: Path) -> DeltaTable | None:
-    """The Delta table in a folder, without reading its list of files; None if there is none."""
+    """Return the Delta table in a folder, without reading its list of files; None if there is none."""
     try:
         return DeltaTable(str(location))
     except TableNotFoundError:
@@ -321,7 +321,7 @@ def _commit(
 
 
 def _adopt(location: Path, staged: Staged) -> None:
-    """Moves the staged files beside the table's own; only the commit makes them part of it."""
+    """Move the staged files beside the table's own; only the commit makes them part of it."""
     for add in staged.adds:
         relative = unquote(add["path"])
         target = location / relative

@@ -78,7 +78,7 @@ class EngineSession:
             return self._spark
 
     def table(self, name: TableName, location: Path) -> str:
-        """Makes a Delta folder known to the engine and returns its name there, quoted.
+        """Make a Delta folder known to the engine and return its name there, quoted.
 
         The engine reads the columns from the Delta log whenever it plans a statement, so a name stays good when the table is
         replaced or gets new columns.
@@ -105,7 +105,7 @@ class EngineSession:
         return quoted
 
     def query(self, sql: str, *, tag: str | None = None) -> Result:
-        """Runs a query; rows come while they are read. A text with pipes is put without them, see :meth:`frame`.
+        """Run a query; rows come while they are read. A text with pipes is put without them, see :meth:`frame`.
 
         Args:
             sql: SQL with the engine's names.
@@ -143,7 +143,7 @@ class EngineSession:
                 yield from table.to_batches()
 
     def frame(self, sql: str, *, tag: str | None = None) -> DataFrame:
-        """Runs a command, or plans a query.
+        """Run a command, or plan a query.
 
         A text with pipes (``|>``), which the engine cannot parse, is put without them.
 
@@ -202,29 +202,29 @@ class EngineSession:
         return rows
 
     def view_of_rows(self, name: str, table: pa.Table) -> str:
-        """Makes an Arrow table readable under a name of this session and returns the name, quoted."""
+        """Make an Arrow table readable under a name of this session and return the name, quoted."""
         return self.view_of_query(name, self.spark.createDataFrame(table))
 
     def view_of_query(self, name: str, frame: DataFrame) -> str:
-        """Makes a query readable under a name of this session and returns the name, quoted."""
+        """Make a query readable under a name of this session and return the name, quoted."""
         self._has_views = True
         frame.createOrReplaceTempView(name)
         return quote_identifier(name)
 
     def error(self, error: PySparkException) -> SqlError:
-        """An error of the engine in Databricks' words, with the catalog's names instead of the engine's."""
+        """Return an error of the engine in Databricks' words, with the catalog's names instead of the engine's."""
         text = str(error)
         for engine_name, name in self._names.items():
             text = text.replace(engine_name, name)
         return from_engine(text, self._asked)
 
     def interrupt(self, tag: str) -> None:
-        """Stops what runs under the tag."""
+        """Stop what runs under the tag."""
         if self._spark is not None:
             self._spark.interruptTag(tag)
 
     def close(self) -> None:
-        """Ends the session on the engine."""
+        """End the session on the engine."""
         with self._lock:
             spark, self._spark = self._spark, None
         if spark is not None:
@@ -242,7 +242,7 @@ class EngineSession:
 
 
 def with_months_as_text(frame: DataFrame) -> DataFrame:
-    """A query whose intervals of years and months are texts, ``2-3``, as Databricks' clients get them."""
+    """Return a query whose intervals of years and months are texts, ``2-3``, as Databricks' clients get them."""
     from pyspark.sql.connect import functions as f  # noqa: PLC0415
 
     columns = []

@@ -21,7 +21,7 @@ _ALIAS = "policy_"
 
 
 def shown(table: Table, columns: Sequence[Column], policies: Sequence[Policy]) -> str:
-    """The query that stands for a table with policies.
+    """Return the query that stands for a table with policies.
 
     Args:
         table: The table.
@@ -52,7 +52,7 @@ def _call(policy: Policy, alias: str, first: tuple[str, ...] = ()) -> str:
 
 
 def restricted(sql: str, table: Table, policies: Sequence[Policy]) -> str:
-    """An UPDATE, DELETE or MERGE that changes only the rows which its user may see.
+    """Return an UPDATE, DELETE or MERGE that changes only the rows which its user may see.
 
     Args:
         sql: The statement.
@@ -101,7 +101,7 @@ def restricted(sql: str, table: Table, policies: Sequence[Policy]) -> str:
 
 
 def _read_columns(tree: Node) -> Iterator[exp.Column]:
-    """The columns that a statement reads; not those that it assigns or inserts into."""
+    """Return the columns that a statement reads; not those that it assigns or inserts into."""
     for column in tree.find_all(exp.Column):
         around = column.parent
         is_assigned = (

@@ -70,7 +70,7 @@ class _Scope:
     functions: Lookup | None = None
 
     def within(self, catalog: str, schema: str) -> _Scope:
-        """The scope of a view's text; what is raw for the statement is not raw in there."""
+        """Return the scope of a view's text; what is raw for the statement is not raw in there."""
         return replace(self, catalog=catalog, schema=schema, depth=self.depth + 1, raw=None)
 
 
@@ -112,7 +112,7 @@ class Session:
         self._closed = False
 
     def close(self) -> None:
-        """Ends the session; its temporary views are gone."""
+        """End the session; its temporary views are gone."""
         self.temporary_views.clear()
         with self._lock:
             was_closed, self._closed = self._closed, True
@@ -149,7 +149,7 @@ class Session:
     # Names
 
     def table_name(self, parts: Sequence[str]) -> TableName:
-        """The three-level name that one to three parts mean here.
+        """Return the three-level name that one to three parts mean here.
 
         Raises:
             SqlError: There are more than three parts, or one that cannot be (part of) a name.
@@ -163,7 +163,7 @@ class Session:
         return TableName(*((self.catalog_name, self.schema_name)[: 3 - len(parts)] + tuple(parts)))
 
     def schema_parts(self, parts: Sequence[str]) -> tuple[str, str]:
-        """The catalog and schema that one or two parts mean here."""
+        """Return the catalog and schema that one or two parts mean here."""
         if not 1 <= len(parts) <= 2:
             raise SqlError(
                 "REQUIRES_SINGLE_PART_NAMESPACE", f"{'.'.join(parts)} is not the name of a schema.", "42K05"
@@ -171,7 +171,7 @@ class Session:
         return (self.catalog_name if len(parts) == 1 else parts[0], parts[-1])
 
     def require_catalog(self, catalog: str) -> None:
-        """Checks that a catalog exists.
+        """Check that a catalog exists.
 
         Raises:
             SqlError: NO_SUCH_CATALOG_EXCEPTION.
@@ -180,7 +180,7 @@ class Session:
             raise catalog_not_found(catalog)
 
     def require_schema(self, catalog: str, schema: str) -> None:
-        """Checks that a schema exists.
+        """Check that a schema exists.
 
         Raises:
             SqlError: NO_SUCH_CATALOG_EXCEPTION or SCHEMA_NOT_FOUND.
@@ -191,7 +191,7 @@ class Session:
             raise schema_not_found(f"{quote_identifier(catalog)}.{quote_identifier(schema)}")
 
     def require_table(self, parts: Sequence[str]) -> Table:
-        """The table or view of that name.
+        """Return the table or view of that name.
 
         Raises:
             SqlError: TABLE_OR_VIEW_NOT_FOUND.
@@ -203,11 +203,11 @@ class Session:
         return table
 
     def temporary_view(self, parts: Sequence[str]) -> TemporaryView | None:
-        """The session's temporary view of that name, if there is one."""
+        """Return the session's temporary view of that name, if there is one."""
         return self.temporary_views.get(parts[0].lower()) if len(parts) == 1 else None
 
     def function(self, parts: Sequence[str]) -> Function | None:
-        """The function of SQL of that name, or None; the session's own go first."""
+        """Return the function of SQL of that name, or None; the session's own go first."""
         return self._function(tuple(parts), self.catalog_name, self.schema_name)
 
     def _function(self, parts: tuple[str, ...], catalog: str, schema: str) -> Function | None:
@@ -228,7 +228,7 @@ class Session:
         functions: Lookup | None = None,
         stand_ins: Mapping[str, StandIn] = MappingProxyType({}),
     ) -> str:
-        """The statement with names and context functions that the engine understands.
+        """Return the statement with names and context functions that the engine understands.
 
         Args:
             sql: As the client wrote it, or with a client's expressions in it.
@@ -275,7 +275,7 @@ class Session:
         return self.engine.query(self._rewrite(sql, scope), tag=self.tag).table()
 
     def kept(self, name: str, rows: pa.Table) -> str:
-        """Keeps rows for the engine under a name, and returns a query that reads them."""
+        """Keep rows for the engine under a name, and return a query that reads them."""
         if not rows.num_rows:
             kinds = [f"CAST(NULL AS {type_text(f.type)}) AS {quote_identifier(f.name)}" for f in rows.schema]
             return f"SELECT {', '.join(kinds)} WHERE false"
@@ -283,7 +283,7 @@ class Session:
         return f"SELECT * FROM {self.engine.view_of_rows(name, rows)}"
 
     def _inlined(self, sql: str, scope: _Scope, columns: TableColumns | None = None) -> str:
-        """The text with the bodies of SQL functions in the places of their calls."""
+        """Return the text with the bodies of SQL functions in the places of their calls."""
         columns = columns or (lambda parts: self._columns(parts, scope))
         if scope.functions is None and not self.temporary_functions and not self.catalog.has_functions():
             return sql
@@ -314,7 +314,7 @@ class Session:
         return sql
 
     def _replace_membership(self, sql: str, tokens: tuple[Token, ...], i: int) -> str:
-        """The text with ``is_account_group_member('group')`` as true or false."""
+        """Return the text with ``is_account_group_member('group')`` as true or false."""
         if i + 3 >= len(tokens) or tokens[i + 2].kind != "string" or tokens[i + 3].text != ")":
             raise not_supported(
                 f"{tokens[i].text}() of anything but a text", "Write the group's name in quotes."
@@ -340,7 +340,7 @@ class Session:
         return None if table is None else self._source(table, name, scope)
 
     def _source(self, table: Table, name: TableName, scope: _Scope) -> Source:
-        """What the engine reads for a table or view; the last part of the name is as the statement has it."""
+        """Return what the engine reads for a table or view; the last part of the name is as the statement has it."""
         if table.location is None:
             check_depth(scope.depth, str(table.name))
             return Source(f"({self._view_sql(table, scope)}\n)", True)
@@ -357,11 +357,11 @@ class Session:
         return Source(f"({self._rewrite(query, inner)})", True)
 
     def columns(self, parts: tuple[str, ...]) -> Columns | None:
-        """The columns of a table or view by its name as written here, or None if they are not known."""
+        """Return the columns of a table or view by its name as written here, or None if they are not known."""
         return self._columns(parts, _Scope(self.catalog_name, self.schema_name))
 
     def _columns(self, parts: tuple[str, ...], scope: _Scope) -> Columns | None:  # noqa: PLR0911
-        """The columns of a table or view with their types, as far as they are known without the engine."""
+        """Return the columns of a table or view with their types, as far as they are known without the engine."""
         if scope.depth > MAX_VIEW_DEPTH or len(parts) > 3:
             return None
         if len(parts) == 1 and parts[0] in self._kept_columns:

@@ -29,11 +29,11 @@ class ClientSession(Session):
     """A session as a client has it: it runs statements."""
 
     def prepare(self, sql: str, parameters: Sequence[Parameter] = ()) -> StatementRun:
-        """A statement that is ready to run, and to be canceled from another thread."""
+        """Return a statement that is ready to run, and to be canceled from another thread."""
         return StatementRun(self, sql, parameters)
 
     def execute(self, sql: str, parameters: Sequence[Parameter] = ()) -> Result:
-        """Runs one statement.
+        """Run one statement.
 
         Args:
             sql: The statement.
@@ -63,7 +63,7 @@ class StatementRun:
         self._finished = threading.Event()
 
     def cancel(self) -> None:
-        """Stops the statement; called from any thread, returns at once."""
+        """Stop the statement and return at once; any thread may call it."""
         self._canceled = True
         threading.Thread(target=self._interrupt, name="cancel", daemon=True).start()
 
@@ -78,7 +78,7 @@ class StatementRun:
                 return
 
     def __call__(self) -> Result:
-        """Runs the statement and logs it.
+        """Run the statement and log it.
 
         Raises:
             SqlError: It failed.

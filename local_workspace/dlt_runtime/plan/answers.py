@@ -18,7 +18,7 @@ from pyspark.sql.types import DataType, StructType
 
 from local_workspace.dlt_runtime.plan.expression_message import ExpressionMessage, NoMessage
 from local_workspace.dlt_runtime.plan.expression_text import KEPT, ExpressionText, attribute_parts, plain
-from local_workspace.dlt_runtime.plan.qualifiers import requalified
+from local_workspace.dlt_runtime.plan.qualifiers import SAME_COLUMNS, requalified
 from local_workspace.dlt_runtime.plan.unions import united, unpivoted
 from local_workspace.errors import LocalWorkspaceError, NotSupported, PipelineCodeError
 from local_workspace.sql.dialect import SqlSyntaxError
@@ -34,22 +34,7 @@ Sources = Sequence[tuple[str, "Columns | None"]]
 #: Gives the schema of a relation, or None where the engine cannot say.
 SchemaOf = Callable[[Relation], "StructType | None"]
 
-_SAME_ROWS = frozenset(
-    {
-        "filter",
-        "sort",
-        "limit",
-        "offset",
-        "tail",
-        "sample",
-        "hint",
-        "repartition",
-        "repartition_by_expression",
-        "deduplicate",
-        "with_watermark",
-        "collect_metrics",
-    }
-)
+_SAME_ROWS = SAME_COLUMNS | {"collect_metrics"}
 _ONE_SIDED = frozenset({relations_pb2.Join.JOIN_TYPE_LEFT_SEMI, relations_pb2.Join.JOIN_TYPE_LEFT_ANTI})
 _LAMBDA = re.compile(r"->")
 
@@ -88,7 +73,7 @@ def _put(text: str, tables: TableColumns, around: Around | None = None) -> str:
 
 
 def columns_of_schema(schema: StructType | None) -> Columns | None:
-    """The columns of a schema as the rules for types see them."""
+    """Return the columns of a schema as the rules for types see them."""
     return None if schema is None else [(f.name, plain(f.dataType)) for f in schema.fields]
 
 
@@ -131,14 +116,14 @@ class _Answers:
         return order[::-1]
 
     def columns(self, relation: Relation) -> Columns | None:
-        """The columns that a relation gives, or None where they are not known."""
+        """Return the columns that a relation gives, or None where they are not known."""
         known = self._columns.get(id(relation))
         if known is None:
             known = self._columns[id(relation)] = (relation, columns_of_schema(self._schema_of(relation)))
         return known[1]
 
     def sources(self, relation: Relation) -> Sources:
-        """The names by which columns of a relation may be qualified, with the columns of each."""
+        """Return the names by which columns of a relation may be qualified, with the columns of each."""
         kind = relation.WhichOneof("rel_type")
         node: Any = getattr(relation, str(kind), None)
         if kind == "subquery_alias":
@@ -178,11 +163,11 @@ class _Answers:
     # Expressions
 
     def text(self, text: str, sources: Callable[[], Sources]) -> str:
-        """SQL text of an expression, put rightly."""
+        """Return the SQL text of an expression, rewritten for the engine."""
         return _put(text, self._table, sources)
 
     def type_of_column(self, attribute: Expression.UnresolvedAttribute) -> DataType | None:
-        """The type of a column that is named by its DataFrame."""
+        """Return the type of a column that is named by its DataFrame."""
         relation = self._by_plan.get(attribute.plan_id)
         if relation is None:
             return None
@@ -192,7 +177,7 @@ class _Answers:
         return type_of(parts, lambda: self.sources(relation)) if parts else None
 
     def schema_names(self, relation: Relation) -> list[str] | None:
-        """The names of a relation's columns as the engine tells them."""
+        """Return the names of a relation's columns as the engine tells them."""
         schema = self._schema_of(relation)
         return None if schema is None else list(schema.names)
 
@@ -205,7 +190,7 @@ class _Operator:
         self._known: Sources | None = None
 
     def sources(self) -> Sources:
-        """What the expressions are computed over."""
+        """Return what the expressions are computed over."""
         if self._known is None:
             node = self._node
             if self._kind == "join":
@@ -263,7 +248,7 @@ class _Operator:
                 expression.alias.name.append(name)
 
     def _name(self, expression: Expression) -> str:
-        """The name that Spark gives the column of an expression."""
+        """Return the name that Spark gives the column of an expression."""
         if expression.WhichOneof("expr_type") == "expression_string":
             return column_name(expression.expression_string.expression)
         probe = Relation()
@@ -408,7 +393,7 @@ def _walk(message: Message) -> Iterable[Message]:
 
 
 def _inputs(node: Message) -> list[Relation]:
-    """The relations that an operator reads, in order."""
+    """Return the relations that an operator reads, in order."""
     found: list[Relation] = []
     for descriptor, value in node.ListFields():
         if descriptor.message_type is None or descriptor.message_type.name != "Relation":

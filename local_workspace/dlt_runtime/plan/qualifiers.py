@@ -19,7 +19,8 @@ Expression = expressions_pb2.Expression
 
 # The engine resolves the qualified name itself; the plain name is the same column; nobody knows the alias.
 _VISIBLE, _PLAIN, _UNKNOWN = "visible", "plain", "unknown"
-_KEEP = frozenset(
+#: Relations that have the columns of their input.
+SAME_COLUMNS = frozenset(
     {
         "filter",
         "sort",
@@ -31,11 +32,10 @@ _KEEP = frozenset(
         "repartition",
         "repartition_by_expression",
         "deduplicate",
-        "drop_na",
         "with_watermark",
-        "drop",
     }
 )
+_KEEP = SAME_COLUMNS | {"drop_na", "drop"}
 _KEEP_LESS = frozenset({"with_columns", "with_columns_renamed", "fill_na"})
 _Join = relations_pb2.Join
 

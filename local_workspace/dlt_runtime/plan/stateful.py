@@ -238,7 +238,7 @@ def _of_alias(alias: Any, below: list[EventTime]) -> Iterator[EventTime]:
 
 
 def _of_expression(expression: Any, below: list[EventTime], name: str | None) -> Iterator[EventTime]:
-    """What an expression makes of an event time: the column itself, or a window of it."""
+    """Return what an expression makes of an event time: the column itself, or a window of it."""
     for attribute in _attribute(expression):
         for known in below:
             if known.name.lower() == attribute.lower():
@@ -252,7 +252,7 @@ def _of_expression(expression: Any, below: list[EventTime], name: str | None) ->
 
 
 def _attribute(expression: Any) -> list[str]:
-    """The name of a column that an expression is nothing but; none if it is more."""
+    """Return the name of a column that an expression is nothing but; none if it is more."""
     kind = expression.WhichOneof("expr_type")
     if kind == "unresolved_attribute":
         text = expression.unresolved_attribute.unparsed_identifier

@@ -406,7 +406,7 @@ def _expression(value: Any) -> Any:
 
 
 def _parts(frame: DataFrame) -> list[Any]:
-    """The columns by which changes are in order: the fields of a struct, since the engine orders by plain values only.
+    """Return the columns by which changes are in order: the fields of a struct, as the engine orders by plain values only.
 
     Spark orders structs by their fields, from the first to the last.
     """

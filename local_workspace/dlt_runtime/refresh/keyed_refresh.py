@@ -93,7 +93,7 @@ def keyed_plan(plan: Relation, where: str) -> KeyedPlan | str:
 
 
 def _chain(plan: Relation) -> Iterator[Relation]:
-    """The operators from the root down, as long as each has one input."""
+    """Return the operators from the root down, as long as each has one input."""
     relation = plan
     while True:
         yield relation
@@ -129,7 +129,7 @@ def _in_a_window(name: str) -> bool:
 
 
 def _own_messages(relation: Relation) -> Iterator[Message]:
-    """The messages of one operator without those of its input."""
+    """Return the messages of one operator without those of its input."""
     kind = relation.WhichOneof("rel_type")
     node: Any = getattr(relation, str(kind))
     for descriptor, value in node.ListFields():
@@ -145,7 +145,7 @@ def _windows(relation: Relation) -> list[Any]:
 
 
 def _stage_key(relation: Relation) -> tuple[str, ...] | None:
-    """The key columns of a stage, none if it is a group over everything or not over columns; None if it is no stage."""
+    """Return the key columns of a stage, none if it is a group over everything or not over columns; None for no stage."""
     if relation.WhichOneof("rel_type") == "aggregate":
         return _columns(relation.aggregate.grouping_expressions)
     keys = {_columns(window.partition_spec) for window in _windows(relation)}

@@ -409,7 +409,7 @@ class StreamState:
 
 
 def _views(context: UpdateContext, planned: PlannedFlow) -> Iterator[tuple[str, Relation]]:
-    """The views of the pipeline that a flow reads, directly or not, with their plans."""
+    """Return the views of the pipeline that a flow reads, directly or not, with their plans."""
     assert context.graph is not None  # noqa: S101
     for read in planned.reads:
         view = context.graph.datasets.get(context.graph.names.key(read.name))
@@ -452,7 +452,7 @@ def _after(time: EventTime, watermark_ms: int, more: int = 0) -> Any:
 
 
 def _alias_of(relation: Relation) -> str | None:
-    """The name under which the columns of a query can be written (`a.id`), if it has one."""
+    """Return the name under which the columns of a query can be written (`a.id`), if it has one."""
     kind = relation.WhichOneof("rel_type")
     if kind == "subquery_alias":
         return str(relation.subquery_alias.alias)
@@ -462,7 +462,7 @@ def _alias_of(relation: Relation) -> str | None:
 
 
 def _stand_in(node: Relation, name: str) -> Relation:
-    """A table of this name, under the alias and the plan id of a query."""
+    """Return a table of this name, under the alias and the plan id of a query."""
     marker, alias = Relation(), _alias_of(node)
     read = marker
     if alias is not None:

@@ -117,7 +117,7 @@ def columns(
 
 
 def _column_facts(column: Column) -> tuple[Any, ...]:
-    """What GetColumns says of a column, after the names of its table."""
+    """Return what GetColumns says of a column, after the names of its table."""
     plain = column.data_type.partition("(")[0].partition("<")[0]
     digits = [int(n) for n in re.findall(r"\d+", column.data_type)] if "<" not in column.data_type else []
     size = digits[0] if digits else _SIZES.get(plain)

@@ -49,7 +49,7 @@ def truncate(session: Session, reader: StatementReader) -> Result:
 
 
 def _table(session: Session, reader: StatementReader, before: str) -> tuple[Table, str]:
-    """Reads the table, and the name by which the statement refers to it."""
+    """Read the table, and the name by which the statement refers to it."""
     parts = reader.dotted_name()
     table = session.require_table(parts)
     if reader.accept("AS") or not (reader.at_end or reader.sees(before)):

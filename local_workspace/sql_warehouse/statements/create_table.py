@@ -239,7 +239,7 @@ def _field(field: Mapping[str, Any], declared: ColumnDefinition | None, keys: se
 
 
 def resolved_constraint(session: Session, name: TableName, definition: ConstraintDefinition) -> Constraint:
-    """A declared constraint with full names, checked against what is there.
+    """Return a declared constraint with full names, checked against what is there.
 
     Raises:
         SqlError: The table that a foreign key points to does not exist.
@@ -269,7 +269,7 @@ def resolved_constraint(session: Session, name: TableName, definition: Constrain
 
 
 def clear_staging(location: Any) -> None:
-    """Deletes what a killed writer left; call it while holding the table's lock."""
+    """Delete what a killed writer left; call it while holding the table's lock."""
     shutil.rmtree(location / STAGE_FOLDER, ignore_errors=True)
 
 

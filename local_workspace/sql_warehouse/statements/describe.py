@@ -112,7 +112,7 @@ def _json(facts: dict[str, Any]) -> Result:
 
 
 def _facts(session: Session, table: Table, columns: list[Column]) -> dict[str, Any]:
-    """The document of DESCRIBE .. AS JSON ("DESCRIBE TABLE", section *JSON formatted output*)."""
+    """Return the document of DESCRIBE .. AS JSON ("DESCRIBE TABLE", section *JSON formatted output*)."""
     keys = [c for c in session.catalog.constraints(table.name) if c.type != "CHECK"]
     facts: dict[str, Any] = {
         "table_name": table.name.table,
@@ -170,7 +170,7 @@ def _json_column(column: Column) -> dict[str, Any]:
 
 
 def json_type(text: str) -> dict[str, Any]:
-    """A type in the form of DESCRIBE .. AS JSON.
+    """Return a type in the form of DESCRIBE .. AS JSON.
 
     Args:
         text: The type as DDL, for example ``array<struct<a:decimal(18,2)>>``.

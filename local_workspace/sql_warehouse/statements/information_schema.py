@@ -465,7 +465,7 @@ _RELATIONS: dict[str, tuple[Columns, Callable[[Catalog, list[str]], Rows]]] = {
 
 
 def build_relation(known: Catalog, catalog: str, relation: str) -> pa.Table | None:
-    """The rows of ``<catalog>.information_schema.<relation>`` as they are now.
+    """Return the rows of ``<catalog>.information_schema.<relation>`` as they are now.
 
     Args:
         known: The catalog.

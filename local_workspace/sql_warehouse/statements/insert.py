@@ -69,7 +69,7 @@ class InsertStatement:
 
 
 def read_insert(reader: StatementReader) -> InsertStatement:
-    """Reads an INSERT statement.
+    """Read an INSERT statement.
 
     Raises:
         SqlError: A clause is unknown or not supported.
@@ -118,7 +118,7 @@ def _starts_query(reader: StatementReader) -> bool:
 
 
 def _condition(reader: StatementReader) -> str:
-    """The condition of REPLACE WHERE: everything before the query that follows it."""
+    """Return the condition of REPLACE WHERE: everything before the query that follows it."""
     first = reader.peek()
     depth, end = 0, 0
     while (token := reader.peek()) is not None:
@@ -240,7 +240,7 @@ def _aligned(
 
 
 def _replace_where(session: Session, table: Table, condition: str, staged: Staged) -> None:
-    """Puts the staged rows in the place of those that meet the condition.
+    """Put the staged rows in the place of those that meet the condition.
 
     Raises:
         SqlError: A staged row does not meet the condition (DELTA_REPLACE_WHERE_MISMATCH).
@@ -267,7 +267,7 @@ def _replace_on(
     staged: Staged,
     fields: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Deletes the rows that a staged row matches and adds the staged ones; without staged rows nothing changes."""
+    """Delete the rows that a staged row matches and add the staged ones; without staged rows nothing changes."""
     if not staged.adds:
         return
     columns = [(field["name"], spark_type(field["type"])) for field in fields]

@@ -14,7 +14,7 @@ SHALLOW_CLONE_OF = "local.shallowCloneOf"
 
 
 def table_type(table: Table) -> str:
-    """The kind of a table in the words of information_schema.tables."""
+    """Return the kind of a table in the words of information_schema.tables."""
     if table.kind == "TABLE" and SHALLOW_CLONE_OF in table.properties:
         return "MANAGED_SHALLOW_CLONE"
     if table.kind == "TABLE":
@@ -23,7 +23,7 @@ def table_type(table: Table) -> str:
 
 
 def column_list(catalog: Catalog, table: Table) -> list[Column]:
-    """The columns for a listing of many tables: those that a view had at its creation, as Databricks lists them.
+    """Return the columns for a listing of many tables: those that a view had at its creation, as Databricks lists them.
 
     A table whose folder is damaged or that goes meanwhile has none here: a listing must not fail for one of its tables.
     """
@@ -48,12 +48,12 @@ def last_changed(table: Table) -> datetime:
 
 
 def argument_text(argument: str) -> str:
-    """A column, or a literal as SQL, that a row filter or mask gets."""
+    """Return a column, or a literal as SQL, that a row filter or mask gets."""
     return argument.removeprefix("=")
 
 
 def type_in_capitals(text: str) -> str:
-    """A type as SHOW CREATE TABLE gives it: its words in capitals, the names of fields as they are."""
+    """Return a type as SHOW CREATE TABLE gives it: its words in capitals, the names of fields as they are."""
     return re.sub(
         r"`(?:[^`]|``)*`|\b[A-Za-z_]\w*\b(?!\s*:)", lambda m: m[0] if m[0][0] == "`" else m[0].upper(), text
     )

@@ -98,7 +98,7 @@ def _merged(session: Session, table: Table, statement: MergeStatement) -> Change
 def _source(
     session: Session, table: Table, statement: MergeStatement
 ) -> tuple[StandIn, Sequence[tuple[str, Mapping[str, Any]]]]:
-    """The source as it is now, for the engine, and its columns as in a Delta schema."""
+    """Return the source as it is now, for the engine, and its columns as in a Delta schema."""
     location = location_of(table)
     read = _read_table(session, statement.source)
     if read is not None:
@@ -129,7 +129,7 @@ def _source(
 
 
 def _read_table(session: Session, source: str) -> Path | None:
-    """The folder of the table that a source is, if it is one and nothing but its alias is said of it."""
+    """Return the folder of the table that a source is, if it is one and nothing but its alias is said of it."""
     reader = StatementReader(source)
     first = reader.peek()
     if first is None or not first.is_name:
@@ -167,7 +167,7 @@ def _stand_in(folder: Path, fields: Sequence[Mapping[str, Any]], names: Sequence
 
 
 def _spelled_out(clause: Clause, target: Target, source: Sequence[str], statement: MergeStatement) -> Clause:
-    """A clause whose ``*`` is written out: every column of the table by that of the source with its name.
+    """Return a clause whose ``*`` is written out: every column of the table by that of the source with its name.
 
     With SCHEMA EVOLUTION a column that the source lacks is kept, or NULL in a new row.
 
@@ -198,7 +198,7 @@ def _spelled_out(clause: Clause, target: Target, source: Sequence[str], statemen
 def _evolved(
     shape: TableShape, statement: MergeStatement, source: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> TableShape:
-    """The table's columns and those that the source brings: all of them with ``*``, else those that are assigned."""
+    """Return the table's columns and those that the source brings: all of them with ``*``, else those that are assigned."""
     present = {f["name"].lower() for f in shape.fields}
     writing = [clause for clause in statement.clauses if clause.action != "DELETE"]
     takes_all = any(clause.assignments is None for clause in writing)
@@ -212,7 +212,7 @@ def _evolved(
 
 
 def _parameters(statement: MergeStatement) -> dict[str, str]:
-    """What DESCRIBE HISTORY says of a MERGE on Databricks."""
+    """Return what DESCRIBE HISTORY says of a MERGE on Databricks."""
     predicates: dict[Match, list[dict[str, str]]] = {match: [] for match in Match}
     for clause in statement.clauses:
         condition = {} if clause.condition is None else {"predicate": clause.condition}

@@ -77,7 +77,7 @@ class MergeStatement:
 
 
 def read_merge(reader: StatementReader) -> MergeStatement:
-    """Reads a MERGE.
+    """Read a MERGE.
 
     Raises:
         SqlError: It is none, or a clause may not stand where it does.
@@ -102,7 +102,7 @@ def read_merge(reader: StatementReader) -> MergeStatement:
 
 
 def expression(reader: StatementReader, *ends: str, expected: str = "an expression") -> str:
-    """Reads what stands before one of these words, or before the end; those within parentheses and CASE do not count.
+    """Read what stands before one of these words, or before the end; those within parentheses and CASE do not count.
 
     Raises:
         SqlError: Nothing stands there.
@@ -159,7 +159,7 @@ def _clause(reader: StatementReader) -> Clause:
 
 
 def read_assignments(reader: StatementReader, *ends: str) -> tuple[Assignment, ...]:
-    """Reads ``a = x, t.b = y``, up to one of these words or the end."""
+    """Read ``a = x, t.b = y``, up to one of these words or the end."""
     assignments = []
     while True:
         column = reader.dotted_name()
@@ -192,7 +192,7 @@ def _check_clauses(clauses: list[Clause]) -> None:
 
 
 def _alias(text: str) -> str:
-    """The last name of `t`, `a.b.t AS s`, `(SELECT ..) s` or `(SELECT ..) AS s(x, y)`."""
+    """Return the last name of `t`, `a.b.t AS s`, `(SELECT ..) s` or `(SELECT ..) AS s(x, y)`."""
     tokens = tokenize(text)
     at = len(tokens) - 1
     if tokens[at].text == ")":

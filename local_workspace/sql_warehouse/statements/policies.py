@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def read_policy(session: Session, reader: StatementReader, *, column: str = "") -> Policy:
-    """Reads ``function [ON (columns)]`` of a row filter, or ``function [USING COLUMNS (columns)]`` of a mask.
+    """Read ``function [ON (columns)]`` of a row filter, or ``function [USING COLUMNS (columns)]`` of a mask.
 
     Args:
         session: Whose names these are.
@@ -63,7 +63,7 @@ def _argument(item: str) -> str:
 
 
 def apply_policies(session: Session, table: Table, policies: Sequence[Policy]) -> None:
-    """Records policies of a table whose columns are there.
+    """Record policies of a table whose columns are there.
 
     Raises:
         SqlError: A column is not, or a view is to have them.
@@ -107,7 +107,7 @@ def alter_mask(session: Session, table: Table, column: str, reader: StatementRea
 
 
 def guarded(handler: Handler) -> Handler:
-    """A handler of UPDATE, DELETE or MERGE that lets a statement change only what its user may see."""
+    """Return a handler of UPDATE, DELETE or MERGE that lets a statement change only what its user may see."""
 
     @functools.wraps(handler)
     def run(session: Session, reader: StatementReader) -> Result:

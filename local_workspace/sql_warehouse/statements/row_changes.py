@@ -110,7 +110,7 @@ class Changed:
 
 
 def change_rows(session: Session, table: Table, change: Change) -> Changed:
-    """Changes rows in one commit, or in none if nothing is to be changed.
+    """Change rows in one commit, or in none if nothing is to be changed.
 
     The caller holds the table's lock and clears its staging folder afterwards.
 
@@ -122,7 +122,7 @@ def change_rows(session: Session, table: Table, change: Change) -> Changed:
 
 
 def slice_folder(location: Path) -> Path:
-    """A new folder for throw-away files beside a table's own."""
+    """Return a new folder for throw-away files beside a table's own."""
     return location / STAGE_FOLDER / uuid.uuid4().hex
 
 
@@ -241,7 +241,7 @@ class _RowChange:
         return [self._engine_sql(query, touched) for query in queries]
 
     def _kept(self) -> list[str]:
-        """Queries of the rows that no clause is for."""
+        """Return queries of the rows that no clause is for."""
         every = ", ".join(f"{self.target}.{quote_identifier(name)}" for name in self.columns)
         source = self.change.source
         acting, orphaned = (self._any(match) for match in (Match.MATCHED, Match.BY_SOURCE))
@@ -272,7 +272,7 @@ class _RowChange:
         return queries
 
     def _any(self, match: Match) -> str | None:
-        """The condition under which any clause of a kind is for a row; None if there is no such clause."""
+        """Return the condition under which any clause of a kind is for a row; None if there is no such clause."""
         conditions = [c.condition for c in self.change.clauses if c.match is match]
         if not conditions:
             return None
@@ -299,7 +299,7 @@ class _RowChange:
         return int(self.session.engine.query(query).table()["n"][0].as_py())
 
     def _agreed(self, counts: Mapping[int, int], before: int, after: int) -> Changed:
-        """The numbers of changed rows, held against the rows that there are.
+        """Return the numbers of changed rows, held against the rows that there are.
 
         A clause counts pairs of rows. A target row with several of them makes more pairs than it can lose rows: so more rows
         are there than the counts say, by one for each pair too many.
@@ -355,7 +355,7 @@ def _metrics(
     adds: Sequence[Mapping[str, Any]],
     removed: Sequence[Mapping[str, Any]],
 ) -> dict[str, int]:
-    """What DESCRIBE HISTORY says; source: "Operation metrics keys" of the Databricks documentation on table history."""
+    """Return what DESCRIBE HISTORY says; source: Databricks documentation on table history, "Operation metrics keys"."""
     added, gone = sum(add["size"] for add in adds), sum(add["size"] for add in removed)
     rows = changed.updated + changed.inserted + changed.copied
     if operation == "MERGE":
@@ -385,5 +385,5 @@ def _metrics(
 
 
 def checks_of(shape: TableShape) -> dict[str, str]:
-    """The CHECK expressions of a table by the names of their constraints."""
+    """Return the CHECK expressions of a table by the names of their constraints."""
     return {k[len(CHECK_PREFIX) :]: v for k, v in shape.configuration.items() if k.startswith(CHECK_PREFIX)}

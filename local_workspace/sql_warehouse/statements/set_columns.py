@@ -32,7 +32,7 @@ class Target:
 
 
 def values_of(target: Target, clause: Clause) -> list[str]:
-    """The expression of each column of the table: what is assigned, else what it has, else NULL in a new row.
+    """Return the expression of each column of the table: what is assigned, else what it has, else NULL in a new row.
 
     Raises:
         SqlError: There is no such column (DELTA_MERGE_UNRESOLVED_EXPRESSION), or it is assigned twice
@@ -74,7 +74,7 @@ def _value(
 
 
 def _path(target: Target, assignment: Assignment, clause: Clause) -> tuple[str, ...]:
-    """The column, and the fields within it, that an assignment names."""
+    """Return the column, and the fields within it, that an assignment names."""
     lowered = tuple(part.lower() for part in assignment.column)
     full = tuple(part.lower() for part in target.name.key)
     prefixes = [(target.alias.lower(),), full, full[1:]] if len(lowered) > 1 else []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def assigned(frame: DataFrame, fields: Sequence[Mapping[str, Any]], places: Mapping[str, int]) -> DataFrame:
-    """The frame with exactly a table's columns, in their order and of their types.
+    """Return the frame with exactly a table's columns, in their order and of their types.
 
     Args:
         frame: The rows.
@@ -51,7 +51,7 @@ def assigned(frame: DataFrame, fields: Sequence[Mapping[str, Any]], places: Mapp
 
 
 def spark_type(delta_type: Any) -> DataType:
-    """The engine's type for a type of a Delta schema."""
+    """Return the engine's type for a type of a Delta schema."""
     from pyspark.sql.types import StructField  # noqa: PLC0415
 
     return StructField.fromJson({"name": "c", "type": delta_type, "nullable": True, "metadata": {}}).dataType

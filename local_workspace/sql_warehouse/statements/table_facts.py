@@ -21,7 +21,7 @@ _HIDDEN = frozenset({VIEW_NAMESPACE, VIEW_COLUMN_NAMES, CLUSTERING_PROPERTY, SHA
 
 
 def columns_of(session: Session, table: Table) -> list[Column]:
-    """The columns of a table or view.
+    """Return the columns of a table or view.
 
     A view's columns are those of its text now: its tables may have got others since it was made. If the text cannot
     be planned any more, the columns that it had at its creation.
@@ -49,12 +49,12 @@ def visible_properties(table: Table) -> dict[str, str]:
 
 
 def clustering_columns(table: Table) -> list[str]:
-    """The columns of CLUSTER BY, or ``["AUTO"]``."""
+    """Return the columns of CLUSTER BY, or ``["AUTO"]``."""
     return [name for name in table.properties.get(CLUSTERING_PROPERTY, "").split(",") if name]
 
 
 def constraint_text(constraint: Constraint) -> str:
-    """The constraint without its name, with every identifier in backticks."""
+    """Return the constraint without its name, with every identifier in backticks."""
     names = ", ".join(quote_identifier(column) for column in constraint.columns)
     if constraint.type == "CHECK":
         return f"CHECK ({constraint.expression})"
