@@ -32,8 +32,9 @@ def test_graph_resolves_under_apache_spark(tmp_path: Path) -> None:
     environment = {
         **os.environ,
         "ORDERS_PROJECT_ROOT": str(PROJECT_ROOT),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        # Names and no paths: pyspark's shell scripts break a path at its blanks.
+        "PYSPARK_PYTHON": "python",
+        "PYSPARK_DRIVER_PYTHON": "python",
         "SPARK_LOCAL_IP": "127.0.0.1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
