@@ -44,8 +44,9 @@ def main():
     elif what == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     elif what == "wait":
-        print("waiting", flush=True)
         try:
+            # Within the try: the interrupt may come as soon as the word is out.
+            print("waiting", flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             print("interrupted")
