@@ -46,6 +46,7 @@ from local_workspace.dlt_runtime.record import recovery
 from local_workspace.dlt_runtime.record.state import Batch
 from local_workspace.dlt_runtime.refresh.committing import commit_batch
 from local_workspace.dlt_runtime.refresh.expectations import Counts, mask_columns
+from local_workspace.dlt_runtime.refresh.feed_columns import chosen, require_keys
 from local_workspace.dlt_runtime.refresh.inputs import Input, look, new_schemas, stage_inputs
 from local_workspace.dlt_runtime.refresh.sources import (
     BatchSources,
@@ -237,13 +238,7 @@ class _Merge:
         """Give the new changes with their sequence and whether they delete."""
         settings = self.settings
         feed = data_frame(sources.table(NamedRead(settings.source, streaming=True)), self.context.session)
-        missing = [k for k in settings.keys if k.lower() not in {c.lower() for c in feed.columns}]
-        if missing:
-            raise PipelineCodeError(
-                f"keys of flow {self.flow} names {', '.join(missing)}, which {settings.source} does not have",
-                got=f"at {self.planned.flow.location}",
-                allowed=", ".join(feed.columns),
-            )
+        require_keys(settings.keys, feed.columns, self.planned.flow, settings.source)
         delete = f.lit(False) if settings.apply_as_deletes is None else _expression(settings.apply_as_deletes)
         changes: Any = feed.select(
             "*",
@@ -331,11 +326,7 @@ class _Merge:
 
     def _columns(self, columns: list[str]) -> list[str]:
         settings = self.settings
-        if settings.column_list is not None:
-            wanted = {c.lower() for c in settings.column_list}
-            return [c for c in columns if c.lower() in wanted]
-        unwanted = {c.lower() for c in settings.except_column_list or ()}
-        return [c for c in columns if c.lower() not in unwanted]
+        return chosen(columns, settings.column_list, settings.except_column_list)
 
     def _type_1(self, state: DataFrame, columns: list[str]) -> DataFrame:
         result: Any = state.where(~f.col(DELETED)).select(
@@ -347,13 +338,7 @@ class _Merge:
         """Give one row for each stretch in which the tracked columns of a key stayed the same."""
         shown = self._columns(columns)
         settings = self.settings
-        tracked = shown
-        if settings.track_history_column_list is not None:
-            names = {c.lower() for c in settings.track_history_column_list}
-            tracked = [c for c in shown if c.lower() in names]
-        elif settings.track_history_except_column_list is not None:
-            names = {c.lower() for c in settings.track_history_except_column_list}
-            tracked = [c for c in shown if c.lower() not in names]
+        tracked = chosen(shown, settings.track_history_column_list, settings.track_history_except_column_list)
         keys = [f.col(quote_identifier(k)) for k in settings.keys]
         parts = _parts(state)
         in_order = Window.partitionBy(*keys).orderBy(*parts)

@@ -28,6 +28,7 @@ from local_workspace.dlt_runtime.plan.session import data_frame, relation_of
 from local_workspace.dlt_runtime.record import recovery
 from local_workspace.dlt_runtime.record.state import Batch
 from local_workspace.dlt_runtime.refresh.committing import commit_batch
+from local_workspace.dlt_runtime.refresh.feed_columns import chosen, require_keys, with_missing_columns
 from local_workspace.dlt_runtime.refresh.sources import BatchSources
 from local_workspace.dlt_runtime.refresh.staging import stage_query
 from local_workspace.dlt_runtime.refresh.streaming import check_bookkeeping, describe_target, prepare_table
@@ -132,7 +133,11 @@ class _Snapshot:
         self._check_keys(rows)
         before = self._before()
         if before is not None:
-            rows, before = _aligned(rows, before), _aligned(before, rows)
+            own = {START, END}
+            rows, before = (
+                with_missing_columns(rows, before, but=own),
+                with_missing_columns(before, rows, but=own),
+            )
         result, written, deleted = self._result(rows, before)
         asks_again = isinstance(self.settings.source, str)
         if before is not None and not written and not deleted and asks_again:
@@ -186,14 +191,8 @@ class _Snapshot:
         done.rows_out += written
 
     def _check_keys(self, rows: DataFrame) -> None:
-        keys, there = self.settings.keys, {c.lower() for c in rows.columns}
-        missing = [k for k in keys if k.lower() not in there]
-        if missing:
-            raise PipelineCodeError(
-                f"keys of flow {self.flow} names {', '.join(missing)}, which the snapshot does not have",
-                got=f"at {self.planned.flow.location}",
-                allowed=", ".join(rows.columns),
-            )
+        keys = self.settings.keys
+        require_keys(keys, rows.columns, self.planned.flow, "the snapshot")
         grouped: Any = rows.groupBy(*[f.col(quote_identifier(k)) for k in keys]).count()
         twice = grouped.where("count > 1").limit(1).collect()
         if twice:
@@ -263,22 +262,7 @@ class _Snapshot:
 
     def _tracked(self, names: list[str]) -> list[str]:
         settings = self.settings
-        if settings.track_history_column_list is not None:
-            only = {c.lower() for c in settings.track_history_column_list}
-            return [c for c in names if c.lower() in only]
-        but = {c.lower() for c in settings.track_history_except_column_list or ()}
-        return [c for c in names if c.lower() not in but]
-
-
-def _aligned(frame: DataFrame, other: DataFrame) -> DataFrame:
-    """Add the columns that only the other one has, without a value."""
-    own = {c.lower() for c in frame.columns}
-    result: Any = frame
-    for column in other.schema.fields:
-        if column.name.lower() not in own and column.name not in {START, END}:
-            result = result.withColumn(column.name, f.lit(None).cast(column.dataType))
-    aligned: DataFrame = result
-    return aligned
+        return chosen(names, settings.track_history_column_list, settings.track_history_except_column_list)
 
 
 def _signature(names: list[str]) -> Any:

@@ -33,6 +33,7 @@ from local_workspace.dlt_runtime.plan.graph import Dataset, PlannedFlow
 from local_workspace.dlt_runtime.plan.plans import Relation, children_of, walk
 from local_workspace.dlt_runtime.plan.session import data_frame, relation_of
 from local_workspace.dlt_runtime.plan.stateful import EventTime
+from local_workspace.dlt_runtime.refresh.feed_columns import with_missing_columns
 from local_workspace.dlt_runtime.refresh.staging import stage_query
 from local_workspace.errors import DataFault, PipelineCodeError
 from local_workspace.sql.tokens import quote_identifier
@@ -403,7 +404,7 @@ class StreamState:
         if before is None:
             return rows
         place = self.stage / f"{name}-every"
-        if not self._gather(place, with_columns_of(before, rows), with_columns_of(rows, before)):
+        if not self._gather(place, _in_one_order(before, rows), _in_one_order(rows, before)):
             return rows
         return data_frame(rewrite.parquet_read(place), self.context.session)
 
@@ -513,10 +514,7 @@ def _number(folder: Path, place: Path) -> bool:
     return True
 
 
-def with_columns_of(frame: Any, other: Any) -> Any:
-    """Give a frame the columns that only another one has, without a value, and all in one order of names."""
-    own = {name.lower() for name in frame.columns}
-    for column in other.schema.fields:
-        if column.name.lower() not in own:
-            frame = frame.withColumn(column.name, f.lit(None).cast(column.dataType))
-    return frame.select(*[f.col(quote_identifier(name)) for name in sorted(frame.columns)])
+def _in_one_order(frame: Any, other: Any) -> Any:
+    """Give a frame the columns that only another one has, and all in one order of names."""
+    every = with_missing_columns(frame, other)
+    return every.select(*[f.col(quote_identifier(name)) for name in sorted(every.columns)])
