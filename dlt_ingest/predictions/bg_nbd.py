@@ -13,12 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dlt_ingest.predictions.errors import NotFittedError
+from dlt_ingest.predictions.likelihood import Numbers, most_likely
 
-Numbers = npt.NDArray[np.float64]
-
-# For the logarithms of the parameters: beyond this, the likelihood is flat, and no data can distinguish the values.
-_BOUND = 9.0
 _STARTS = ((0.0, 1.0, 0.0, 1.0), (-1.5, 2.0, -0.5, 0.5), (1.0, 4.0, -2.0, 1.5))
 
 
@@ -50,27 +46,18 @@ class BgNbd:
         Raises:
             NotFittedError: If no maximum of the likelihood was found.
         """
-        from scipy.optimize import minimize  # noqa: PLC0415  # a second of imports, which only a fit needs
-
         rows, customers = np.unique(np.column_stack((frequency, recency, age)), axis=0, return_counts=True)
         x, t_x, t = rows.T
 
         def cost(logs: Numbers) -> float:
             return -float(np.average(cls(*np.exp(logs)).log_likelihood(x, t_x, t), weights=customers))
 
-        bounds = [(-_BOUND, _BOUND)] * 4
-        start = min((np.array(start) for start in _STARTS), key=cost)
-        # Without gradients: for so few parameters their linear algebra costs more than the likelihood.
-        best = minimize(
-            cost, start, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-5, "fatol": 1e-9}
-        )
-        if not np.isfinite(best.fun):
-            raise NotFittedError("BG/NBD found no parameters", got=f"{len(frequency)} customers")
-        return cls(*(float(value) for value in np.exp(best.x)))
+        logs = most_likely(cost, _STARTS, model="BG/NBD", customers=len(frequency))
+        return cls(*(float(value) for value in np.exp(logs)))
 
     def log_likelihood(self, frequency: Numbers, recency: Numbers, age: Numbers) -> Numbers:
         """Return the logarithm of the likelihood of each customer (equation 6)."""
-        from scipy.special import gammaln  # noqa: PLC0415  # as above
+        from scipy.special import gammaln  # noqa: PLC0415  # a second of imports, which only a fit needs
 
         r, alpha, a, b, x = self.r, self.alpha, self.a, self.b, frequency
         constant = gammaln(r + x) - gammaln(r) + r * np.log(alpha)

@@ -11,11 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dlt_ingest.predictions.errors import NotFittedError
+from dlt_ingest.predictions.likelihood import Numbers, most_likely
 
-Numbers = npt.NDArray[np.float64]
-
-_BOUND = 9.0
 _STARTS = ((1.0, 1.0, 2.0), (2.0, 0.0, 3.0), (0.0, 2.0, 5.0))
 
 
@@ -44,7 +41,6 @@ class GammaGamma:
         Raises:
             NotFittedError: If no maximum of the likelihood was found.
         """
-        from scipy.optimize import minimize  # noqa: PLC0415  # a second of imports, which only a fit needs
 
         def model(logs: Numbers) -> GammaGamma:
             p, q, v = np.exp(logs)
@@ -53,19 +49,11 @@ class GammaGamma:
         def cost(logs: Numbers) -> float:
             return -float(np.mean(model(logs).log_likelihood(frequency, value)))
 
-        bounds = [(-_BOUND, _BOUND)] * 3
-        start = min((np.array(start) for start in _STARTS), key=cost)
-        # Without gradients: for so few parameters their linear algebra costs more than the likelihood.
-        best = minimize(
-            cost, start, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-5, "fatol": 1e-9}
-        )
-        if not np.isfinite(best.fun):
-            raise NotFittedError("Gamma-Gamma found no parameters", got=f"{len(frequency)} customers")
-        return model(best.x)
+        return model(most_likely(cost, _STARTS, model="Gamma-Gamma", customers=len(frequency)))
 
     def log_likelihood(self, frequency: Numbers, value: Numbers) -> Numbers:
         """Return the logarithm of the likelihood of each customer's mean (equation 1a)."""
-        from scipy.special import gammaln  # noqa: PLC0415  # as above
+        from scipy.special import gammaln  # noqa: PLC0415  # a second of imports, which only a fit needs
 
         shape = self.p * frequency
         likelihood: Numbers = (

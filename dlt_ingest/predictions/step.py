@@ -13,6 +13,7 @@ from dlt_ingest.sql_client import Queries
 
 REFIT_AFTER_DAYS = 7
 """Days with new orders after which the models are fitted again."""
+_LAST_DAY = "(SELECT max(date_ordered) FROM gold.fct_daily_revenue WHERE orders > 0)"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _due(queries: Queries) -> dict[str, str | None]:
     """Why each part need not be made again; None where it should be."""
     # Asked here and not in the modules that fit: they import scipy, which a young shop need not wait for.
     found = queries.query(
-        "SELECT (SELECT max(date_ordered) FROM gold.fct_daily_revenue WHERE orders > 0) AS last_day, "
+        f"SELECT {_LAST_DAY} AS last_day, "
         "(SELECT max(as_of_date) FROM gold.customer_predictions) AS customers, "
         "(SELECT max(origin_date) FROM gold.revenue_forecasts) AS revenue"
     )[0]
@@ -100,7 +101,7 @@ def _customers(tables: PredictionTables, fitted_at: datetime) -> list[Outcome]:
 
     found = tables.queries.query_arrow(
         "SELECT customer_id, date_ordered, cast(sum(net_revenue) AS double) AS value, "
-        "(SELECT max(date_ordered) FROM gold.fct_daily_revenue WHERE orders > 0) AS last_day "
+        f"{_LAST_DAY} AS last_day "
         "FROM gold.fct_orders GROUP BY customer_id, date_ordered HAVING count_if(is_revenue) > 0 "
         "ORDER BY customer_id, date_ordered"
     )
@@ -150,8 +151,8 @@ def _customers(tables: PredictionTables, fitted_at: datetime) -> list[Outcome]:
 
 def _revenue(tables: PredictionTables, fitted_at: datetime) -> list[Outcome]:
     found = tables.queries.query(
-        "SELECT date_ordered, cast(net_revenue AS double) AS value FROM gold.fct_daily_revenue WHERE date_ordered < "
-        "(SELECT max(date_ordered) FROM gold.fct_daily_revenue WHERE orders > 0) ORDER BY date_ordered"
+        "SELECT date_ordered, cast(net_revenue AS double) AS value FROM gold.fct_daily_revenue "
+        f"WHERE date_ordered < {_LAST_DAY} ORDER BY date_ordered"
     )
     import numpy as np  # noqa: PLC0415  # see _due
 
