@@ -30,7 +30,6 @@ from local_workspace.sql_warehouse.statements.alter_columns import (
 )
 from local_workspace.sql_warehouse.statements.create_table import (
     CHECK_PREFIX,
-    clear_staging,
     log_properties,
     resolved_constraint,
 )
@@ -38,6 +37,7 @@ from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.listing import CLUSTERING_PROPERTY
 from local_workspace.sql_warehouse.statements.location import location_of
 from local_workspace.sql_warehouse.statements.policies import drop_row_filter, set_row_filter
+from local_workspace.sql_warehouse.statements.staging_area import clear_staging
 from local_workspace.sql_warehouse.statements.table_checks import verify
 from local_workspace.sql_warehouse.statements.table_definition import (
     constraint_name,

@@ -9,16 +9,15 @@ from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
 from local_workspace.delta.delta_commit import shape_of
-from local_workspace.delta.table_lock import table_lock
 from local_workspace.sql.sql_text import StatementReader
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.statements.create_table import clear_staging
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.insert import require_writable
 from local_workspace.sql_warehouse.statements.location import location_of
 from local_workspace.sql_warehouse.statements.merge_statement import Clause, Match, read_assignments
 from local_workspace.sql_warehouse.statements.row_changes import Change, change_rows
 from local_workspace.sql_warehouse.statements.set_columns import Target, values_of
+from local_workspace.sql_warehouse.statements.staging_area import held_for_change
 
 if TYPE_CHECKING:
     from local_workspace.sql_warehouse.session import Session
@@ -66,21 +65,16 @@ def _where(reader: StatementReader) -> str | None:
 
 def _changed(session: Session, table: Table, alias: str, clause: Clause) -> Result:
     require_writable(table)
-    location = location_of(table)
-    with table_lock(session.warehouse.layout, table.name):
-        clear_staging(location)
-        try:
-            target = Target(table.name, alias, shape_of(DeltaTable(location)).fields)
-            change = Change(
-                clause.action,
-                alias,
-                [clause],
-                values={clause: values_of(target, clause)} if clause.action == "UPDATE" else {},
-                parameters={} if clause.condition is None else {"predicate": json.dumps([clause.condition])},
-            )
-            changed = change_rows(session, table, change)
-        finally:
-            clear_staging(location)
+    with held_for_change(session, table) as held:
+        target = Target(held.name, alias, shape_of(DeltaTable(location_of(held))).fields)
+        change = Change(
+            clause.action,
+            alias,
+            [clause],
+            values={clause: values_of(target, clause)} if clause.action == "UPDATE" else {},
+            parameters={} if clause.condition is None else {"predicate": json.dumps([clause.condition])},
+        )
+        changed = change_rows(session, held, change)
     return Result.of_affected(changed.affected)
 
 

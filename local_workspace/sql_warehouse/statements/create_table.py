@@ -5,13 +5,12 @@ Every form is one Delta commit: a table is there with its rows, its columns and 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from local_workspace.catalog import Constraint, Table, TableName
 from local_workspace.catalog.char_types import DECLARED_TYPE, declared_type
-from local_workspace.delta.delta_commit import STAGE_FOLDER, TableShape, commit_replacement, stage
+from local_workspace.delta.delta_commit import TableShape, commit_replacement, stage
 from local_workspace.delta.table_lock import table_lock
 from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found
 from local_workspace.sql.sql_text import StatementReader
@@ -20,6 +19,7 @@ from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.listing import CLUSTERING_PROPERTY, SHALLOW_CLONE_OF
 from local_workspace.sql_warehouse.statements.policies import apply_policies, read_policy, refuse_policies
+from local_workspace.sql_warehouse.statements.staging_area import clear_staging
 from local_workspace.sql_warehouse.statements.table_checks import verify
 from local_workspace.sql_warehouse.statements.table_definition import (
     ColumnDefinition,
@@ -266,11 +266,6 @@ def resolved_constraint(session: Session, name: TableName, definition: Constrain
         target,
         referenced,
     )
-
-
-def clear_staging(location: Any) -> None:
-    """Delete what a killed writer left; call it while holding the table's lock."""
-    shutil.rmtree(location / STAGE_FOLDER, ignore_errors=True)
 
 
 def _clone(

@@ -20,19 +20,21 @@ from local_workspace.delta.delta_commit import (
     shape_of,
     stage,
 )
-from local_workspace.delta.table_lock import table_lock
-from local_workspace.sql.references import Source
 from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found
 from local_workspace.sql.sql_text import StatementReader, split_items
-from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.stand_in import StandIn
-from local_workspace.sql_warehouse.statements.create_table import clear_staging
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.location import location_of
 from local_workspace.sql_warehouse.statements.merge_statement import Clause, Match
-from local_workspace.sql_warehouse.statements.row_changes import Change, ChangingRows, change_rows, checks_of
-from local_workspace.sql_warehouse.statements.store_assignment import assigned, spark_type
+from local_workspace.sql_warehouse.statements.row_changes import (
+    Change,
+    ChangingRows,
+    change_rows,
+    checks_of,
+    stand_in_of,
+)
+from local_workspace.sql_warehouse.statements.staging_area import held_for_change
+from local_workspace.sql_warehouse.statements.store_assignment import assigned
 from local_workspace.sql_warehouse.statements.table_checks import verify
 
 if TYPE_CHECKING:
@@ -153,10 +155,8 @@ def insert(session: Session, reader: StatementReader) -> Result:
     table = session.require_table(statement.name)
     name = table.name
     require_writable(table)
-    with table_lock(session.warehouse.layout, name):
-        table = session.catalog.get(name) or table
-        location = location_of(table)
-        clear_staging(location)
+    with held_for_change(session, table) as held:
+        location = location_of(held)
         frame = session.engine.frame(session.engine_sql(statement.query), tag=session.tag)
         target = open_table(location)
         if target is None:
@@ -169,16 +169,15 @@ def insert(session: Session, reader: StatementReader) -> Result:
             verify(session, staged.folder, fields, checks_of(shape), name)
             tag = session.tag or session.id
             if statement.replace_where is not None:
-                _replace_where(session, table, statement.replace_where, staged)
+                _replace_where(session, held, statement.replace_where, staged)
             elif statement.replace_on is not None:
-                _replace_on(session, table, statement, staged, fields)
+                _replace_on(session, held, statement, staged, fields)
             elif statement.overwrite:
                 commit_replacement(location, staged, shape, operation="WRITE", statement=tag)
             else:
                 commit_append(location, staged, statement=tag)
         finally:
             staged.discard()
-            clear_staging(location)
     session.catalog.touch(name)
     return Result.of_affected(staged.rows)
 
@@ -270,9 +269,7 @@ def _replace_on(
     """Delete the rows that a staged row matches and add the staged ones; without staged rows nothing changes."""
     if not staged.adds:
         return
-    columns = [(field["name"], spark_type(field["type"])) for field in fields]
-    every = ", ".join(quote_identifier(name) for name, _ in columns)
-    rows = StandIn(Source(f"(SELECT {every} FROM delta.`{staged.folder}`)", True), columns)
+    rows = stand_in_of(staged.folder, fields, [field["name"] for field in fields])
     condition = statement.replace_on or ""
     change = Change(
         "WRITE",

@@ -22,15 +22,12 @@ from deltalake import DeltaTable
 from local_workspace.catalog import Table
 from local_workspace.delta.delta_commit import TableShape, shape_of, stage
 from local_workspace.delta.delta_source import Position, current_files, make_slice
-from local_workspace.delta.table_lock import table_lock
 from local_workspace.errors import NotSupported
-from local_workspace.sql.references import Source
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.sql_text import StatementReader
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.stand_in import StandIn
-from local_workspace.sql_warehouse.statements.create_table import clear_staging
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.insert import require_writable
 from local_workspace.sql_warehouse.statements.location import location_of
@@ -47,8 +44,10 @@ from local_workspace.sql_warehouse.statements.row_changes import (
     ChangingRows,
     change_rows,
     slice_folder,
+    stand_in_of,
 )
 from local_workspace.sql_warehouse.statements.set_columns import Target, values_of
+from local_workspace.sql_warehouse.statements.staging_area import held_for_change
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructField
@@ -63,13 +62,8 @@ def merge(session: Session, reader: StatementReader) -> Result:
     statement = read_merge(reader)
     table = session.require_table(statement.target)
     require_writable(table)
-    location = location_of(table)
-    with table_lock(session.warehouse.layout, table.name):
-        clear_staging(location)
-        try:
-            changed = _merged(session, table, statement)
-        finally:
-            clear_staging(location)
+    with held_for_change(session, table) as held:
+        changed = _merged(session, held, statement)
     counts = (changed.affected, changed.updated, changed.deleted, changed.inserted)
     result = Result.of_rows([(name, pa.int64()) for name in _COUNTS], [counts])
     result.affected_rows = changed.affected
@@ -112,7 +106,7 @@ def _source(
         except NotSupported:
             pass  # the engine may read it in one piece
         else:
-            return _stand_in(folder, fields, [f["name"] for f in fields]), [(f["name"], f) for f in fields]
+            return stand_in_of(folder, fields, [f["name"] for f in fields]), [(f["name"], f) for f in fields]
     query = session.engine_sql(f"SELECT * FROM {statement.source}")
     frame = session.engine.frame(query, tag=session.tag)
     names = frame.schema.names
@@ -125,7 +119,7 @@ def _source(
 
         typed = typed.withColumn("row", f.lit(1))
     staged = stage(typed, location)
-    return _stand_in(staged.folder, fields, names), list(zip(names, fields, strict=True))
+    return stand_in_of(staged.folder, fields, names), list(zip(names, fields, strict=True))
 
 
 def _read_table(session: Session, source: str) -> Path | None:
@@ -152,18 +146,6 @@ def _read_table(session: Session, source: str) -> Path | None:
 def _is_untyped(field: StructField) -> bool:
     """Whether a column is a bare NULL, for which Delta has no type."""
     return bool(field.dataType.simpleString() == "void")
-
-
-def _stand_in(folder: Path, fields: Sequence[Mapping[str, Any]], names: Sequence[str]) -> StandIn:
-    from local_workspace.sql_warehouse.statements.store_assignment import spark_type  # noqa: PLC0415
-
-    columns = ", ".join(
-        ("NULL" if f["type"] == "void" else quote_identifier(f["name"])) + f" AS {quote_identifier(name)}"
-        for f, name in zip(fields, names, strict=True)
-    )
-    query = f"(SELECT {columns} FROM delta.{quote_identifier(str(folder))})"
-    kinds = [(name, spark_type(f["type"])) for f, name in zip(fields, names, strict=True)]
-    return StandIn(Source(query, True), kinds)
 
 
 def _spelled_out(clause: Clause, target: Target, source: Sequence[str], statement: MergeStatement) -> Clause:

@@ -121,6 +121,23 @@ def change_rows(session: Session, table: Table, change: Change) -> Changed:
     return _RowChange(session, table, change).run()
 
 
+def stand_in_of(folder: Path, fields: Sequence[Mapping[str, Any]], names: Sequence[str]) -> StandIn:
+    """Return what stands for a name in a change: the rows of a Delta folder, its columns under other names.
+
+    Args:
+        folder: A Delta table that nobody else changes.
+        fields: Its columns, as in a Delta schema; one of type ``void``, which Delta does not have, is NULL.
+        names: The names of the columns in the statement.
+    """
+    columns = ", ".join(
+        ("NULL" if f["type"] == "void" else quote_identifier(f["name"])) + f" AS {quote_identifier(name)}"
+        for f, name in zip(fields, names, strict=True)
+    )
+    query = f"(SELECT {columns} FROM delta.{quote_identifier(str(folder))})"
+    kinds = [(name, spark_type(f["type"])) for f, name in zip(fields, names, strict=True)]
+    return StandIn(Source(query, True), kinds)
+
+
 def slice_folder(location: Path) -> Path:
     """Return a new folder for throw-away files beside a table's own."""
     return location / STAGE_FOLDER / uuid.uuid4().hex
