@@ -6,34 +6,16 @@ Arrow has one type for all intervals of days and seconds, so the file has, too.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pyspark.sql.conversion import ArrowTableToRowsConversion
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from local_workspace.catalog import Catalog
-from local_workspace.engine import SailEngine
-from local_workspace.layout import WorkspaceLayout
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql_warehouse.statement_run import ClientSession
-from local_workspace.sql_warehouse.warehouse import Warehouse
 
 _ANSWERS = json.loads((Path(__file__).parent / "spark_answers.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClientSession]:
-    layout = WorkspaceLayout(tmp_path_factory.mktemp("answers")).create()
-    catalog = Catalog.open(layout)
-    catalog.create_catalog("c")
-    catalog.create_schema("c", "s")
-    with SailEngine.start(layout) as engine:
-        opened = Warehouse(layout, catalog, engine.address).open_session("c", "s")
-        yield opened
-        opened.close()
-    catalog.close()
 
 
 def _answer(session: ClientSession, sql: str) -> tuple[list[str], list[list[str]]]:
