@@ -13,13 +13,14 @@ Three cases, by the path of the workspace folder:
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import math
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from foundation.file_locks import FileLock
 from local_workspace.errors import ConfigurationError
 from local_workspace.plain_names import is_good_for_delta, is_plain
 from local_workspace.private_files import make_private
@@ -127,9 +128,9 @@ def _shelf() -> Path:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    descriptor = os.open(runtime_folder(home) / "place.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    lock = FileLock(runtime_folder(home) / "place.lock")
+    lock.take(seconds=math.inf)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(descriptor)
+        lock.release()

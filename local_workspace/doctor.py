@@ -17,7 +17,8 @@ from pathlib import Path
 
 import psutil
 
-from local_workspace.daemon.locks import DAEMON, is_held
+from foundation.file_locks import is_held
+from local_workspace.daemon.locks import DAEMON
 from local_workspace.daemon.state import FAILED, DaemonState, code_fingerprint
 from local_workspace.data_place import is_inside, leftovers, refuse_impossible
 from local_workspace.endpoints import PostgresEndpoint

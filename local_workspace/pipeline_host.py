@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from foundation.whole_files import write_whole
 from local_workspace.catalog import Catalog, TableName
 from local_workspace.errors import InputError, NotFound
 from local_workspace.layout import WorkspaceLayout
@@ -225,9 +226,7 @@ def remember(layout: WorkspaceLayout, spec: PipelineSpec) -> None:
         "files": [str(path) for path in spec.files()],
         "volumes": {path: str(folder) for path, folder in spec.mounts.items()},
     }
-    new = folder / (_SPEC_FILE + ".new")
-    new.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    new.replace(folder / _SPEC_FILE)
+    write_whole(folder / _SPEC_FILE, json.dumps(content, indent=2) + "\n")
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from typing import Any
 
 import psutil
 
-from local_workspace.catalog import Catalog, Finding
+from foundation.file_locks import is_held
+from local_workspace.catalog import Anomaly, Catalog
 from local_workspace.daemon import requests
-from local_workspace.daemon.locks import DAEMON, is_held
+from local_workspace.daemon.locks import DAEMON
 from local_workspace.daemon.state import DaemonState
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.postgres.process import memory_bytes
@@ -48,7 +49,7 @@ class WorkspaceStatus:
         phase: `stopped`, or what the daemon says of itself: `starting`, `ready`, `ending`, `failed`.
         engine_restarts: How often the engine died and was started again.
         tables: Number of tables and views by `catalog.schema`.
-        findings: Differences between the catalog and the folders, and an engine that has grown large.
+        anomalies: Differences between the catalog and the folders, and an engine that has grown large.
     """
 
     home: Path
@@ -59,7 +60,7 @@ class WorkspaceStatus:
     engine_restarts: int = 0
     servers: tuple[ServerStatus, ...] = ()
     tables: dict[str, int] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
+    anomalies: tuple[Anomaly, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the status as plain values for JSON."""
@@ -79,9 +80,9 @@ class WorkspaceStatus:
         if self.tables:
             lines.append("Tables and views")
             lines += [f"  {schema:<30} {count:>4}" for schema, count in self.tables.items()]
-        if self.findings:
+        if self.anomalies:
             lines.append("To look at")
-            lines += [f"  {found.problem}: {found.subject}. {found.next_step}." for found in self.findings]
+            lines += [f"  {found.problem}: {found.subject}. {found.next_step}." for found in self.anomalies]
         return "\n".join(lines)
 
 
@@ -90,7 +91,7 @@ def read_status(layout: WorkspaceLayout) -> WorkspaceStatus:
     running = is_held(layout.run / DAEMON)
     state = DaemonState.read(layout) if running else None
     tables: dict[str, int] = {}
-    findings: list[Finding] = []
+    anomalies: list[Anomaly] = []
     if layout.catalog_file.exists():
         catalog = Catalog.open(layout)
         try:
@@ -98,7 +99,7 @@ def read_status(layout: WorkspaceLayout) -> WorkspaceStatus:
                 for schema in catalog.schemas(info.catalog):
                     count = len(catalog.tables(info.catalog, schema.schema))
                     tables[f"{schema.catalog}.{schema.schema}"] = count
-            findings = catalog.rescan()
+            anomalies = catalog.rescan()
         finally:
             catalog.close()
     servers = tuple(_servers(state)) if state is not None else ()
@@ -111,14 +112,14 @@ def read_status(layout: WorkspaceLayout) -> WorkspaceStatus:
         engine_restarts=max(0, state.engine_starts - 1) if state is not None else 0,
         servers=servers,
         tables=tables,
-        findings=(*findings, *grown(servers)),
+        anomalies=(*anomalies, *grown(servers)),
     )
 
 
-def grown(servers: Sequence[ServerStatus]) -> list[Finding]:
+def grown(servers: Sequence[ServerStatus]) -> list[Anomaly]:
     """Name the engine if it holds more memory than its work can need, with the way to get it back."""
     return [
-        Finding(
+        Anomaly(
             "much memory",
             f"the engine holds {(server.memory_bytes or 0) / 1_000_000:,.0f} MB, because it keeps some for each statement",
             "Stop the workspace and start it again when nothing runs: orders down, orders up",

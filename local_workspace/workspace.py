@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from foundation.file_locks import FileLock
 from local_workspace.catalog import Catalog
 from local_workspace.daemon import client, requests
-from local_workspace.daemon.locks import FileLock
 from local_workspace.daemon.loss import LossWatch, is_gone
 from local_workspace.daemon.state import DaemonState
 from local_workspace.daemon.supervisor import prepare_catalog

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dlt_ingest.configurations.findings import Finding
+from foundation.findings import Finding
 
 # Environments with data that others rely on.
 PROTECTED = ("staging", "prod")

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
-from dlt_ingest.configurations.findings import Finding
 from dlt_ingest.quality.order_record import BRONZE_COLUMNS, ORDER_FIELD_NAMES
 from dlt_ingest.quality.order_statuses import STATUS_RANKS
 from dlt_ingest.quality.text_values import UTC
+from foundation.findings import Finding
 
 
 def reading_findings(document: Mapping[str, Any], file: str) -> list[Finding]:

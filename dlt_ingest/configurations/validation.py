@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from dlt_ingest.configurations.dangers import cross_findings, danger_findings, looks_secret
-from dlt_ingest.configurations.findings import Finding
 from dlt_ingest.configurations.reading_findings import reading_findings
 from dlt_ingest.configurations.settings import CONFIGURATION_FOLDER, ENVIRONMENTS, Settings
 from dlt_ingest.errors import ConfigurationError, InputError
+from foundation.findings import Finding
 
 # For editors: it names the schema, so that they complete and check while one types.
 SCHEMA_KEY = "$schema"

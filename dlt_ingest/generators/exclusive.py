@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-# A volume of Databricks knows no locks; there, the job's own concurrency limit keeps a second process out.
-_NO_LOCKS = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EBADF}
+from foundation.file_locks import FileLock
 
 
 @contextlib.contextmanager
@@ -25,15 +24,11 @@ def exclusive(folder: Path, *, wait: bool) -> Iterator[None]:
         BlockingIOError: If another process holds it and `wait` is false.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
+    # On a volume of Databricks, which knows no locks, the job's own concurrency limit keeps a second process out.
+    lock = FileLock(folder, optional=True)
+    if not lock.take(seconds=math.inf if wait else 0.0):
+        raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK), str(folder))
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
         yield
     finally:
-        os.close(descriptor)
+        lock.release()

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlt_ingest.errors import InputError
+from foundation.whole_files import sync_folder
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 
@@ -99,16 +100,6 @@ def land_bytes(content: bytes, file_name: str, landing: Path) -> LandedFile:
         return bytes(block)
 
     return _place(read, file_name, landing)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable; a file system that cannot do so is left alone."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _place(read: Callable[[int], bytes], file_name: str, landing: Path) -> LandedFile:

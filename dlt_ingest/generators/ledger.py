@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,8 @@ from typing import Any
 
 from dlt_ingest.errors import BusyError, DataFault
 from dlt_ingest.generators.exclusive import exclusive
-from dlt_ingest.generators.landing import publish, sync_folder
+from dlt_ingest.generators.landing import publish
+from foundation.whole_files import sync_folder, write_whole
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ class Ledger:
         Raises:
             InputError: If the name is taken in landing by another content.
         """
-        self._write(self._aside, content)
+        _write(self._aside, content)
         promise = json.dumps({"manifest": manifest, "state": state}).encode()
-        self._write(self._pending, promise)
+        _write(self._pending, promise)
         self.settle()
 
     def settle(self) -> dict[str, Any] | None:
@@ -101,8 +101,8 @@ class Ledger:
         if self._aside.exists():
             publish(self._aside, self.landing / manifest["file_name"])
         (self.folder / "manifests").mkdir(exist_ok=True)
-        self._write(self.folder / "manifests" / f"{manifest['batch_id']}.json", _pretty(manifest))
-        self._write(self.folder / "state.json", json.dumps(pending["state"]).encode())
+        _write(self.folder / "manifests" / f"{manifest['batch_id']}.json", _pretty(manifest))
+        _write(self.folder / "state.json", json.dumps(pending["state"]).encode())
         self._pending.unlink()
         sync_folder(self.folder)
         return manifest
@@ -114,15 +114,6 @@ class Ledger:
     @property
     def _pending(self) -> Path:
         return self.folder / "pending.json"
-
-    def _write(self, path: Path, content: bytes) -> None:
-        part = path.with_name(f"{path.name}.part")
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        sync_folder(path.parent)
 
     def _read(self, path: Path) -> dict[str, Any] | None:
         try:
@@ -141,3 +132,7 @@ class Ledger:
 
 def _pretty(value: dict[str, Any]) -> bytes:
     return (json.dumps(value, indent=2) + "\n").encode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    write_whole(path, content, durable=True, aside=f"{path.name}.part")

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dlt_ingest.generators.landing import SUFFIXES, sync_folder
+from dlt_ingest.generators.landing import SUFFIXES
 from dlt_ingest.generators.ledger import Ledger
 from dlt_ingest.governance.customer_records import CustomerId
+from foundation.whole_files import sync_folder
 
 _ASIDE = ".erasing"
 Announce = Callable[[Path, int, int], None]

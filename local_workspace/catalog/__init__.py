@@ -8,9 +8,9 @@ from local_workspace.catalog.catalog import Catalog
 from local_workspace.catalog.functions import refuse_policies
 from local_workspace.catalog.names import Securable, TableName, quote
 from local_workspace.catalog.records import (
+    Anomaly,
     Column,
     Constraint,
-    Finding,
     Function,
     Grant,
     Parameter,
@@ -21,10 +21,10 @@ from local_workspace.catalog.records import (
 )
 
 __all__ = [
+    "Anomaly",
     "Catalog",
     "Column",
     "Constraint",
-    "Finding",
     "Function",
     "Grant",
     "Parameter",

@@ -13,7 +13,7 @@ from local_workspace.catalog.functions import Functions
 from local_workspace.catalog.governance import put_column_comments, put_properties, timestamp
 from local_workspace.catalog.names import Securable, TableName
 from local_workspace.catalog.namespaces import times
-from local_workspace.catalog.records import TABLE_KINDS, Column, Finding, Table
+from local_workspace.catalog.records import TABLE_KINDS, Anomaly, Column, Table
 from local_workspace.catalog.store import Store
 from local_workspace.catalog.table_files import (
     empty_trash,
@@ -72,7 +72,7 @@ class Catalog(Functions):
         with self._store.read():
             yield
 
-    def rescan(self) -> list[Finding]:
+    def rescan(self) -> list[Anomaly]:
         """Report folders without a table, tables without a folder and leftovers of drops; change nothing."""
         return rescan(self._store, self.layout)
 

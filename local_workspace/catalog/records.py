@@ -186,7 +186,7 @@ class Grant:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Anomaly:
     """Something of a workspace that somebody should look at: most are differences between the catalog and the folders.
 
     Attributes:

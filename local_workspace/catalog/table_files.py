@@ -14,7 +14,7 @@ import sqlite3
 import uuid
 from pathlib import Path
 
-from local_workspace.catalog.records import Finding
+from local_workspace.catalog.records import Anomaly
 from local_workspace.catalog.store import Store
 from local_workspace.errors import DataFault
 from local_workspace.layout import WorkspaceLayout
@@ -112,9 +112,9 @@ def empty_trash(layout: WorkspaceLayout) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def rescan(store: Store, layout: WorkspaceLayout) -> list[Finding]:
+def rescan(store: Store, layout: WorkspaceLayout) -> list[Anomaly]:
     """Compare the catalog with the folders and report every difference; nothing is changed."""
-    findings: list[Finding] = []
+    anomalies: list[Anomaly] = []
     with store.read() as connection:
         rows = connection.execute(
             "SELECT c.name || '.' || s.name || '.' || o.name AS name, o.type,"
@@ -126,8 +126,8 @@ def rescan(store: Store, layout: WorkspaceLayout) -> list[Finding]:
     for row in rows:
         if row["type"] == "VOLUME":
             if not layout.volume_path(*row["name"].split(".")).is_dir():
-                findings.append(
-                    Finding(
+                anomalies.append(
+                    Anomaly(
                         "volume without folder",
                         row["name"],
                         "Land files again; the folder is created when the volume is used",
@@ -137,8 +137,8 @@ def rescan(store: Store, layout: WorkspaceLayout) -> list[Finding]:
             location = layout.root / row["location"]
             known.add(location)
             if not (location / "_delta_log").is_dir():
-                findings.append(
-                    Finding(
+                anomalies.append(
+                    Anomaly(
                         "table without folder",
                         row["name"],
                         "Refresh the table in full, or drop it from the catalog",
@@ -147,8 +147,8 @@ def rescan(store: Store, layout: WorkspaceLayout) -> list[Finding]:
     for log in sorted(layout.warehouse.glob("*/*/*/_delta_log")):
         if log.parent not in known and log.parents[2].name != TRASH:
             below = log.parent.relative_to(layout.warehouse)
-            findings.append(
-                Finding(
+            anomalies.append(
+                Anomaly(
                     "folder without table",
                     below.as_posix(),
                     "The next update or build of the table takes it over; delete the folder if nothing builds it",
@@ -156,12 +156,12 @@ def rescan(store: Store, layout: WorkspaceLayout) -> list[Finding]:
             )
     trash = layout.warehouse / TRASH
     if trash.is_dir():
-        findings += [
-            Finding(
+        anomalies += [
+            Anomaly(
                 "leftover of a drop",
                 entry.relative_to(layout.root).as_posix(),
                 "Delete the folder; nothing refers to it",
             )
             for entry in sorted(trash.iterdir())
         ]
-    return findings
+    return anomalies

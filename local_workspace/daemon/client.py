@@ -14,8 +14,9 @@ from pathlib import Path
 
 import psutil
 
+from foundation.file_locks import FileLock, is_held, is_used
 from local_workspace.daemon import requests
-from local_workspace.daemon.locks import DAEMON, LEASE, START, FileLock, is_held, is_used
+from local_workspace.daemon.locks import DAEMON, LEASE, START
 from local_workspace.daemon.state import FAILED, READY, DaemonState
 from local_workspace.daemon.supervisor import stop_forgotten_engine
 from local_workspace.endpoints import SECRET_VARIABLES

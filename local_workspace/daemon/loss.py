@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 
-from local_workspace.daemon.locks import DAEMON, is_held
+from foundation.file_locks import is_held
+from local_workspace.daemon.locks import DAEMON
 from local_workspace.daemon.state import DaemonState
 from local_workspace.errors import EngineError
 from local_workspace.layout import WorkspaceLayout

@@ -11,10 +11,11 @@ from datetime import datetime, timezone
 
 import psutil
 
+from foundation.file_locks import FileLock
 from local_workspace.catalog import Catalog
 from local_workspace.daemon import requests
 from local_workspace.daemon.hosting import HostedWarehouse, StartWarehouse
-from local_workspace.daemon.locks import DAEMON, LEASE, FileLock
+from local_workspace.daemon.locks import DAEMON, LEASE
 from local_workspace.daemon.state import ENDING, FAILED, READY, STARTING, DaemonState, code_fingerprint
 from local_workspace.engine import EngineHandle, EngineSettings, SailEngine
 from local_workspace.errors import EngineError, LocalWorkspaceError

@@ -21,6 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from foundation.whole_files import write_whole
 from local_workspace.dashboards.definition import Dashboard
 from local_workspace.errors import ConfigurationError
 
@@ -76,9 +77,7 @@ def write(page: str, folder: Path) -> Path:
     """Write the page to `index.html` in a folder, whole or not at all, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "index.html"
-    aside = folder / ".index.html.new"
-    aside.write_text(page, encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, page)
     return path
 
 

@@ -6,13 +6,11 @@ move files and look at the newest version before it commits.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from foundation.file_locks import FileLock
 from local_workspace.catalog import TableName
 from local_workspace.errors import WorkspaceBusy
 from local_workspace.layout import WorkspaceLayout
@@ -39,26 +37,17 @@ def table_lock(
     """
     folder = layout.run / "locks"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(folder / (_lock_name(name)), os.O_RDWR | os.O_CREAT, 0o600)
+    lock = FileLock(folder / _lock_name(name))
+    if not lock.take(seconds=wait_seconds):
+        raise WorkspaceBusy(
+            f"Another writer has held the table {name.quoted} for {wait_seconds:.0f} seconds",
+            consequence="Nothing was written",
+            next_step="Run it again when the other writer has finished",
+        )
     try:
-        deadline = time.monotonic() + wait_seconds
-        pause = 0.005
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise WorkspaceBusy(
-                        f"Another writer has held the table {name.quoted} for {wait_seconds:.0f} seconds",
-                        consequence="Nothing was written",
-                        next_step="Run it again when the other writer has finished",
-                    ) from None
-                time.sleep(pause)
-                pause = min(pause * 2, 0.2)
         yield
     finally:
-        os.close(descriptor)
+        lock.release()
 
 
 def _lock_name(name: TableName) -> str:

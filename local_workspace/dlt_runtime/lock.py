@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from foundation.file_locks import FileLock
 from local_workspace.errors import WorkspaceBusy
 
 
@@ -20,24 +19,16 @@ def pipeline_lock(path: Path, pipeline: str, wait_seconds: float) -> Iterator[No
         WorkspaceBusy: Another update still runs after `wait_seconds`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
-        deadline = time.monotonic() + wait_seconds
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    file.seek(0)
-                    raise WorkspaceBusy(
-                        f"Another update of pipeline {pipeline} is running",
-                        got=f"process {file.read().strip() or 'unknown'}",
-                        consequence="This update did not start",
-                        next_step="Wait until it ends, then run the update again",
-                    ) from None
-                time.sleep(0.1)
-        file.seek(0)
-        file.truncate()
-        file.write(str(os.getpid()))
-        file.flush()
+    lock = FileLock(path)
+    if not lock.take(seconds=wait_seconds):
+        raise WorkspaceBusy(
+            f"Another update of pipeline {pipeline} is running",
+            got=f"process {path.read_text(encoding='utf-8').strip() or 'unknown'}",
+            consequence="This update did not start",
+            next_step="Wait until it ends, then run the update again",
+        )
+    try:
+        lock.note(str(os.getpid()))
         yield
+    finally:
+        lock.release()

@@ -21,7 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from local_workspace.daemon.locks import DAEMON, is_held
+from foundation.file_locks import is_held
+from local_workspace.daemon.locks import DAEMON
 from local_workspace.fork_server.address import installed_mark, server_lock, socket_address
 from local_workspace.layout import WorkspaceLayout
 

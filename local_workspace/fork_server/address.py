@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from local_workspace.daemon.locks import FileLock
+from foundation.file_locks import FileLock
 from local_workspace.layout import WorkspaceLayout
 
 

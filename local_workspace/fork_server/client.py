@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local_workspace.daemon.locks import is_held
+from foundation.file_locks import is_held
 from local_workspace.errors import EngineError
 from local_workspace.fork_server.address import installed_mark, server_lock, socket_address
 from local_workspace.layout import WorkspaceLayout
@@ -90,7 +90,7 @@ class ForkServer:
     @property
     def is_running(self) -> bool:
         """Whether there is a server; it may still import."""
-        return is_held(server_lock(self.layout, self.name).file)
+        return is_held(server_lock(self.layout, self.name).path)
 
     def start(self) -> None:
         """Start a server if there is none, and do not wait for it.

@@ -6,7 +6,6 @@ has no TCP and leaves its server behind when it is killed.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -22,6 +21,7 @@ import psutil
 import psycopg2
 from psycopg2 import sql
 
+from foundation.file_locks import FileLock
 from local_workspace.endpoints import PostgresEndpoint
 from local_workspace.errors import (
     ConfigurationError,
@@ -73,7 +73,7 @@ class PostgresServer:
         self.log_file = layout.logs / "postgres.log"
         self._folder = layout.postgres
         self._process: subprocess.Popen[bytes] | None = None
-        self._lock: int | None = None
+        self._lock: FileLock | None = None
         self._data: Path | None = None
 
     # -- life --------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ class PostgresServer:
             stop(psutil.Process(process.pid))
             process.wait()
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def alive(self) -> bool:
@@ -169,17 +169,14 @@ class PostgresServer:
     # -- steps of a start --------------------------------------------------------------------------
 
     def _take_lock(self) -> None:
-        descriptor = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
+        lock = FileLock(self._folder / "lock")
+        if not lock.take():
             raise WorkspaceBusy(
                 "Another process runs the Postgres server of this workspace",
                 got=self.layout.home,
                 next_step="Use that one, or end it with `orders down`",
-            ) from None
-        self._lock = descriptor
+            )
+        self._lock = lock
 
     def _require_password(self, data: Path, *, is_new: bool) -> None:
         if not (data / "PG_VERSION").exists() or (self._folder / "password").exists():

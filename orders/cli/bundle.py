@@ -31,7 +31,7 @@ def check(output_format: str) -> None:
     loaded = {file: hash_of(file) for file in pipeline_spec(project).files()}
     findings = check_bundle(project.root, local_files=loaded)
     if output_format == "json":
-        click.echo(json.dumps([finding.to_dict() for finding in findings]))
+        click.echo(json.dumps([finding.as_dict() for finding in findings]))
     else:
         for finding in findings:
             console.print(str(finding))

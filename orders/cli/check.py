@@ -12,7 +12,7 @@ from dlt_ingest.metrics.health.model import HealthLimits, HealthReport
 from dlt_ingest.metrics.reconciliation.outcome import Reconciliation
 from dlt_ingest.sql_client import Queries
 from orders.cli.console import MARKS, console, print_cells, say, say_hanging, step
-from orders.cli.outputs import write_whole
+from orders.cli.outputs import write_output
 from orders.cli.project import Project
 from orders.cli.tables import Cell
 
@@ -120,7 +120,7 @@ def _print_or_write(text: str, out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
     else:
-        write_whole(out, text, "--out")
+        write_output(out, text, "--out")
 
 
 def _landing(project: Project) -> LandingState:

@@ -131,14 +131,14 @@ def _drop_output_that_cannot_be_written() -> None:
 
 
 def _report(error: Exception, *, debug: bool) -> int:
-    from dlt_ingest.errors import InputError, OrdersError
+    from dlt_ingest.errors import InputError
+    from foundation.errors import DiagnosedError
     from local_workspace.errors import InputError as WorkspaceInputError
-    from local_workspace.errors import LocalWorkspaceError
     from orders.cli.system_errors import system_error_text
 
     if debug:
         traceback.print_exception(error)
-    if isinstance(error, (OrdersError, LocalWorkspaceError)):
+    if isinstance(error, DiagnosedError):
         click.echo(f"Error: {error}", err=True)
         return 2 if isinstance(error, (InputError, WorkspaceInputError)) else 1
     if (refusal := system_error_text(error)) is not None:

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from dlt_ingest.errors import InputError
+from foundation.whole_files import write_whole
 
 
 def usable_folder(folder: Path, option: str) -> Path:
@@ -27,7 +28,7 @@ def usable_folder(folder: Path, option: str) -> Path:
     return folder
 
 
-def write_whole(file: Path, text: str, option: str) -> None:
+def write_output(file: Path, text: str, option: str) -> None:
     """Write a file so that a reader sees the old text or the new one, never a part.
 
     A target that is not a regular file (/dev/stdout, a pipe) is written to, not replaced.
@@ -47,10 +48,8 @@ def write_whole(file: Path, text: str, option: str) -> None:
             return
         target = file.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
-        # node_exporter reads every *.prom in the folder, so the half-written file needs another name.
-        aside = target.with_name(f".{target.name}.new")
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(target)
+        # node_exporter reads every *.prom in the folder, so the half-written file needs a name with another ending.
+        write_whole(target, text)
     except (OSError, RuntimeError) as error:  # resolve() raises RuntimeError for a loop of links
         raise _unusable(file, option, error) from None
 

@@ -122,7 +122,7 @@ class KeySurvey:
 
     def columns(self) -> dict[str, pa.DataType]:
         """Return the new columns in order of appearance; one that was always null is STRING."""
-        return {key: settle(kind) for key, kind in self.found.items()}
+        return {key: column_type(kind) for key, kind in self.found.items()}
 
 
 def _type_of_text(text: str) -> pa.DataType:
@@ -198,7 +198,7 @@ def merge(a: pa.DataType, b: pa.DataType) -> pa.DataType:
     return pa.string()
 
 
-def settle(kind: pa.DataType) -> pa.DataType:
+def column_type(kind: pa.DataType) -> pa.DataType:
     """Make a type that a table can have: what was never seen with a value becomes STRING."""
     if pa.types.is_null(kind):
         return pa.string()
@@ -206,9 +206,9 @@ def settle(kind: pa.DataType) -> pa.DataType:
         names = [f.name.lower() for f in kind]
         if len(set(names)) != len(names) or not all(map(can_be_column, names)):
             return pa.string()
-        return pa.struct([(f.name, settle(f.type)) for f in kind])
+        return pa.struct([(f.name, column_type(f.type)) for f in kind])
     if pa.types.is_list(kind):
-        return pa.list_(settle(kind.value_type))
+        return pa.list_(column_type(kind.value_type))
     return kind
 
 

@@ -382,7 +382,7 @@ def _decide_kind(dataset: Dataset) -> None:
         )
 
 
-def settle_postponed(graph: Graph, dataset: Dataset) -> None:
+def add_postponed(graph: Graph, dataset: Dataset) -> None:
     """Do for a dataset whose functions ran late what `build_graph` does for the others.
 
     Raises:

@@ -22,10 +22,10 @@ from local_workspace.dlt_runtime.plan.analysis import AnalysisSources
 from local_workspace.dlt_runtime.plan.graph import (
     Dataset,
     Graph,
+    add_postponed,
     build_graph,
     connect,
     plan_flow,
-    settle_postponed,
 )
 from local_workspace.dlt_runtime.plan.loader import load_files, pipeline_environment
 from local_workspace.dlt_runtime.plan.session import adopt_session
@@ -376,7 +376,7 @@ class _Update:
             if planned.waits_for:
                 return True
         if late:
-            settle_postponed(graph, dataset)
+            add_postponed(graph, dataset)
             context.emit(*(publish.flow_definition(self.make, graph, dataset, f) for f in late))
         return False
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 import secrets
 import ssl
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from local_workspace.private_files import write_private
 
 _VALID_DAYS = 825  # The longest time that all TLS clients accept for a server certificate.
 _RENEW_DAYS = 30
@@ -65,10 +66,10 @@ def ensure_credentials(folder: Path) -> Credentials:
     if not (key.exists() and certificate.exists() and _is_valid(certificate)):
         _make_certificate(certificate, key)
     if not token.exists():
-        _write_private(token, ("dapi" + secrets.token_hex(16)).encode())
+        write_private(token, ("dapi" + secrets.token_hex(16)).encode())
     credentials = Credentials(certificate, key, token.read_text().strip())
     if not credentials.bundle.exists() or credentials.bundle.stat().st_mtime < certificate.stat().st_mtime:
-        _write_private(
+        write_private(
             credentials.bundle, Path(certifi.where()).read_bytes() + b"\n" + certificate.read_bytes()
         )
     return credentials
@@ -121,15 +122,5 @@ def _make_certificate(certificate: Path, key: Path) -> None:
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _write_private(key, pem)
-    _write_private(certificate, signed.public_bytes(serialization.Encoding.PEM))
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    # Written aside and renamed: a reader never sees half a key, and the file is never readable by others, not even
-    # for a moment.
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.unlink(missing_ok=True)
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-    aside.replace(path)
+    write_private(key, pem)
+    write_private(certificate, signed.public_bytes(serialization.Encoding.PEM))

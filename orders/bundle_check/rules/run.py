@@ -54,7 +54,7 @@ def check_bundle(
             found |= set(_check_target(Subject(composition, tree, tuple(dangling)), local_files))
     except BundleError as error:
         found.add(_as_finding(error))
-    return sorted(found)
+    return sorted(found, key=lambda finding: finding.place)
 
 
 def _check_target(subject: Subject, local_files: Mapping[Path, str] | None) -> list[Finding]:
@@ -85,6 +85,6 @@ def _as_finding(error: BundleError) -> Finding:
         line=int(line) if line.isdigit() else 1,
         key=key,
         what=error.what.removeprefix(f"{error.where}: "),
-        allowed=error.allowed or "",
+        allowed=error.allowed,
         remedy=error.next_step or "",
     )

@@ -64,7 +64,7 @@ def test_wheel_has_what_the_job_needs(wheel: Path) -> None:
         "dlt_ingest/quality/rules.py",
     ):
         assert list(wheel.glob(pattern)), pattern
-    for package in ("dlt_ingest", "orders"):
+    for package in ("foundation", "dlt_ingest", "orders"):
         built = {path.relative_to(wheel).as_posix() for path in (wheel / package).rglob("*.py")}
         there = {path.relative_to(PROJECT_ROOT).as_posix() for path in (PROJECT_ROOT / package).rglob("*.py")}
         assert there <= built

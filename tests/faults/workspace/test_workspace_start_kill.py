@@ -13,7 +13,8 @@ import psutil
 import psycopg2
 import pytest
 
-from local_workspace.daemon.locks import DAEMON, is_held
+from foundation.file_locks import is_held
+from local_workspace.daemon.locks import DAEMON
 from local_workspace.daemon.state import DaemonState
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.options import WorkspaceOptions

@@ -18,7 +18,8 @@ import psutil
 import psycopg2
 import pytest
 
-from local_workspace.daemon.locks import DAEMON, LEASE, FileLock, is_held
+from foundation.file_locks import FileLock, is_held
+from local_workspace.daemon.locks import DAEMON, LEASE
 from local_workspace.daemon.state import DaemonState
 from local_workspace.doctor import doctor
 from local_workspace.errors import ConfigurationError, WorkspaceBusy
@@ -126,7 +127,7 @@ def test_up_stays_and_down_stops(layout: WorkspaceLayout, options: WorkspaceOpti
     connection.close()
 
     status = Workspace.status(layout)
-    assert (status.running, status.persistent, status.phase, status.findings) == (True, True, "ready", ())
+    assert (status.running, status.persistent, status.phase, status.anomalies) == (True, True, "ready", ())
     assert [server.pid for server in status.servers if server.name != "SQL warehouse"] == [
         p.pid for p in running
     ]

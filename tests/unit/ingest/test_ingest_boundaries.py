@@ -80,11 +80,23 @@ def test_transformations_import_only_dlt_pyspark_rules_and_settings():
         "dlt_ingest/quality/__init__.py",
         "dlt_ingest/__init__.py",
         "dlt_ingest/errors.py",
+        "foundation/__init__.py",
+        "foundation/errors.py",
+        "foundation/findings.py",
     ],
 )
 def test_what_transformations_import_needs_pyspark_at_most(file):
     """Guards the import path of the pipeline: no pydantic, click or connector is needed to evaluate a dataset."""
-    allowed = ("__future__", "dataclasses", "decimal", "types", "typing", "pyspark.sql", "dlt_ingest.errors")
+    allowed = (
+        "__future__",
+        "dataclasses",
+        "decimal",
+        "types",
+        "typing",
+        "pyspark.sql",
+        "dlt_ingest.errors",
+        "foundation",
+    )
     allowed += ("collections.abc", "json", "pathlib", "re", "dlt_ingest.quality.order_record")
     allowed += ("dlt_ingest.quality.rules", "dlt_ingest.quality.order_statuses")
     allowed += ("dlt_ingest.quality.visible_text", "dlt_ingest.quality.order_lines")
@@ -130,12 +142,13 @@ def test_check_of_the_bundle_needs_no_local_workspace():
 
 # For each package what it may import, lazily or at its top; doors aside, no other arrow between packages exists.
 ARROWS = {
-    "bench": {"orders", "dlt_ingest", "local_workspace"},
-    "orders": {"dlt_ingest", "local_workspace"},
+    "bench": {"orders", "dlt_ingest", "local_workspace", "foundation"},
+    "orders": {"dlt_ingest", "local_workspace", "foundation"},
     "dbt_kept_connections": set(),
-    "dbt_postgres_export": {"dlt_ingest"},
-    "dlt_ingest": set(),
-    "local_workspace": set(),
+    "dbt_postgres_export": {"dlt_ingest", "foundation"},
+    "dlt_ingest": {"foundation"},
+    "local_workspace": {"foundation"},
+    "foundation": set(),
     # Within the local workspace; modules at its top (`workspace`, `doctor`, ...) put these together.
     "local_workspace.daemon": {"catalog", "engine", "postgres", "sql_warehouse"},
     "local_workspace.sql_warehouse": {"catalog", "delta", "engine", "sql"},
@@ -225,7 +238,14 @@ def graph_of(packages: tuple[str, ...], imported) -> dict[str, set[str]]:
 
 def test_no_module_needs_itself():
     """Guards the order of loading: with a circle, what works depends on which module is imported first."""
-    packages = ("orders", "dlt_ingest", "local_workspace", "dbt_postgres_export", "dbt_kept_connections")
+    packages = (
+        "orders",
+        "dlt_ingest",
+        "local_workspace",
+        "dbt_postgres_export",
+        "dbt_kept_connections",
+        "foundation",
+    )
     TopologicalSorter(graph_of(packages, imported_when_loaded)).prepare()  # names the circle in its error
 
 

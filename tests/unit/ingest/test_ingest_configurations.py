@@ -44,7 +44,7 @@ def test_committed_files_have_no_error_and_only_placeholders_to_fill_in():
     """Guards the files that the project comes with; local needs nothing filled in."""
     findings = validate_environments()
     assert [str(f) for f in findings if f.severity == "error"] == []
-    assert all("example value of the project" in f.problem for f in findings)
+    assert all("example value of the project" in f.what for f in findings)
     assert not [f for f in findings if f.file == "local.json"]
 
 
@@ -189,7 +189,7 @@ def test_two_environments_must_not_share_tables_or_metrics(folder):
 def test_a_missing_file_is_a_finding_and_a_missing_environment_a_refusal(folder):
     """Guards `config validate`: a deleted file must not make an environment vanish from the check."""
     (folder / "staging.json").unlink()
-    assert [f.problem for f in validate_environments(["staging"], folder)] == ["the file is missing"]
+    assert [f.what for f in validate_environments(["staging"], folder)] == ["the file is missing"]
     with pytest.raises(InputError, match="qa"):
         validate_environments(["qa"], folder)
 

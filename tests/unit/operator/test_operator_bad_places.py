@@ -12,7 +12,7 @@ import pytest
 
 from dlt_ingest.errors import InputError
 from orders.cli.main import main
-from orders.cli.outputs import usable_folder, write_whole
+from orders.cli.outputs import usable_folder, write_output
 from orders.cli.project import Project
 from orders.cli.system_errors import system_error_text
 
@@ -52,7 +52,7 @@ def test_a_file_that_cannot_be_written(bad_places: list[Path]) -> None:
     """Guards --out of a file in the same way."""
     for place in bad_places:
         with pytest.raises(InputError, match="Name another place"):
-            write_whole(place / "report.json", "{}", "--out")
+            write_output(place / "report.json", "{}", "--out")
 
 
 def test_a_device_is_written_not_replaced(tmp_path: Path) -> None:
@@ -61,13 +61,13 @@ def test_a_device_is_written_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        write_whole(pipe, "report", "--out")
+        write_output(pipe, "report", "--out")
         assert os.read(reader, 100) == b"report"
     finally:
         os.close(reader)
     assert pipe.is_fifo()
     with pytest.raises(InputError, match="No space left on device"):
-        write_whole(Path("/dev/full"), "report", "--out")
+        write_output(Path("/dev/full"), "report", "--out")
     assert Path("/dev/full").is_char_device()
 
 
@@ -76,7 +76,7 @@ def test_a_link_is_followed(tmp_path: Path) -> None:
     behind, link = tmp_path / "behind.json", tmp_path / "link.json"
     behind.write_text("old")
     link.symlink_to(behind)
-    write_whole(link, "new", "--out")
+    write_output(link, "new", "--out")
     assert link.is_symlink()
     assert behind.read_text() == "new"
 

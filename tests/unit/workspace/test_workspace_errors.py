@@ -12,7 +12,7 @@ def test_text_has_every_part_once() -> None:
     error = errors.InputError(
         "No such mode", got="x", allowed="a, b", consequence="nothing was done", next_step="Use a"
     )
-    assert str(error) == "No such mode (got x; allowed: a, b). nothing was done. Use a."
+    assert str(error) == "No such mode (got x; allowed: a, b). Nothing was done. Use a."
     assert str(errors.EngineError("It died")) == "It died."
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local_workspace.daemon.locks import DAEMON, FileLock
+from foundation.file_locks import FileLock
+from local_workspace.daemon.locks import DAEMON
 from local_workspace.errors import EngineError
 from local_workspace.fork_server import ForkServer, NoForkServerError
 from local_workspace.fork_server import address as addresses

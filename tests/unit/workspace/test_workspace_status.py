@@ -20,9 +20,9 @@ def test_an_engine_that_has_grown_is_named_with_the_way_out() -> None:
         == []
     )
     assert grown([ServerStatus("engine (Sail)", None, None, None)]) == []
-    [finding] = grown([engine])
+    [anomaly] = grown([engine])
     shown = WorkspaceStatus(
-        Path("home"), True, True, "ready", servers=(engine,), findings=(finding,)
+        Path("home"), True, True, "ready", servers=(engine,), anomalies=(anomaly,)
     ).render()
     assert "3,210 MB" in shown.splitlines()[-1]
     assert "orders down, orders up" in shown.splitlines()[-1]
