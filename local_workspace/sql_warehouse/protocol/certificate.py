@@ -1,19 +1,16 @@
-"""The warehouse's self-signed TLS certificate and its access token, as files that only their owner can read."""
+"""The warehouse's TLS certificate and its access token, as files that only their owner can read."""
 
 from __future__ import annotations
 
 import datetime
-import ipaddress
 import secrets
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 import certifi
+import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from local_workspace.private_files import write_private
 
@@ -26,11 +23,13 @@ class Credentials:
     """What a client needs to be let in, and the server to prove who it is.
 
     Attributes:
-        certificate: PEM file; it is its own certificate authority, so clients are told to trust this file.
+        authority: PEM file of the workspace's own certificate authority, which clients are told to trust.
+        certificate: PEM file of the certificate that the authority issued for this server.
         key: PEM file of the private key, mode 0600.
         token: The access token; its ``dapi`` beginning is that of Databricks' personal access tokens.
     """
 
+    authority: Path
     certificate: Path
     key: Path
     token: str
@@ -40,7 +39,7 @@ class Credentials:
 
     @property
     def bundle(self) -> Path:
-        """PEM file with the public authorities and this certificate, for clients that know one bundle for all hosts."""
+        """PEM file with the public authorities and the workspace's own, for clients that know one bundle for all hosts."""
         return self.certificate.with_name("ca-bundle.pem")
 
     def ssl_context(self) -> ssl.SSLContext:
@@ -58,20 +57,17 @@ def ensure_credentials(folder: Path) -> Credentials:
         folder: The workspace's run folder; it is created with mode 0700 if it does not exist.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    certificate, key, token = (
-        folder / "warehouse-cert.pem",
-        folder / "warehouse-key.pem",
-        folder / "warehouse-token",
+    authority, certificate, key, token = (
+        folder / name
+        for name in ("warehouse-authority.pem", "warehouse-cert.pem", "warehouse-key.pem", "warehouse-token")
     )
-    if not (key.exists() and certificate.exists() and _is_valid(certificate)):
-        _make_certificate(certificate, key)
+    if not (authority.exists() and key.exists() and certificate.exists() and _is_valid(certificate)):
+        _issue(authority, certificate, key)
     if not token.exists():
-        write_private(token, ("dapi" + secrets.token_hex(16)).encode())
-    credentials = Credentials(certificate, key, token.read_text().strip())
-    if not credentials.bundle.exists() or credentials.bundle.stat().st_mtime < certificate.stat().st_mtime:
-        write_private(
-            credentials.bundle, Path(certifi.where()).read_bytes() + b"\n" + certificate.read_bytes()
-        )
+        write_private(token, "dapi" + secrets.token_hex(16))
+    credentials = Credentials(authority, certificate, key, token.read_text().strip())
+    if not credentials.bundle.exists() or credentials.bundle.stat().st_mtime < authority.stat().st_mtime:
+        write_private(credentials.bundle, Path(certifi.where()).read_bytes() + b"\n" + authority.read_bytes())
     return credentials
 
 
@@ -84,43 +80,12 @@ def _is_valid(certificate: Path) -> bool:
     return left > datetime.timedelta(days=_RENEW_DAYS)
 
 
-def _make_certificate(certificate: Path, key: Path) -> None:
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    names = x509.SubjectAlternativeName(
-        [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    )
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=_VALID_DAYS))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=True,
-                key_cert_sign=True,
-                crl_sign=False,
-                content_commitment=False,
-                key_encipherment=False,
-                data_encipherment=False,
-                key_agreement=False,
-                encipher_only=False,
-                decipher_only=False,
-            ),
-            critical=True,
-        )
-        .sign(private, hashes.SHA256())
-    )
-    pem = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    write_private(key, pem)
-    write_private(certificate, signed.public_bytes(serialization.Encoding.PEM))
+def _issue(authority: Path, certificate: Path, key: Path) -> None:
+    """Issue a certificate by an authority whose key is written nowhere, so that it can never issue another."""
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=_VALID_DAYS)
+    issuer = trustme.CA(path_length=0, organization_name="local workspace")
+    issued = issuer.issue_cert("localhost", "127.0.0.1", common_name="localhost", not_after=until)
+    write_private(key, issued.private_key_pem.bytes())
+    write_private(certificate, b"".join(part.bytes() for part in issued.cert_chain_pems))
+    # Last: without it, an issue that was cut short is done again.
+    write_private(authority, issuer.cert_pem.bytes())

@@ -60,7 +60,7 @@ class WarehouseServer:
             self._http.server_address[1],
             HTTP_PATH,
             self._credentials.token,
-            self._credentials.certificate,
+            self._credentials.authority,
             self._credentials.bundle,
         )
 

@@ -24,6 +24,7 @@ LAPTOP_ONLY = (
     "psutil",
     "pysail",
     "sqlglot",
+    "trustme",
 )
 START = """
 import sys, importlib.metadata

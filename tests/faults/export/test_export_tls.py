@@ -8,15 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+import trustme
 from export_fixtures import batch, business, row
 from postgres_under_test import DEBIAN_BIN, PostgresUnderTest
 
@@ -30,70 +27,22 @@ NOW = datetime.now(tz=timezone.utc)
 DAY = timedelta(days=1)
 
 
-@dataclass
-class Authority:
-    """A certificate authority made for these tests."""
-
-    key: ec.EllipticCurvePrivateKey
-    certificate: x509.Certificate
-
-    @classmethod
-    def new(cls, name: str) -> Authority:
-        key = ec.generate_private_key(ec.SECP256R1())
-        return cls(key, sign(name, key, key, name, until=NOW + DAY, authority=True))
-
-
-def sign(
-    name: str,
-    key: ec.EllipticCurvePrivateKey,
-    signer: ec.EllipticCurvePrivateKey,
-    issuer: str,
-    *,
-    until: datetime,
-    authority: bool = False,
-) -> x509.Certificate:
-    def names(text: str) -> x509.Name:
-        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(names(name))
-        .issuer_name(names(issuer))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - 10 * DAY)
-        .not_valid_after(until)
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-    )
-    return builder.sign(signer, hashes.SHA256())
-
-
 class TlsServer:
     """A server whose certificate a test chooses."""
 
     def __init__(self, server: PostgresUnderTest, folder: Path) -> None:
         self.server = server
-        self.authority = Authority.new("test authority")
+        self.authority = trustme.CA()
         self.trusted = folder / "authority.pem"
-        self.trusted.write_bytes(self.authority.certificate.public_bytes(serialization.Encoding.PEM))
+        self.authority.cert_pem.write_to_path(str(self.trusted))
 
     def show(
-        self, name: str = "localhost", *, until: datetime = NOW + DAY, by: Authority | None = None
+        self, name: str = "localhost", *, until: datetime = NOW + DAY, by: trustme.CA | None = None
     ) -> None:
         """Let the server present a certificate for `name`, signed by `by` or by the trusted authority."""
-        signer = by or self.authority
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = sign(
-            name, key, signer.key, signer.certificate.subject.rfc4514_string()[3:], until=until
-        )
-        self.write("server.crt", certificate.public_bytes(serialization.Encoding.PEM))
-        self.write(
-            "server.key",
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            ),
-        )
+        issued = (by or self.authority).issue_cert(name, not_after=until)
+        self.write("server.crt", b"".join(part.bytes() for part in issued.cert_chain_pems))
+        self.write("server.key", issued.private_key_pem.bytes())
 
     def write(self, name: str, content: bytes) -> None:
         path = self.server.data / name
@@ -147,7 +96,7 @@ def test_a_certificate_that_cannot_be_trusted_stops_the_export(tls: TlsServer, f
     if fault == "expired":
         tls.show(until=NOW - DAY)
     elif fault == "self-signed":
-        tls.show(by=Authority.new("somebody else"))
+        tls.show(by=trustme.CA())
     else:
         tls.show("elsewhere.example")
     settings = tls.use()

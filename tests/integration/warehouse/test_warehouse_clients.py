@@ -47,7 +47,7 @@ def test_only_the_token_opens_the_door(warehouse: Any, client: Any) -> None:
         requests.get(f"https://{warehouse.environment['ORDERS_WAREHOUSE_HOST']}/", timeout=10, verify=True)
     run = warehouse.home / "run"
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
-    for name in ("warehouse-key.pem", "warehouse-token", "warehouse-cert.pem"):
+    for name in ("warehouse-key.pem", "warehouse-token", "warehouse-cert.pem", "warehouse-authority.pem"):
         assert stat.S_IMODE((run / name).stat().st_mode) == 0o600, name
     listening = [
         c.laddr.ip for c in psutil.Process(warehouse.process.pid).net_connections() if c.status == "LISTEN"

@@ -92,7 +92,7 @@ def test_sessions_share_a_connection_until_it_was_idle_for_too_long(
     server: _Server, credentials: Credentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Guards the saving, and that no statement is sent into a connection that the other side may have given up."""
-    ca = str(credentials.certificate)
+    ca = str(credentials.authority)
     for _ in range(3):
         _send(_session(server, tls_trusted_ca_file=ca))
     assert server.connections == 1
@@ -105,9 +105,9 @@ def test_a_connection_is_for_those_who_trust_the_same(
     server: _Server, credentials: Credentials, tmp_path: Path
 ) -> None:
     """Guards TLS: a session that does not trust the server gets no connection that another one opened."""
-    _send(_session(server, tls_trusted_ca_file=str(credentials.certificate)))
+    _send(_session(server, tls_trusted_ca_file=str(credentials.authority)))
     other = ensure_credentials(tmp_path)
-    for tls in ({"tls_trusted_ca_file": str(other.certificate)}, {}):
+    for tls in ({"tls_trusted_ca_file": str(other.authority)}, {}):
         with pytest.raises(MaxRetryError, match="CERTIFICATE_VERIFY_FAILED"):
             _send(_session(server, **tls))
     with pytest.raises(FileNotFoundError):
@@ -128,7 +128,7 @@ def test_certificates_are_read_for_the_first_request(
     monkeypatch.setattr(ssl, "create_default_context", create_default_context)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    context = build_client_context("localhost", "4", _tls_trusted_ca_file=str(credentials.certificate))
+    context = build_client_context("localhost", "4", _tls_trusted_ca_file=str(credentials.authority))
     http = kept.LazyHttpClient(context)
     assert not http.using_proxy()
     assert not loaded

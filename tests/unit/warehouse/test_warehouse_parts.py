@@ -138,13 +138,13 @@ def test_credentials_are_private_and_stay(tmp_path: Path) -> None:
     made = ensure_credentials(tmp_path / "run")
     assert made == ensure_credentials(tmp_path / "run")
     assert made.token not in repr(made)
-    for file in (made.certificate, made.key, tmp_path / "run" / "warehouse-token"):
+    for file in (made.authority, made.certificate, made.key, tmp_path / "run" / "warehouse-token"):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     certificate = x509.load_pem_x509_certificate(made.certificate.read_bytes())
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]
     assert isinstance(made.ssl_context(), ssl.SSLContext)
-    assert made.certificate.read_bytes() in made.bundle.read_bytes()
+    assert made.authority.read_bytes() in made.bundle.read_bytes()
     made.certificate.write_text("damaged")
     assert ensure_credentials(tmp_path / "run").ssl_context()
 
