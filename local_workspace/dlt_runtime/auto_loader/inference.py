@@ -21,6 +21,8 @@ _LONGEST_INTEGER = 18
 _MOST_DIGITS = 38
 #: A source has no more columns than this; a record that uses ids as keys must not make a column of each.
 MOST_COLUMNS = 500
+#: Nor has it more fields than this, those inside structs counted: an object that uses ids as keys stays JSON text.
+_MOST_FIELDS = 2000
 _LONGEST_NAME = 255
 #: Levels of structs and arrays in one column. Deeper ones are not a data model, and could exhaust the engine's stack.
 _DEEPEST = 16
@@ -243,17 +245,33 @@ def can_be_column(name: str) -> bool:
     )
 
 
-def possible_columns(columns: Mapping[str, pa.DataType], taken: Iterable[str] = ()) -> dict[str, pa.DataType]:
+def possible_columns(
+    columns: Mapping[str, pa.DataType], taken: Mapping[str, pa.DataType]
+) -> dict[str, pa.DataType]:
     """Leave out keys that cannot be columns, differ from an earlier one in case only, or are too many.
 
-    Their values are rescued.
+    Their values are rescued. An object or array whose fields are too many is a column of JSON text.
+
+    Args:
+        columns: The new keys with their types.
+        taken: The columns that the source has, with their types.
     """
     seen = {name.lower() for name in taken}
+    fields = sum(map(_fields, taken.values()))
     result: dict[str, pa.DataType] = {}
     for name, kind in columns.items():
         if len(seen) >= MOST_COLUMNS:
             break
         if name.lower() not in seen and can_be_column(name):
             seen.add(name.lower())
-            result[name] = kind
+            added = _fields(kind)
+            fits = fields + added <= _MOST_FIELDS or not pa.types.is_nested(kind)
+            result[name] = kind if fits else pa.string()
+            fields += added if fits else 1
     return result
+
+
+def _fields(kind: pa.DataType) -> int:
+    """Count the fields of a type, itself included."""
+    inner = [kind.field(at).type for at in range(kind.num_fields)] if pa.types.is_nested(kind) else []
+    return 1 + sum(map(_fields, inner))

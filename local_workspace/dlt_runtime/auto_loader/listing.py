@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local_workspace.dlt_runtime.record.state import FAULT_MAY_PASS, FileRecord
+from local_workspace.dlt_runtime.record.state import FAULT_MAY_PASS, FileRecord, storable_time
 from local_workspace.errors import InputError, PipelineCodeError
 
 _GLOB = frozenset("*?[{")
@@ -27,7 +27,7 @@ class Identity:
 
     Args:
         size: Bytes.
-        mtime_ns: Time of the last change.
+        mtime_ns: Time of the last change, as the ledger can keep it.
         inode: Device and number of the file: another one was put in its place, even at the same moment.
     """
 
@@ -38,7 +38,7 @@ class Identity:
     @classmethod
     def of(cls, status: os.stat_result) -> Identity:
         """Take the identity from what `stat` says."""
-        return cls(status.st_size, status.st_mtime_ns, (status.st_dev, status.st_ino))
+        return cls(status.st_size, storable_time(status.st_mtime_ns), (status.st_dev, status.st_ino))
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def list_files(
             continue
         found = InputFile(uri, entry.path, entry.identity)
         known = ledger.get(uri)
-        if known is None or known.mtime_ns == FAULT_MAY_PASS:
+        # A file that was taken may itself be of the moment that marks a fault: the last nanosecond of 1969.
+        if known is None or (known.fault is not None and known.mtime_ns == FAULT_MAY_PASS):
             new.append(found)
         elif (known.size, known.mtime_ns) != (found.size, found.mtime_ns):
             (overwritten if known.fault is None else new).append(found)

@@ -140,7 +140,8 @@ def _survey(options: AutoLoaderOptions, files: list[InputFile], known: Columns, 
                 except UnreadableFile as error:
                     faults[file.uri] = Fault.of(error)
             if len(faults) == before:
-                return inference.possible_columns(survey.columns(), [*known, *reserved])
+                taken = dict.fromkeys(reserved, pa.string()) | known
+                return inference.possible_columns(survey.columns(), taken)
         finally:
             survey.close()
 

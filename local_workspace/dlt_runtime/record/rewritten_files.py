@@ -6,6 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from local_workspace.dlt_runtime.record.state import storable_time
+
 
 def note_rewritten(state_file: Path, uri: str, size: int, mtime_ns: int) -> None:
     """Record the new size and time of a file that was read without a fault; one with a fault stays as known.
@@ -23,5 +25,6 @@ def note_rewritten(state_file: Path, uri: str, size: int, mtime_ns: int) -> None
         return
     with closing(sqlite3.connect(state_file, timeout=30)) as database, database:
         database.execute(
-            "UPDATE files SET size = ?, mtime_ns = ? WHERE path = ? AND fault IS NULL", (size, mtime_ns, uri)
+            "UPDATE files SET size = ?, mtime_ns = ? WHERE path = ? AND fault IS NULL",
+            (size, storable_time(mtime_ns), uri),
         )

@@ -20,6 +20,7 @@ from typing import Any
 
 #: Time of change of a file whose fault may pass without a change: it is tried again in every update.
 FAULT_MAY_PASS = -1
+_LONGEST_TIME = 2**63 - 1
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -41,6 +42,14 @@ CREATE TABLE IF NOT EXISTS schemas (
 CREATE TABLE IF NOT EXISTS events (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL, flushed INTEGER NOT NULL DEFAULT 0);
 """
+
+
+def storable_time(time_ns: int) -> int:
+    """Return a file's time of change as the ledger keeps it: within what 64 bits hold, the years 1678 to 2262.
+
+    File systems keep times beyond that, and a clock or a program that is wrong sets them.
+    """
+    return max(-_LONGEST_TIME, min(time_ns, _LONGEST_TIME))
 
 
 @dataclass

@@ -18,6 +18,7 @@ import pytest
 from local_workspace.dlt_runtime.auto_loader.inference import KeySurvey, apply_hints, possible_columns
 from local_workspace.dlt_runtime.auto_loader.lines import UnreadableFile, cut_lines, read_chunks, read_text
 from local_workspace.dlt_runtime.auto_loader.listing import list_files
+from local_workspace.dlt_runtime.auto_loader.rows import file_metadata
 from local_workspace.dlt_runtime.auto_loader.types import parse_columns, parse_type, render
 from local_workspace.dlt_runtime.record.state import Batch, FileRecord, PipelineState
 from local_workspace.errors import NotSupported, PipelineCodeError
@@ -154,7 +155,7 @@ def test_hints_and_possible_columns() -> None:
     }  # fmt: skip
     assert list(
         possible_columns(
-            {"a": pa.int64(), "A": pa.int64(), "b c": pa.int64(), "": pa.int64(), "d.e": pa.int64()}
+            {"a": pa.int64(), "A": pa.int64(), "b c": pa.int64(), "": pa.int64(), "d.e": pa.int64()}, {}
         )
     ) == ["a", "d.e"]
     for text in ("STRUCT<`a b`: ARRAY<DECIMAL(5,2)>, c: MAP<STRING, TIMESTAMP>>", "TIMESTAMP_NTZ", "TINYINT"):
@@ -167,6 +168,41 @@ def test_hints_and_possible_columns() -> None:
     ):
         with pytest.raises(kind):
             parse_columns(bad, "hints")
+
+
+def test_an_object_of_very_many_fields_is_text() -> None:
+    """Guards the table's width against a sender that uses ids as keys inside an object: each would be a field for ever."""
+    wide = pa.struct([(f"id-{n}", pa.int64()) for n in range(1500)])
+    found = possible_columns({"one": wide, "list": pa.list_(wide), "after": pa.int64()}, {"before": wide})
+    assert found == {"one": pa.string(), "list": pa.string(), "after": pa.int64()}
+    assert possible_columns({"one": wide}, {"before": pa.int64()}) == {"one": wide}
+
+
+@pytest.mark.parametrize("time_ns", [-1, 0, 2**63, 10**22, -(2**63) - 1], ids=str)
+def test_a_file_of_any_time_is_taken_once(
+    tmp_path: Path, time_ns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards the ledger against clocks that are wrong: one moment doubled the file, others stopped the update."""
+    path = tmp_path / "a.json"
+    path.write_text("{}")
+
+    found = os.stat_result(path.stat(), {"st_mtime_ns": time_ns})
+
+    def at_that_time(_: Path, **__: object) -> os.stat_result:
+        return found
+
+    monkeypatch.setattr(Path, "lstat", at_that_time)
+    ledger: dict[str, FileRecord] = {}
+    (file,) = list_files(str(path), None, Path, str, ledger).new
+    monkeypatch.undo()
+    with closing(PipelineState(tmp_path / "state.sqlite")) as state:
+        record = FileRecord(file.uri, file.size, file.mtime_ns, 1, rows=1)
+        state.set_faults("flow", "source", [record], (), ())
+        ledger = state.files("flow", "source")
+    monkeypatch.setattr(Path, "lstat", at_that_time)
+    listing = list_files(str(path), None, Path, str, ledger)
+    assert (listing.new, listing.overwritten) == ([], [])
+    assert file_metadata(file)["file_modification_time"].year in range(1677, 2263)
 
 
 def test_the_bookkeeping_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
