@@ -14,22 +14,32 @@ import secrets
 import sys
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
 from dlt_ingest.errors import InputError
-from orders.cli.tables import CUT, Cell, is_cut, lay_out
+from orders.cli.tables import CUT, Cell, is_cut, lay_out, one_line, without_controls
+
+
+class _DataConsole(Console):
+    """A console whose texts cannot steer the terminal, because they hold what others wrote: names of files, errors, data."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(without_controls(segment.text), segment.style)
+
 
 # Neither markup nor emoji codes: `[red]` and `:ok:` are legal in a path, a file name and an order item.
-console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-progress_console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+console = _DataConsole(highlight=False, soft_wrap=True, markup=False, emoji=False)
+progress_console = _DataConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 # The verdict of a check, as a mark of four characters.
 MARKS = {
     "ok": ("ok  ", "green"),
@@ -37,6 +47,8 @@ MARKS = {
     "fail": ("FAIL", "red"),
     "not_applicable": ("n/a ", "dim"),
 }
+
+_CONTROLS_IN_JSON = re.compile("[\x7f-\x9f]")
 
 FORMATS = ("table", "json", "csv")
 format_option = click.option(
@@ -111,8 +123,13 @@ def to_json(value: object) -> str:
             return f"{mark}{item:f}"
         return str(item)
 
-    text = json.dumps(plain(value), ensure_ascii=False, default=exact)
+    text = json_without_controls(json.dumps(plain(value), ensure_ascii=False, default=exact))
     return re.sub(f'"{mark}(-?[0-9.]+)"', r"\1", text)
+
+
+def json_without_controls(text: str) -> str:
+    """Return the same JSON with U+007F to U+009F as escapes, which the encoder leaves to the terminal."""
+    return _CONTROLS_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def print_rows(
@@ -162,8 +179,11 @@ def print_columns(
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows([_shown(value) or "" for value in row] for row in rows)
-        click.echo(buffer.getvalue(), nl=False)
+        # A file gets what the tables have; a terminal would execute it.
+        text = one_line if sys.stdout.isatty() else str
+        writer.writerows([text(_shown(value) or "") for value in row] for row in rows)
+        # Without color, click drops escape sequences out of the data.
+        click.echo(buffer.getvalue(), nl=False, color=True)
     else:
         cells = [
             [

@@ -135,18 +135,21 @@ def _report(error: Exception, *, debug: bool) -> int:
     from foundation.errors import DiagnosedError
     from local_workspace.errors import InputError as WorkspaceInputError
     from orders.cli.system_errors import system_error_text
+    from orders.cli.tables import without_controls
 
     if debug:
         traceback.print_exception(error)
     if isinstance(error, DiagnosedError):
-        click.echo(f"Error: {error}", err=True)
+        click.echo(without_controls(f"Error: {error}"), err=True)
         return 2 if isinstance(error, (InputError, WorkspaceInputError)) else 1
     if (refusal := system_error_text(error)) is not None:
-        click.echo(f"Error: {refusal}", err=True)
+        click.echo(without_controls(f"Error: {refusal}"), err=True)
         return 1
     click.echo(
-        f"Error: an internal error: {type(error).__name__}: {error}. Next: run the command again with --debug and report "
-        "its output.",
+        without_controls(
+            f"Error: an internal error: {type(error).__name__}: {error}. Next: run the command again with --debug and "
+            "report its output."
+        ),
         err=True,
     )
     return 1

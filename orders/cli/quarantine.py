@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from orders.cli.console import console, format_option, print_rows
+from orders.cli.console import console, format_option, json_without_controls, print_rows
 from orders.cli.project import Project
 
 
@@ -65,7 +65,7 @@ def show(
         rows = read_rows(client.query, Selection(rule, file_name, ids, open_only), limit)
     if output_format == "jsonl":
         for row in rows:
-            click.echo(row.as_json_line().rstrip("\n"))
+            click.echo(json_without_controls(row.as_json_line().rstrip("\n")))
         return
     shown = [
         {

@@ -15,6 +15,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 CUT = "…"
+# Overrides, embeddings and isolates of Unicode's bidirectional algorithm (UAX 9): what follows is shown in another order.
+_BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _GAP = "  "
 # A text column may shrink to this many characters before the table becomes blocks.
 _LEAST_TEXT = 24
@@ -61,12 +63,26 @@ class Cell:
 
 def one_line(text: str) -> str:
     """Return a text with its control characters as escapes: a line break is shown, not executed."""
+    return _escaped(text, keep="")
+
+
+def without_controls(text: str) -> str:
+    """Return a text whose lines and tabs stay, with all other control characters as escapes."""
+    return _escaped(text, keep="\n\t")
+
+
+def _escaped(text: str, keep: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        char.encode("unicode_escape").decode() if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char
+        char.encode("unicode_escape").decode() if char not in keep and _steers(char) else char
         for char in text
     )
+
+
+def _steers(char: str) -> bool:
+    """Whether a character moves the cursor, begins a command of the terminal, or turns the text around it."""
+    return unicodedata.category(char) in {"Cc", "Zl", "Zp"} or char in _BIDIRECTIONAL
 
 
 def cut(text: str, width: int, *, at_start: bool = False) -> str:

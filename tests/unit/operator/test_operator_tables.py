@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timezone
 from decimal import Decimal
 
@@ -84,6 +85,20 @@ def test_control_characters_are_shown(capsys: pytest.CaptureFixture[str]) -> Non
     """Guards the terminal against data: a line break or an escape sequence in a field is shown, not obeyed."""
     print_columns(["item"], [["a\nb\x1b[31mred"]], "table")
     assert "a\\nb\\x1b[31mred" in capsys.readouterr().out
+
+
+def test_nothing_printed_steers_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Guards the terminal against names of files and data, in whatever form they are printed; a pipe gets CSV unchanged."""
+    evil = "a\x1b[31mred\x9b1A\x7f\x07\u202eknil"
+    say("unreadable file  ", (evil, "dim"))
+    print_columns(["item"], [[evil]], "table")
+    assert capsys.readouterr().out.count("a\\x1b[31mred\\x9b1A\\x7f") == 2
+    print_columns(["item"], [[{"in": [evil]}]], "json")
+    printed = capsys.readouterr().out
+    assert not set("\x1b\x9b\x7f\x07") & set(printed)
+    assert json.loads(printed) == [{"item": {"in": [evil]}}]
+    print_columns(["item"], [[evil]], "csv")
+    assert evil in capsys.readouterr().out
 
 
 def test_markup_in_data_is_data(capsys: pytest.CaptureFixture[str]) -> None:
