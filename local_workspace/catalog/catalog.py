@@ -163,12 +163,14 @@ class Catalog(Functions):
 
     def get(self, name: TableName) -> Table | None:
         """Return the table or view of that name, or None."""
-        settle(self._store, self.layout)
-        with self._store.read() as connection:
+
+        def read(connection: sqlite3.Connection) -> Table | None:
             row = connection.execute(
                 f"{_TABLES} WHERE c.key = ? AND s.key = ? AND o.key = ?", name.key
             ).fetchone()
             return None if row is None else self._table(connection, row)
+
+        return self._cache.get(("table", name.key), read)
 
     def tables(self, catalog: str, schema: str | None = None) -> list[Table]:
         """Return the tables and views of a catalog, or of one of its schemas, by name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from local_workspace.errors import DataFault
 _DDL_NAMES = {"byte": "tinyint", "short": "smallint", "long": "bigint", "integer": "int"}
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]+")
 
+# A commit within this time of the one before may leave the folder's time as it was: clocks of file systems have steps.
+_CLOCK_STEP_NS = 50_000_000
 _cache: dict[Path, tuple[tuple[int, int], tuple[Column, ...]]] = {}
 _cache_guard = threading.Lock()
 
@@ -55,6 +58,7 @@ def read_columns(location: Path) -> tuple[Column, ...]:
     try:
         stat = log.stat()
         stamp = (stat.st_mtime_ns, stat.st_ino)
+        is_settled = time.time_ns() - stat.st_mtime_ns > _CLOCK_STEP_NS
         with _cache_guard:
             known = _cache.get(location)
         if known is not None and known[0] == stamp:
@@ -80,6 +84,7 @@ def read_columns(location: Path) -> tuple[Column, ...]:
         )
         for position, field in enumerate(fields)
     )
-    with _cache_guard:
-        _cache[location] = (stamp, columns)
+    if is_settled:
+        with _cache_guard:
+            _cache[location] = (stamp, columns)
     return columns

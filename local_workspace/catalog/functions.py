@@ -81,10 +81,11 @@ class Functions(Namespaces):
             ).fetchall()
         return [_function(row) for row in rows]
 
-    def has_functions(self) -> bool:
-        """Return whether there is any function: most statements need not be looked through for calls."""
-        with self._store.read() as connection:
-            return connection.execute("SELECT 1 FROM functions LIMIT 1").fetchone() is not None
+    def all_functions(self) -> Sequence[Function]:
+        """Return the functions of all catalogs; where there is none, no statement need be looked through for calls."""
+        return self._cache.get(
+            "functions", lambda c: tuple(_function(row) for row in c.execute(f"{_FUNCTIONS} ORDER BY o.id"))
+        )
 
     # -- row filters and column masks --------------------------------------------------------------
 
@@ -125,22 +126,23 @@ class Functions(Namespaces):
 
     def policies(self, table: TableName) -> Sequence[Policy]:
         """Return the row filter, if there is one, and the masks of a table."""
-        with self._store.read() as connection:
+
+        def read(connection: sqlite3.Connection) -> Sequence[Policy]:
             try:
                 key = self._require(connection, table)
             except NotFound:
-                return []
-            rows = connection.execute(
-                "SELECT * FROM policies WHERE id = ? ORDER BY column_key", (key,)
-            ).fetchall()
-        return [
-            Policy(
-                TableName(*json.loads(row["function"])),
-                row["column_name"],
-                tuple(json.loads(row["arguments"])),
+                return ()
+            rows = connection.execute("SELECT * FROM policies WHERE id = ? ORDER BY column_key", (key,))
+            return tuple(
+                Policy(
+                    TableName(*json.loads(row["function"])),
+                    row["column_name"],
+                    tuple(json.loads(row["arguments"])),
+                )
+                for row in rows
             )
-            for row in rows
-        ]
+
+        return self._cache.get(("policies", table.key), read)
 
 
 def refuse_policies(catalog: Functions, table: TableName) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from local_workspace.catalog.names import Securable, TableName
 from local_workspace.catalog.records import CONSTRAINT_TYPES, Constraint, Grant
+from local_workspace.catalog.revision_cache import RevisionCache
 from local_workspace.catalog.store import Store
 from local_workspace.catalog.table_files import settle
 from local_workspace.errors import InputError, NotFound
@@ -40,6 +41,7 @@ class Governance:
 
     def __init__(self, store: Store, layout: WorkspaceLayout) -> None:
         self._store = store
+        self._cache = RevisionCache(store, layout)
         self.layout = layout
 
     # -- finding -----------------------------------------------------------------------------------

@@ -201,6 +201,11 @@ class Store:
         """Whether this thread is inside a :meth:`read`, where nothing can be written."""
         return getattr(self._local, "mode", None) == "read"
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether this thread is inside a :meth:`write`, whose changes have no revision yet."""
+        return getattr(self._local, "mode", None) == "write"
+
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection on which several queries see one state. A `read` inside another joins it."""

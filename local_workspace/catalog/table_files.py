@@ -63,7 +63,7 @@ def settle(store: Store, layout: WorkspaceLayout) -> None:
     if store.is_reading:
         return
     with store.read() as connection:
-        if connection.execute("SELECT 1 FROM file_moves LIMIT 1").fetchone() is None:
+        if is_settled(connection):
             return
     with store.write() as connection:
         for move in connection.execute("SELECT * FROM file_moves ORDER BY id").fetchall():
@@ -81,6 +81,11 @@ def settle(store: Store, layout: WorkspaceLayout) -> None:
                 ) from error
             connection.execute("DELETE FROM file_moves WHERE id = ?", (move["id"],))
     empty_trash(layout)
+
+
+def is_settled(connection: sqlite3.Connection) -> bool:
+    """Return whether the journal is empty."""
+    return connection.execute("SELECT 1 FROM file_moves LIMIT 1").fetchone() is None
 
 
 def _move_to_trash(layout: WorkspaceLayout, folder: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from local_workspace.catalog import Catalog
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.sql_warehouse.engine_pool import EnginePool
+from local_workspace.sql_warehouse.remembered import Memory
 from local_workspace.sql_warehouse.statement_log import StatementLog
 
 
@@ -20,6 +21,7 @@ class Services:
         layout: Where the workspace lies.
         statement_log: Every statement, as JSON lines.
         user: Whom ``current_user()`` names.
+        memory: What was worked out for texts, see :mod:`remembered`.
     """
 
     catalog: Catalog
@@ -27,3 +29,4 @@ class Services:
     layout: WorkspaceLayout
     statement_log: StatementLog
     user: str
+    memory: Memory = field(default_factory=Memory)

@@ -6,11 +6,11 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
@@ -35,10 +35,16 @@ from local_workspace.sql.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE, Tem
 from local_workspace.sql_warehouse.arrow_types import type_text
 from local_workspace.sql_warehouse.policies import shown
 from local_workspace.sql_warehouse.recursion import without_recursion
+from local_workspace.sql_warehouse.remembered import Premises, Surroundings
 from local_workspace.sql_warehouse.services import Services
 from local_workspace.sql_warehouse.stand_in import StandIn
 from local_workspace.sql_warehouse.statements.information_schema import INFORMATION_SCHEMA, build_relation
 from local_workspace.sql_warehouse.statements.location import location_of
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
+
+T = TypeVar("T")
 
 _CURRENT = re.compile(
     r"\bcurrent_(catalog|schema|database|user)\s*\(\s*\)|\bsession_user\s*\(\s*\)"
@@ -61,10 +67,14 @@ class _Scope:
         depth: How many views are open, one within the other.
         raw: A table that is read as it is stored, whatever its row filter and masks.
         functions: Gives functions of SQL; by default those that the session sees.
+        around: What names mean while the statement is read.
+        premises: What the text that is worked out here rests on.
     """
 
     catalog: str
     schema: str
+    around: Surroundings
+    premises: Premises = field(default_factory=Premises)
     depth: int = 0
     raw: TableName | None = None
     functions: Lookup | None = None
@@ -72,6 +82,10 @@ class _Scope:
     def within(self, catalog: str, schema: str) -> _Scope:
         """Return the scope of a view's text; what is raw for the statement is not raw in there."""
         return replace(self, catalog=catalog, schema=schema, depth=self.depth + 1, raw=None)
+
+    def look(self, kind: str, name: Any) -> Any:
+        """Look something up, and note that the text rests on it."""
+        return self.around.look((kind, name), self.premises)
 
 
 class Session:
@@ -235,8 +249,51 @@ class Session:
             functions: Gives functions of SQL by their names; by default those that the session sees.
             stand_ins: Tables of this statement alone, by the one part of their names, in lower case.
         """
-        scope = _Scope(self.catalog_name, self.schema_name, functions=functions)
-        return self._rewrite(sql, scope, stand_ins=stand_ins)
+        return self._rewrite(sql, self._scope(functions), stand_ins=stand_ins)
+
+    def schema_of(self, sql: str) -> StructType:
+        """Return the columns of a query as the engine sees them; a query that cannot be planned is refused.
+
+        Raises:
+            SqlError: The engine refused it, or would answer wrongly.
+        """
+
+        def planned(scope: _Scope) -> StructType:
+            text = self._rewrite(sql, scope)
+            # Before the engine looks: what changes in between makes this answer void, not the next one wrong.
+            for name, _ in scope.premises.tables.values():
+                scope.look("columns", name)
+            return self.engine.frame(text, tag=self.tag).schema
+
+        scope = self._scope()
+        return self._remembered(("schema", sql, scope.catalog, scope.schema), scope, planned)
+
+    def _scope(self, functions: Lookup | None = None) -> _Scope:
+        groups = self.settings.get(GROUPS_SETTING)
+        around = Surroundings(self.catalog, self.temporary_views, self.temporary_functions, groups)
+        return _Scope(self.catalog_name, self.schema_name, around, functions=functions)
+
+    def _remembered(self, asked: tuple[Any, ...], scope: _Scope, work_out: Callable[[_Scope], T]) -> T:
+        """Return what was worked out before, if all that it rests on is as it was, or work it out."""
+        memory = self.warehouse.memory
+        kept = memory.get(asked)
+        if kept is not None and scope.around.hold(kept[1]):
+            answer, premises = kept
+            for name, location in premises.tables.values():
+                self.engine.table(name, location)
+            scope.premises.add(premises)
+            return answer
+        inner = replace(scope, premises=Premises())
+        try:
+            answer = work_out(inner)
+        except BaseException:
+            scope.premises.is_complete = False
+            raise
+        scope.premises.add(inner.premises)
+        if inner.premises.is_complete:
+            length = len(asked[1]) + (len(answer) if isinstance(answer, str) else 1000)
+            memory.put(asked, answer, inner.premises, length)
+        return answer
 
     def _rewrite(
         self,
@@ -245,6 +302,14 @@ class Session:
         *,
         stand_ins: Mapping[str, StandIn] = MappingProxyType({}),
     ) -> str:
+        if stand_ins or scope.functions is not None:
+            scope.premises.is_complete = False
+            return self._rewrite_anew(sql, scope, stand_ins)
+        raw = None if scope.raw is None else scope.raw.key
+        asked = ("text", sql, scope.catalog, scope.schema, raw, scope.depth > 0)
+        return self._remembered(asked, scope, lambda inner: self._rewrite_anew(sql, inner, {}))
+
+    def _rewrite_anew(self, sql: str, scope: _Scope, stand_ins: Mapping[str, StandIn]) -> str:
         def columns(parts: tuple[str, ...]) -> Columns | None:
             own = stand_ins.get(parts[0].lower()) if len(parts) == 1 else None
             return self._columns(parts, scope) if own is None else own.columns
@@ -255,6 +320,7 @@ class Session:
 
         refuse_other_forms(tokenize(sql), sql)
         if _RECURSIVE.search(sql):
+            scope.premises.is_complete = False
             sql = without_recursion(sql, lambda text: self._rows_of(text, scope), self.kept)
         sql = self._inlined(sql, scope, columns)
         if _CURRENT.search(sql):
@@ -265,11 +331,12 @@ class Session:
             pass  # the engine says what it does not understand
         except NotSupported as error:
             raise not_supported(error.thing, f"{error.next_step}.") from error
-        return replace_references(
-            sql,
-            resolve,
-            files=partial(readable_path, self.warehouse.layout),
-        )
+
+        def files(kind: str, path: str) -> str:
+            scope.premises.is_complete = False
+            return readable_path(self.warehouse.layout, kind, path)
+
+        return replace_references(sql, resolve, files=files)
 
     def _rows_of(self, sql: str, scope: _Scope) -> pa.Table:
         return self.engine.query(self._rewrite(sql, scope), tag=self.tag).table()
@@ -285,13 +352,13 @@ class Session:
     def _inlined(self, sql: str, scope: _Scope, columns: TableColumns | None = None) -> str:
         """Return the text with the bodies of SQL functions in the places of their calls."""
         columns = columns or (lambda parts: self._columns(parts, scope))
-        if scope.functions is None and not self.temporary_functions and not self.catalog.has_functions():
+        if scope.functions is None and not scope.look("functions", None):
             return sql
         lookup = scope.functions or (lambda parts: self._function(parts, scope.catalog, scope.schema))
         return inline(sql, lookup, columns)
 
-    def _is_member(self, group: str) -> bool:
-        said = self.settings.get(GROUPS_SETTING)
+    def _is_member(self, group: str, scope: _Scope) -> bool:
+        said = scope.look("groups", None)
         return said is None or group.lower() in {name.strip().lower() for name in said.split(",")}
 
     def _replace_context_functions(self, sql: str, scope: _Scope) -> str:
@@ -301,7 +368,7 @@ class Session:
         for i in range(len(tokens) - 3, -1, -1):
             word = tokens[i].upper
             if word in _MEMBER and tokens[i].kind == "word" and tokens[i + 1].text == "(":
-                sql = self._replace_membership(sql, tokens, i)
+                sql = self._replace_membership(sql, tokens, i, scope)
                 continue
             if tokens[i + 1].text != "(" or tokens[i + 2].text != ")" or tokens[i].kind != "word":
                 continue
@@ -313,30 +380,31 @@ class Session:
                 sql = sql[: tokens[i].start] + text + sql[tokens[i + 2].end :]
         return sql
 
-    def _replace_membership(self, sql: str, tokens: tuple[Token, ...], i: int) -> str:
+    def _replace_membership(self, sql: str, tokens: tuple[Token, ...], i: int, scope: _Scope) -> str:
         """Return the text with ``is_account_group_member('group')`` as true or false."""
         if i + 3 >= len(tokens) or tokens[i + 2].kind != "string" or tokens[i + 3].text != ")":
             raise not_supported(
                 f"{tokens[i].text}() of anything but a text", "Write the group's name in quotes."
             )
-        text = "true" if self._is_member(tokens[i + 2].value) else "false"
+        text = "true" if self._is_member(tokens[i + 2].value, scope) else "false"
         if not _is_aliased(sql, tokens, i, 4):
             text += f" AS `{tokens[i].text.lower()}({tokens[i + 2].value})`"
         return sql[: tokens[i].start] + text + sql[tokens[i + 3].end :]
 
     def _resolve(self, parts: tuple[str, ...], scope: _Scope) -> Source | None:
-        view = self.temporary_view(parts)
+        view = scope.look("temporary view", parts[0].lower()) if len(parts) == 1 else None
         if view is not None:
             check_depth(scope.depth, view.name)
             return Source(f"({self._rewrite(view.sql, scope.within(view.catalog, view.schema))}\n)", True)
         full = ((scope.catalog, scope.schema)[: 3 - len(parts)]) + parts
         if full[1].lower() == INFORMATION_SCHEMA:
+            scope.premises.is_complete = False
             return self._information_schema(full[0], full[2])
         try:
             name = TableName(*full)
         except LocalWorkspaceError:
             return None  # Not a name that a table could have: an alias, or a path.
-        table = self.catalog.get(name)
+        table = scope.look("table", name)
         return None if table is None else self._source(table, name, scope)
 
     def _source(self, table: Table, name: TableName, scope: _Scope) -> Source:
@@ -344,44 +412,49 @@ class Session:
         if table.location is None:
             check_depth(scope.depth, str(table.name))
             return Source(f"({self._view_sql(table, scope)}\n)", True)
-        policies = [] if scope.raw == name else self.catalog.policies(name)
+        policies = () if scope.raw == name else scope.look("policies", name)
         if not policies:
-            return Source(self.engine.table(name, location_of(table)), False)
+            location = location_of(table)
+            scope.premises.tables[(name.catalog, name.schema, name.table)] = (name, location)
+            return Source(self.engine.table(name, location), False)
         check_depth(scope.depth, str(table.name))
         for policy in policies:
-            if self.catalog.function(policy.function) is None:
+            if scope.look("functions", None) and self.catalog.function(policy.function) is None:
                 text = f"Cannot resolve routine {policy.function.quoted}, by which {name.quoted} is filtered or masked."
                 raise SqlError("UNRESOLVED_ROUTINE", text, "42883")
-        query = shown(table, self.catalog.columns(table), policies)
+        query = shown(table, scope.look("columns", name), policies)
         inner = replace(scope.within(table.name.catalog, table.name.schema), raw=table.name, functions=None)
         return Source(f"({self._rewrite(query, inner)})", True)
 
     def columns(self, parts: tuple[str, ...]) -> Columns | None:
         """Return the columns of a table or view by its name as written here, or None if they are not known."""
-        return self._columns(parts, _Scope(self.catalog_name, self.schema_name))
+        return self._columns(parts, self._scope())
 
     def _columns(self, parts: tuple[str, ...], scope: _Scope) -> Columns | None:  # noqa: PLR0911
         """Return the columns of a table or view with their types, as far as they are known without the engine."""
         if scope.depth > MAX_VIEW_DEPTH or len(parts) > 3:
+            scope.premises.is_complete = False
             return None
         if len(parts) == 1 and parts[0] in self._kept_columns:
+            scope.premises.is_complete = False
             return self._kept_columns[parts[0]]
-        view = self.temporary_view(parts)
+        view = scope.look("temporary view", parts[0].lower()) if len(parts) == 1 else None
         if view is not None:
             return self._query_columns(view.sql, scope.within(view.catalog, view.schema))
         full = ((scope.catalog, scope.schema)[: 3 - len(parts)]) + parts
         try:
-            table = self.catalog.get(TableName(*full))
+            name = TableName(*full)
+            table = scope.look("table", name)
             if table is None:
                 return None
             if table.location is not None:
-                return [(c.name, spark_types.of_text(c.data_type)) for c in self.catalog.columns(table)]
+                return [(c.name, spark_types.of_text(c.data_type)) for c in scope.look("columns", name)]
         except LocalWorkspaceError:
             return None
-        home, _, name = table.properties.get(
+        home, _, schema = table.properties.get(
             VIEW_NAMESPACE, f"{table.name.catalog}.{table.name.schema}"
         ).partition(".")
-        columns = self._query_columns(table.view_sql or "", scope.within(home, name))
+        columns = self._query_columns(table.view_sql or "", scope.within(home, schema))
         names = table.properties.get(VIEW_COLUMN_NAMES)
         if names is None or columns is None:
             return columns
@@ -389,6 +462,13 @@ class Session:
         return [(n, kind) for n, (_, kind) in zip(given, columns, strict=False)]
 
     def _query_columns(self, sql: str, scope: _Scope) -> Columns | None:
+        if scope.functions is not None:
+            scope.premises.is_complete = False
+            return self._query_columns_anew(sql, scope)
+        asked = ("columns", sql, scope.catalog, scope.schema)
+        return self._remembered(asked, scope, lambda inner: self._query_columns_anew(sql, inner))
+
+    def _query_columns_anew(self, sql: str, scope: _Scope) -> Columns | None:
         try:
             tree = peek(self._inlined(sql, scope))
         except SqlSyntaxError:

@@ -38,9 +38,7 @@ def describe(session: Session, reader: StatementReader) -> Result:
         raise not_supported("DESCRIBE TABLE with a column or partition", "Describe the whole table.")
     view = session.temporary_view(parts)
     if view is not None:
-        columns = engine_columns(
-            session.engine.frame(session.engine_sql(f"SELECT * FROM {view.name}")).schema
-        )
+        columns = engine_columns(session.schema_of(f"SELECT * FROM {view.name}"))
         if as_json:
             return _json(
                 {"table_name": view.name, "type": "VIEW", "columns": [_json_column(c) for c in columns]}
@@ -233,7 +231,7 @@ def describe_query(session: Session, reader: StatementReader) -> Result:
     """DESCRIBE QUERY: the columns that a query would have."""
     reader.next()
     reader.accept("QUERY")
-    columns = engine_columns(session.engine.frame(session.engine_sql(reader.rest())).schema)
+    columns = engine_columns(session.schema_of(reader.rest()))
     return Result.of_rows(_COLUMNS, [(c.name, c.data_type, c.comment) for c in columns])
 
 

@@ -30,11 +30,11 @@ def columns_of(session: Session, table: Table) -> list[Column]:
     if not table.is_view:
         return recorded
     try:
-        frame = session.engine.frame(session.engine_sql(f"SELECT * FROM {table.name.quoted}"))
+        schema = session.schema_of(f"SELECT * FROM {table.name.quoted}")
     except SqlError:
         return recorded
     comments = table.column_comments
-    return [replace(c, comment=comments.get(c.name.lower())) for c in engine_columns(frame.schema)]
+    return [replace(c, comment=comments.get(c.name.lower())) for c in engine_columns(schema)]
 
 
 def visible_properties(table: Table) -> dict[str, str]:

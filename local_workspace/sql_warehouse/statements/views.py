@@ -59,7 +59,7 @@ def create_view(session: Session, reader: StatementReader) -> Result:
         )
     names, comments, comment, properties = _clauses(reader)
     query = _query(reader)
-    schema = session.engine.frame(session.engine_sql(query), tag=session.tag).schema
+    schema = session.schema_of(query)
     columns = engine_columns(schema)
     if names:
         if len(names) != len(columns):
@@ -158,7 +158,7 @@ def create_temporary_view(session: Session, reader: StatementReader) -> Result:
         )
     if names:
         query = f"SELECT * FROM ({query}\n) AS v({', '.join(quote_identifier(n) for n in names)})"
-    session.engine.frame(session.engine_sql(query), tag=session.tag)
+    session.schema_of(query)
     former = session.temporary_views.get(name.lower())
     if former is not None:
         # The new text may read the former view: that one lives on under a name that nobody else uses.
@@ -195,7 +195,7 @@ def alter_view(session: Session, reader: StatementReader) -> Result:
         reader.position = start
         return alter_table.alter(session, reader)
     query = _query(reader)
-    columns = engine_columns(session.engine.frame(session.engine_sql(query), tag=session.tag).schema)
+    columns = engine_columns(session.schema_of(query))
     _refuse_self_reference(session, query, view.name)
     session.catalog.put_table(
         view.name,
