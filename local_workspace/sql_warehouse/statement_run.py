@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from pyspark.errors import PySparkException
 
+from local_workspace.delta.commit import AppendOnly
 from local_workspace.errors import InvalidName, LocalWorkspaceError, NotFound, WorkspaceBusy
 from local_workspace.sql.diagnosis import explained
 from local_workspace.sql.parameters import Parameter, bind, named_identifiers
@@ -118,6 +119,8 @@ class StatementRun:
             return error
         if isinstance(error, WorkspaceBusy):
             return SqlError("DELTA_CONCURRENT_WRITE", str(error))
+        if isinstance(error, AppendOnly):
+            return SqlError("DELTA_CANNOT_MODIFY_APPEND_ONLY", str(error), "42809")
         if isinstance(error, NotFound):
             # It was there when the statement began: clients take these classes for an answer, not for a fault.
             return SqlError(_MISSING.get(error.kind, "TABLE_OR_VIEW_NOT_FOUND"), str(error))

@@ -136,7 +136,7 @@ def list_(output_format: str) -> None:
 )
 def show(name: str, output_format: str) -> None:
     """Show one pipeline: its files, its tables with their rows, and the state of its last update."""
-    from local_workspace.delta import delta_source
+    from local_workspace.delta import log
     from local_workspace.pipeline_host import find_pipeline
 
     project = Project.find()
@@ -147,7 +147,7 @@ def show(name: str, output_format: str) -> None:
     for table in known.tables:
         found = catalog.get(table)
         if found is not None and found.location is not None:
-            rows = delta_source.table_rows(found.location)
+            rows = log.table_rows(found.location)
             tables.append(
                 {"table": str(table), "kind": found.kind, "rows": rows, "comment": found.comment or ""}
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 from pyspark.sql.connect.proto import relations_pb2
 from pyspark.sql.types import StructType
 
-from local_workspace.delta import delta_source
+from local_workspace.delta import log
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.names import Names
 from local_workspace.dlt_runtime.declare.registry import Registry
@@ -52,7 +52,7 @@ class AnalysisSources:
             if asked.format != "delta":
                 staged = self._files(replace(asked, streaming=read.streaming))
                 return rewrite.files_for_text(staged, read.options.get("text", ""))
-            now = delta_source.position(Path(self._context.local_path(asked.path)))
+            now = log.position(Path(self._context.local_path(asked.path)))
             if now is None:
                 raise no_delta_folder(asked.path, "a dataset function")
             return rewrite.delta_read(Path(self._context.local_path(asked.path)), now.version)
@@ -72,7 +72,7 @@ class AnalysisSources:
                     f"[TABLE_OR_VIEW_NOT_FOUND] {read.name} is not a table of the workspace"
                 )
             location = found
-        now = delta_source.position(location)
+        now = log.position(location)
         if now is None:
             raise NotBuiltYet(key)
         return rewrite.delta_read(location, now.version)

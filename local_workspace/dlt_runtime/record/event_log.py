@@ -19,7 +19,7 @@ from deltalake.transaction import CommitProperties, Transaction
 
 from local_workspace.catalog import Catalog, TableName
 from local_workspace.crash_points import crash_point
-from local_workspace.delta.commit import committed_batch, open_table
+from local_workspace.delta.log import committed_batch, open_table
 from local_workspace.delta.table_lock import table_lock
 from local_workspace.dlt_runtime.record.state import PipelineState
 from local_workspace.dlt_runtime.refresh.compaction import compact_files

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from local_workspace.delta import commit
+from local_workspace.delta import batches, log
 from local_workspace.dlt_runtime.record.events import Event, EventFactory
 from local_workspace.dlt_runtime.record.state import Batch, PipelineState
 
@@ -20,11 +20,11 @@ def settle(state: PipelineState, batch: Batch) -> bool:
     done.
     """
     location = Path(batch.location)
-    done = commit.committed_batch(location, batch.flow)
+    done = log.committed_batch(location, batch.flow)
     if done is not None and done >= batch.batch:
         finish(state, batch)
         return True
-    commit.remove_leftovers(location, batch.flow, batch.batch)
+    batches.remove_leftovers(location, batch.flow, batch.batch)
     state.abandon(batch)
     return False
 

@@ -22,9 +22,8 @@ from pyspark.sql.connect.window import Window
 from pyspark.sql.types import DataType, StructType
 
 from local_workspace.crash_points import crash_point
-from local_workspace.delta import commit, delta_source
-from local_workspace.delta.commit import Target
-from local_workspace.delta.not_null import NotNullViolated
+from local_workspace.delta import batches, log
+from local_workspace.delta.batches import Target
 from local_workspace.dlt_runtime.auto_loader.stage import NoColumnsYet
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.registry import CdcSettings
@@ -45,6 +44,7 @@ from local_workspace.dlt_runtime.plan.session import data_frame, relation_of
 from local_workspace.dlt_runtime.record import recovery
 from local_workspace.dlt_runtime.record.state import Batch
 from local_workspace.dlt_runtime.refresh.committing import commit_batch
+from local_workspace.dlt_runtime.refresh.constraints import check_constraints
 from local_workspace.dlt_runtime.refresh.expectations import Counts, mask_columns
 from local_workspace.dlt_runtime.refresh.feed_columns import chosen, require_keys
 from local_workspace.dlt_runtime.refresh.inputs import Input, look, new_schemas, stage_inputs
@@ -78,7 +78,7 @@ def refresh_cdc(context: UpdateContext, dataset: Dataset, planned: PlannedFlow) 
     while True:
         state = context.state.flow(flow_id)
         inputs = [look(context, dataset, planned, source, state) for source in sources]
-        exists = commit.open_table(context.location(dataset)) is not None
+        exists = log.open_table(context.location(dataset)) is not None
         moved = StreamState.has_moved(state.facts)
         if exists and not moved and not any(i.has_rows for i in inputs):
             return
@@ -178,7 +178,7 @@ class _Merge:
             )
             rows = self._stage(relation, folder / "out", self.dataset.output.partition_cols)
             crash_point("output_staged")
-            NotNullViolated.check(self.flow, rows.kept, target.schema)
+            check_constraints(self.context, self.flow, rows.kept, target, overwrite=True)
             final = {
                 i.source.id: i.final_records(staged_inputs[i.source.id], self.batch.batch)
                 for i in inputs
@@ -261,7 +261,7 @@ class _Merge:
     def _merged(self, changes: DataFrame) -> DataFrame:
         """Put new changes to the kept ones; of two with the same key and sequence the kept one stays."""
         keys = [f.col(quote_identifier(k)) for k in self.settings.keys]
-        known = None if not self.facts.get("started") else delta_source.position(self.kept_changes)
+        known = None if not self.facts.get("started") else log.position(self.kept_changes)
         everything: Any = changes
         if known is not None:
             kept = data_frame(rewrite.delta_read(self.kept_changes, known.version), self.context.session)
@@ -375,8 +375,8 @@ class _Merge:
         if folder is not None:
             schema = query_schema(rewrite.parquet_read(folder), self.context.session, self.flow)
             kept = Target(f"the changes of {target.name}", self.kept_changes, delta_schema(schema, self.flow))
-            if commit.open_table(kept.location) is None:
-                commit.ensure_table(kept)
+            if log.open_table(kept.location) is None:
+                batches.ensure_table(kept)
         self.context.state.prepare(batch, final)
         crash_point("batch_prepared")
         for part, staged in ((kept, merged), (target, rows)):

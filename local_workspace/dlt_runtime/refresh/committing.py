@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from local_workspace.delta import commit
-from local_workspace.delta.commit import Target
+from local_workspace.delta import batches
+from local_workspace.delta.batches import Target
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.record.state import Batch
 from local_workspace.dlt_runtime.refresh.staging import StagedRows
@@ -32,9 +32,9 @@ def commit_batch(
         flow: The flow as its author named it.
         facts: What the commit shall say besides: sources, a fingerprint.
     """
-    commit.commit(
+    batches.commit_batch(
         target,
-        commit.adopt(target, staged.kept, batch.flow, batch.batch),
+        staged.kept,
         overwrite=overwrite,
         flow=batch.flow,
         batch=batch.batch,

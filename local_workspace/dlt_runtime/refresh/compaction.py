@@ -20,7 +20,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from local_workspace.crash_points import crash_point
-from local_workspace.delta.commit import open_table
+from local_workspace.delta.log import open_table
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.plan.graph import Dataset
 from local_workspace.errors import ConfigurationError, WorkspaceBusy

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local_workspace.delta import delta_source
-from local_workspace.delta.delta_source import Position
+from local_workspace.delta import delta_source, log, slices
+from local_workspace.delta.log import Position
 from local_workspace.dlt_runtime.auto_loader import types as loader_types
 from local_workspace.dlt_runtime.auto_loader.listing import InputFile, list_files
 from local_workspace.dlt_runtime.auto_loader.options import AutoLoaderOptions
@@ -56,7 +56,7 @@ class Input:
         """Bytes of the files to be read."""
         if self.until is not None and self.since is None:
             assert self.source.location is not None  # noqa: S101
-            return delta_source.table_bytes(self.source.location)
+            return log.table_bytes(self.source.location)
         return sum(f.size for f in self.files) + sum(int(a.get("size", 0)) for a in self.adds or ())
 
     def records(self, batch: int) -> list[FileRecord]:
@@ -101,7 +101,7 @@ def look(
     if source.loader is not None:
         return _look_for_files(context, dataset, planned, source, source.loader)
     assert source.location is not None  # noqa: S101
-    now = delta_source.position(source.location)
+    now = log.position(source.location)
     if now is None:
         where = f"flow {planned.flow.name}, {planned.flow.location}"
         if source.id.startswith("delta:"):
@@ -197,7 +197,7 @@ def stage_inputs(
             if item.since is None:
                 relation = rewrite.delta_read(item.source.location, item.until.version)
             elif item.adds:
-                delta_source.make_slice(item.source.location, item.until, item.adds, place)
+                slices.make_slice(item.source.location, item.until, item.adds, place)
                 relation = rewrite.delta_read(place, 0)
             else:
                 relation = empty_slice(item.source.location, item.until, place)

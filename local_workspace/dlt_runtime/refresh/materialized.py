@@ -14,9 +14,8 @@ from typing import Any
 from pyspark.sql.connect import functions as f
 
 from local_workspace.crash_points import crash_point
-from local_workspace.delta import commit, delta_source
-from local_workspace.delta.delta_source import Position
-from local_workspace.delta.not_null import NotNullViolated
+from local_workspace.delta import batches, delta_source, log, slices
+from local_workspace.delta.log import Position
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.plan import incremental, plans, rewrite
 from local_workspace.dlt_runtime.plan.answers import columns_of_schema, expression_for_engine
@@ -28,6 +27,7 @@ from local_workspace.dlt_runtime.record.events import Event
 from local_workspace.dlt_runtime.record.state import Batch
 from local_workspace.dlt_runtime.refresh import keyed_refresh
 from local_workspace.dlt_runtime.refresh.committing import commit_batch
+from local_workspace.dlt_runtime.refresh.constraints import check_constraints
 from local_workspace.dlt_runtime.refresh.expectations import Counts
 from local_workspace.dlt_runtime.refresh.inputs import SMALL_BYTES
 from local_workspace.dlt_runtime.refresh.keyed_refresh import ChangedGroups, KeyedPlan
@@ -110,11 +110,11 @@ class _Refresh:
 
     def why_recompute(self) -> str | None:
         """Say why the view must be computed anew; None if it would come out the same."""
-        now = delta_source.position(self.location)
+        now = log.position(self.location)
         if now is None or not self.known.get("fingerprint"):
             return "FIRST_REFRESH"
         target = self.known.get("target")
-        if target is None or delta_source.rows_changed(self.location, Position(**target), now):
+        if target is None or log.rows_changed(self.location, Position(**target), now):
             return "TARGET_CHANGED_BY_OTHERS"
         if self.known["fingerprint"] != self.fingerprint:
             return "QUERY_CHANGED"
@@ -129,7 +129,7 @@ class _Refresh:
         before = self.known["sources"]
         return before.keys() != self.positions.keys() or any(
             known.get("columns") != (now := self.positions[key])["columns"]
-            or delta_source.rows_changed(
+            or log.rows_changed(
                 self.tables[key],
                 Position(known["table_id"], known["version"]),
                 Position(now["table_id"], now["version"]),
@@ -166,7 +166,7 @@ class _Refresh:
                 found[key] = delta_source.added_files(path, key, since, until, skip_changes=False)
             except DataFault:
                 return None, f"CHANGE_SET_NOT_APPEND_ONLY: {key}"
-            if not delta_source.files_exist(path, found[key]):
+            if not log.files_exist(path, found[key]):
                 return None, f"CHANGE_SET_VACUUMED: {key}"
         if self.keyed is not None and not self._find_groups(self.keyed, found):
             return None, "MORE_GROUPS_CHANGED_THAN_STAYED"
@@ -191,7 +191,7 @@ class _Refresh:
         folder = self.context.fresh_stage("groups")
         place, position = self.tables[key], self.positions[key]
         until = Position(position["table_id"], position["version"])
-        delta_source.make_slice(place, until, adds, folder / "new")
+        slices.make_slice(place, until, adds, folder / "new")
         changed = keyed_refresh.changed_groups(
             plan,
             rewrite.delta_read(folder / "new", 0),
@@ -200,7 +200,7 @@ class _Refresh:
             folder=folder,
             flow=self.flow,
         )
-        if changed.count * 2 > delta_source.table_rows(self.location):
+        if changed.count * 2 > log.table_rows(self.location):
             return False
         self.changed = changed
         return True
@@ -233,14 +233,14 @@ class _Refresh:
                 context.session,
                 self.flow,
                 partition_by=self.dataset.output.partition_cols,
-                small=sum(delta_source.table_bytes(path) for path in self.tables.values()) < SMALL_BYTES,
+                small=sum(log.table_bytes(path) for path in self.tables.values()) < SMALL_BYTES,
             )
             crash_point("output_staged")
             ExpectationViolated.check(self.flow, staged, rules)
-            NotNullViolated.check(self.flow, staged.kept, target.schema)
+            check_constraints(context, self.flow, staged.kept, target, overwrite=overwrite)
             with context.writing(self.dataset):
-                if commit.open_table(self.location) is None:
-                    commit.ensure_table(target)
+                if log.open_table(self.location) is None:
+                    batches.ensure_table(target)
                 batch.facts = self._facts()
                 batch.events = self._events(number, staged.counts, sources)
                 context.state.prepare(batch, {})
@@ -270,7 +270,7 @@ class _Refresh:
         the commit will have is known before it. If it comes out otherwise, the next update computes the view
         anew.
         """
-        before = delta_source.position(self.location)
+        before = log.position(self.location)
         assert before is not None  # noqa: S101  (the table has just been made sure of)
         target = Position(before.table_id, before.version + 1)
         return {"fingerprint": self.fingerprint, "sources": self.positions, "target": target.to_json()}
@@ -304,7 +304,7 @@ class _Refresh:
             return sources
         for at, (key, adds) in enumerate(new_files.items()):
             until = Position(self.positions[key]["table_id"], self.positions[key]["version"])
-            delta_source.make_slice(self.tables[key], until, adds, folder / f"source-{at}")
+            slices.make_slice(self.tables[key], until, adds, folder / f"source-{at}")
             sources.replaced[key] = rewrite.delta_read(folder / f"source-{at}", 0)
         return sources
 
@@ -326,7 +326,7 @@ class _Refresh:
                 if r.action == "drop"
             ]
             fresh = data_frame(rewrite.filter_true(relation, dropping) if dropping else relation, session)
-            now = delta_source.position(self.location)
+            now = log.position(self.location)
             assert now is not None  # noqa: S101
             kept = data_frame(rewrite.delta_read(self.location, now.version), session)
             missing, surplus = _difference(fresh, kept), _difference(kept, fresh)
@@ -342,8 +342,8 @@ class _Refresh:
 
 
 def _position(key: str, path: Path) -> dict[str, Any]:
-    now = delta_source.position(path)
-    table = commit.open_table(path)
+    now = log.position(path)
+    table = log.open_table(path)
     if now is None or table is None:
         raise DataFault(f"{key} has no data yet", got=str(path), next_step="Refresh it first")
     columns = hashlib.sha256(table.schema().to_json().encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from local_workspace.crash_points import crash_point
-from local_workspace.delta import commit
+from local_workspace.delta import log
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.declared_keys import differing_keys, record_keys
 from local_workspace.dlt_runtime.plan.graph import Dataset, Graph, PlannedFlow
@@ -19,7 +19,7 @@ def publish(context: UpdateContext, dataset: Dataset) -> None:
         _publish_sink(context, dataset)
         return
     location = context.location(dataset)
-    table = commit.open_table(location)
+    table = log.open_table(location)
     if table is None:
         return
     output = dataset.output
@@ -62,7 +62,7 @@ def _publish_sink(context: UpdateContext, dataset: Dataset) -> None:
     """Put the table of a sink into the catalog if nobody has; it belongs to the workspace, not to the pipeline."""
     assert dataset.name is not None and dataset.output.sink is not None  # noqa: S101, PT018
     location = context.location(dataset)
-    if dataset.output.sink.table is None or commit.open_table(location) is None:
+    if dataset.output.sink.table is None or log.open_table(location) is None:
         return
     if context.catalog.get(dataset.name) is None:
         context.catalog.create_schema(dataset.name.catalog, dataset.name.schema, if_not_exists=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from local_workspace.crash_points import crash_point
-from local_workspace.delta import commit
+from local_workspace.delta import batches, log
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.plan.graph import Dataset, Graph
 from local_workspace.dlt_runtime.record import recovery
@@ -65,7 +65,7 @@ def reset_dataset(context: UpdateContext, dataset: Dataset) -> None:
         # What a sink has received is not the pipeline's any more: its flows begin anew, it is not emptied.
         for flow in flows:
             _catch_up(context, dataset, flow)
-    if commit.open_table(location) is None or dataset.kind == "SINK":
+    if log.open_table(location) is None or dataset.kind == "SINK":
         # No table, no transaction: forgetting is all there is to do.
         batch = Batch(
             flow_id,
@@ -87,7 +87,7 @@ def reset_dataset(context: UpdateContext, dataset: Dataset) -> None:
 
 def _empty(context: UpdateContext, dataset: Dataset, flow_id: str, number: int, flows: list[str]) -> None:
     location = context.location(dataset)
-    table = commit.open_table(location)
+    table = log.open_table(location)
     assert table is not None  # noqa: S101
     batch = Batch(
         flow_id,
@@ -109,11 +109,11 @@ def _empty(context: UpdateContext, dataset: Dataset, flow_id: str, number: int, 
     context.state.plan(batch, {})
     context.state.prepare(batch, {})
     crash_point("reset_planned")
-    target = commit.Target(
+    target = batches.Target(
         dataset.shown, location, table.schema(), partition_by=tuple(table.metadata().partition_columns)
     )
     try:
-        commit.commit(
+        batches.commit_batch(
             target,
             [],
             overwrite=True,
@@ -130,7 +130,7 @@ def _empty(context: UpdateContext, dataset: Dataset, flow_id: str, number: int, 
 
 
 def _catch_up(context: UpdateContext, dataset: Dataset, flow_id: str) -> None:
-    done = commit.committed_batch(context.location(dataset), flow_id) or 0
+    done = log.committed_batch(context.location(dataset), flow_id) or 0
     known = context.state.flow(flow_id)
     if done > known.batch:
         context.state.finish(

@@ -17,8 +17,7 @@ from pyspark.sql.connect import functions as f
 from pyspark.sql.connect.dataframe import DataFrame
 
 from local_workspace.crash_points import crash_point
-from local_workspace.delta import delta_source
-from local_workspace.delta.not_null import NotNullViolated
+from local_workspace.delta import log
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.own_columns import DELETED, END, HASH, KEY, NEW, START
 from local_workspace.dlt_runtime.plan import plans, rewrite
@@ -28,6 +27,7 @@ from local_workspace.dlt_runtime.plan.session import data_frame, relation_of
 from local_workspace.dlt_runtime.record import recovery
 from local_workspace.dlt_runtime.record.state import Batch
 from local_workspace.dlt_runtime.refresh.committing import commit_batch
+from local_workspace.dlt_runtime.refresh.constraints import check_constraints
 from local_workspace.dlt_runtime.refresh.feed_columns import chosen, require_keys, with_missing_columns
 from local_workspace.dlt_runtime.refresh.sources import BatchSources
 from local_workspace.dlt_runtime.refresh.staging import stage_query
@@ -147,7 +147,7 @@ class _Snapshot:
             relation, (), folder / "out", session, self.flow, partition_by=self.dataset.output.partition_cols
         )
         crash_point("output_staged")
-        NotNullViolated.check(self.flow, staged.kept, target.schema)
+        check_constraints(context, self.flow, staged.kept, target, overwrite=True)
         batch = Batch(
             self.flow_id,
             self.state.batch + 1,
@@ -204,7 +204,7 @@ class _Snapshot:
             )
 
     def _before(self) -> DataFrame | None:
-        now = delta_source.position(self.context.location(self.dataset))
+        now = log.position(self.context.location(self.dataset))
         if now is None or not self.state.facts.get("started"):
             return None
         return data_frame(

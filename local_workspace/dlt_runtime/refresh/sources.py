@@ -11,8 +11,8 @@ from pyspark.sql.connect.proto import relations_pb2
 from pyspark.sql.types import StructType
 
 from local_workspace.catalog import TableName, refuse_policies
-from local_workspace.delta import delta_source
-from local_workspace.delta.delta_source import Position
+from local_workspace.delta import delta_source, log, slices
+from local_workspace.delta.log import Position
 from local_workspace.dlt_runtime.auto_loader.options import AutoLoaderOptions
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.registry import Expectation
@@ -221,7 +221,7 @@ class BatchSources:
         if key in self.replaced:
             return self.replaced[key]
         if key not in self.pinned:
-            now = delta_source.position(location)
+            now = log.position(location)
             if now is None:
                 raise DataFault(f"{shown} has no data yet", got=str(location), next_step="Refresh it first")
             self.pinned[key] = now.version
@@ -257,7 +257,7 @@ class BatchSources:
             if named.streaming:
                 return self.relations[key]
             place = Path(self.context.local_path(read.path))
-            if delta_source.position(place) is None:
+            if log.position(place) is None:
                 raise no_delta_folder(read.path, f"flow {self.flow}")
             return self._pinned(key, place, read.path)
         staged = self._files(replace(read, streaming=named.streaming))
@@ -341,5 +341,5 @@ class ExpectationViolated(DataFault):
 
 def empty_slice(location: Path, until: Position, folder: Path) -> Relation:
     """Give no row of a table, with its schema."""
-    delta_source.make_slice(location, until, [], folder)
+    slices.make_slice(location, until, [], folder)
     return rewrite.delta_read(folder, 0)

@@ -14,7 +14,7 @@ from deltalake import Schema
 from pyspark.errors import PySparkException
 from pyspark.sql.types import StructType
 
-from local_workspace.delta.commit import StagedFile
+from local_workspace.delta.staging import StagedFile
 from local_workspace.dlt_runtime.declare.registry import Expectation, Output
 from local_workspace.dlt_runtime.declare.table_schema import DeclaredSchema, parse_table_schema
 from local_workspace.dlt_runtime.plan.answers import columns_of_schema
@@ -215,11 +215,11 @@ def stage_query(
     found = sorted(folder.rglob("*.parquet")) if folder.exists() else []
     staged = [(path, _partition_values(path.relative_to(folder))) for path in found]
     kept = [
-        StagedFile(path, {c: values[c] for c in partition_by})
+        StagedFile.of(path, {c: values[c] for c in partition_by})
         for path, values in staged
         if values.get(expectations.DROPPED, "0") == "0"
     ]
-    kept = [file for file in kept if pq.read_metadata(file.path).num_rows]
+    kept = [file for file in kept if file.rows]
     if rules:
         counts = expectations.count(found, rules)
     else:

@@ -6,9 +6,8 @@ Batch by batch, the new rows of its sources through its query into one commit ea
 from __future__ import annotations
 
 from local_workspace.crash_points import crash_point
-from local_workspace.delta import commit, delta_source
-from local_workspace.delta.commit import Target
-from local_workspace.delta.not_null import NotNullViolated
+from local_workspace.delta import batches, log
+from local_workspace.delta.batches import Target
 from local_workspace.dlt_runtime.auto_loader.stage import NoColumnsYet, Staged
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.plan.graph import Dataset, PlannedFlow, first_reader
@@ -18,6 +17,7 @@ from local_workspace.dlt_runtime.record.events import Event
 from local_workspace.dlt_runtime.record.state import Batch, FlowState
 from local_workspace.dlt_runtime.refresh import expectations
 from local_workspace.dlt_runtime.refresh.committing import commit_batch
+from local_workspace.dlt_runtime.refresh.constraints import check_constraints
 from local_workspace.dlt_runtime.refresh.inputs import SMALL_BYTES, Input, look, new_schemas, stage_inputs
 from local_workspace.dlt_runtime.refresh.sources import (
     BatchSources,
@@ -52,7 +52,7 @@ def refresh_flow(context: UpdateContext, dataset: Dataset, planned: PlannedFlow)
         if planned.flow.once and state.once_done:
             return
         inputs = [look(context, dataset, planned, source, state) for source in sources]
-        exists = commit.open_table(context.location(dataset)) is not None
+        exists = log.open_table(context.location(dataset)) is not None
         moved = StreamState.has_moved(state.facts)
         if exists and not planned.flow.once and not moved and not any(i.has_rows for i in inputs):
             return
@@ -68,7 +68,7 @@ def refresh_flow(context: UpdateContext, dataset: Dataset, planned: PlannedFlow)
 
 
 def _check_sink(context: UpdateContext, dataset: Dataset) -> None:
-    table = commit.open_table(context.location(dataset))
+    table = log.open_table(context.location(dataset))
     if table is not None and table.metadata().partition_columns:
         raise NotSupported(
             f"A sink into a table with partitions ({dataset.shown})",
@@ -83,7 +83,7 @@ def check_bookkeeping(context: UpdateContext, dataset: Dataset, flow_id: str) ->
     Raises:
         DataFault: It is: the pipeline's folder was lost or restored from an older copy.
     """
-    done = commit.committed_batch(context.location(dataset), flow_id)
+    done = log.committed_batch(context.location(dataset), flow_id)
     known = context.state.flow(flow_id).batch
     if done is not None and done > known:
         raise DataFault(
@@ -137,7 +137,7 @@ def _run_batch(
         )
         crash_point("output_staged")
         ExpectationViolated.check(planned.flow.name, staged, rules)
-        NotNullViolated.check(planned.flow.name, staged.kept, target.schema)
+        check_constraints(context, planned.flow.name, staged.kept, target, overwrite=False)
         with context.writing(dataset):
             new_columns, empty = prepare_table(context, dataset, target)
             batch.events = _batch_events(
@@ -191,11 +191,11 @@ def prepare_table(context: UpdateContext, dataset: Dataset, target: Target) -> t
     An empty table takes the schema of its first batch as it is, even if a column's type has changed: a full refresh has
     emptied it, or an update made it and ended before its first batch, which may have been another one.
     """
-    now = delta_source.position(target.location)
+    now = log.position(target.location)
     emptied_at = context.state.flow(reset_flow(context, dataset)).facts.get("version")
-    if now is not None and (emptied_at == now.version or commit.is_untouched(target.location)):
+    if now is not None and (emptied_at == now.version or log.is_untouched(target.location)):
         return [], True
-    return commit.ensure_table(target), False
+    return batches.ensure_table(target), False
 
 
 def reset_flow(context: UpdateContext, dataset: Dataset) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 
 from local_workspace.catalog import Catalog, TableName
 from local_workspace.crash_points import crash_point
-from local_workspace.delta import commit
+from local_workspace.delta import log
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.registry import Registry
 from local_workspace.dlt_runtime.hooks import Hook
@@ -350,7 +350,7 @@ class _Update:
         empty = [
             other.shown
             for other in (graph.datasets[k] for k in dataset.inputs if k in context.waiting)
-            if other.name is None or commit.open_table(context.location(other)) is None
+            if other.name is None or log.open_table(context.location(other)) is None
         ]
         return f"{', '.join(empty)} has no columns yet: none of its files can be read" if empty else None
 

@@ -14,19 +14,14 @@ from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
 from local_workspace.catalog.char_types import DECLARED_TYPE, declared_type
-from local_workspace.delta.delta_commit import (
-    TableShape,
-    commit_metadata,
-    commit_replacement,
-    nullable,
-    shape_of,
-    stage,
-)
+from local_workspace.delta.commit import commit_metadata, commit_replacement
+from local_workspace.delta.log import current_files
+from local_workspace.delta.shape import TableShape, nullable, shape_of
+from local_workspace.delta.staging import stage
 from local_workspace.sql.sql_error import SqlError, not_supported, parse_error
 from local_workspace.sql.sql_text import StatementReader, property_pairs, split_items
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
-from local_workspace.sql_warehouse.statements.create_table import CHECK_PREFIX
 from local_workspace.sql_warehouse.statements.location import location_of
 from local_workspace.sql_warehouse.statements.policies import alter_mask
 from local_workspace.sql_warehouse.statements.table_checks import verify
@@ -159,10 +154,7 @@ def _rewrite(
     frame = session.engine.frame(f"SELECT {', '.join(expressions)} FROM {source}", tag=session.tag)
     staged = stage(frame, location_of(table), shape.partition_columns)
     try:
-        checks = {
-            k[len(CHECK_PREFIX) :]: v for k, v in shape.configuration.items() if k.startswith(CHECK_PREFIX)
-        }
-        verify(session, staged.folder, shape.fields, checks, table.name)
+        verify(session, staged.folder, staged.adds, shape.fields, shape.checks, table=table.name)
         commit_replacement(
             location_of(table), staged, shape, operation=operation, statement=session.tag or session.id
         )
@@ -199,7 +191,15 @@ def alter_column(session: Session, table: Table, reader: StatementReader) -> Res
         field["nullable"] = reader.tokens[reader.position - 3].upper == "DROP"
         fields = [field if f["name"] == field["name"] else f for f in shape.fields]
         if not field["nullable"]:
-            verify(session, location_of(table), [field], {}, table.name, new=True)
+            verify(
+                session,
+                location_of(table),
+                current_files(delta_of(table)),
+                [field],
+                {},
+                table=table.name,
+                new=True,
+            )
         commit_shape(session, table, replace(shape, fields=fields), "CHANGE COLUMN")
         return None
     if reader.accept("TYPE"):

@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Constraint, Table
-from local_workspace.delta.delta_commit import (
-    shape_of,
-)
+from local_workspace.delta.log import current_files
+from local_workspace.delta.shape import CHECK_PREFIX, shape_of
 from local_workspace.delta.table_lock import table_lock
 from local_workspace.sql.sql_error import SqlError, not_supported
 from local_workspace.sql.sql_text import (
@@ -29,7 +28,6 @@ from local_workspace.sql_warehouse.statements.alter_columns import (
     rename_column,
 )
 from local_workspace.sql_warehouse.statements.create_table import (
-    CHECK_PREFIX,
     log_properties,
     resolved_constraint,
 )
@@ -97,7 +95,9 @@ def add_constraint(session: Session, table: Table, reader: StatementReader) -> R
             )
     constraint = resolved_constraint(session, table.name, definition)
     if definition.type == "CHECK":
-        verify(session, location_of(table), [], {name: definition.expression or ""}, table.name, new=True)
+        files = current_files(delta_of(table))
+        rule = {name: definition.expression or ""}
+        verify(session, location_of(table), files, [], rule, table=table.name, new=True)
         configuration = {**shape.configuration, CHECK_PREFIX + name: definition.expression or ""}
         commit_shape(session, table, replace(shape, configuration=configuration), "ADD CONSTRAINT")
         session.catalog.add_constraint(table.name, constraint)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
-from local_workspace.delta.delta_commit import shape_of
+from local_workspace.delta.shape import shape_of
 from local_workspace.sql.sql_text import StatementReader
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers

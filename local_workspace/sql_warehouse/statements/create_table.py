@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from local_workspace.catalog import Constraint, Table, TableName
 from local_workspace.catalog.char_types import DECLARED_TYPE, declared_type
-from local_workspace.delta.delta_commit import TableShape, commit_replacement, stage
+from local_workspace.delta.commit import commit_replacement
+from local_workspace.delta.shape import CHECK_PREFIX, TableShape
+from local_workspace.delta.staging import stage
 from local_workspace.delta.table_lock import table_lock
 from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found
 from local_workspace.sql.sql_text import StatementReader
@@ -42,11 +44,11 @@ if TYPE_CHECKING:
 _DELTA_LOG_PROPERTIES = (
     "delta.logRetentionDuration",
     "delta.deletedFileRetentionDuration",
+    "delta.appendOnly",
     "delta.checkpointInterval",
     "delta.dataSkippingNumIndexedCols",
     "delta.randomizeFilePrefixes",
 )
-CHECK_PREFIX = "delta.constraints."
 
 
 def log_properties(properties: Mapping[str, str]) -> dict[str, str]:
@@ -162,7 +164,7 @@ def _write(
         checks = {
             constraint_name(name.table, d): d.expression or "" for d in constraints if d.type == "CHECK"
         }
-        verify(session, staged.folder, fields, checks, name)
+        verify(session, staged.folder, staged.adds, fields, checks, table=name)
         shape = TableShape(
             fields,
             partition_columns,

@@ -12,14 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local_workspace.catalog import Table, TableName
-from local_workspace.delta.delta_commit import (
-    Staged,
-    commit_append,
-    commit_replacement,
-    open_table,
-    shape_of,
-    stage,
-)
+from local_workspace.delta.commit import commit_append, commit_replacement
+from local_workspace.delta.log import open_table
+from local_workspace.delta.shape import shape_of
+from local_workspace.delta.staging import Staged, stage
 from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found
 from local_workspace.sql.sql_text import StatementReader, split_items
 from local_workspace.sql_warehouse.result import Result
@@ -30,7 +26,6 @@ from local_workspace.sql_warehouse.statements.row_changes import (
     Change,
     ChangingRows,
     change_rows,
-    checks_of,
     stand_in_of,
 )
 from local_workspace.sql_warehouse.statements.staging_area import held_for_change
@@ -166,7 +161,7 @@ def insert(session: Session, reader: StatementReader) -> Result:
         shape = shape_of(target)
         staged = stage(aligned, location, shape.partition_columns)
         try:
-            verify(session, staged.folder, fields, checks_of(shape), name)
+            verify(session, staged.folder, staged.adds, fields, shape.checks, table=name)
             tag = session.tag or session.id
             if statement.replace_where is not None:
                 _replace_where(session, held, statement.replace_where, staged)

@@ -20,8 +20,10 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
-from local_workspace.delta.delta_commit import TableShape, shape_of, stage
-from local_workspace.delta.delta_source import Position, current_files, make_slice
+from local_workspace.delta.log import current_files, position_of
+from local_workspace.delta.shape import TableShape, shape_of
+from local_workspace.delta.slices import make_slice
+from local_workspace.delta.staging import stage
 from local_workspace.errors import NotSupported
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.sql_text import StatementReader
@@ -100,9 +102,7 @@ def _source(
         delta = DeltaTable(place)
         folder = slice_folder(location)
         try:
-            make_slice(
-                place, Position(str(delta.metadata().id), delta.version()), current_files(delta), folder
-            )
+            make_slice(place, position_of(delta), current_files(delta), folder)
         except NotSupported:
             pass  # the engine may read it in one piece
         else:

@@ -24,21 +24,15 @@ from typing import TYPE_CHECKING, Any
 from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
-from local_workspace.delta.delta_commit import (
-    STAGE_FOLDER,
-    Staged,
-    TableShape,
-    commit_changes,
-    row_count,
-    shape_of,
-    stage,
-)
-from local_workspace.delta.delta_source import Position, current_files, make_slice
+from local_workspace.delta.commit import commit_changes
+from local_workspace.delta.log import current_files, position_of, row_count
+from local_workspace.delta.shape import TableShape, shape_of
+from local_workspace.delta.slices import make_slice
+from local_workspace.delta.staging import STAGE_FOLDER, Staged, stage
 from local_workspace.sql.references import Source
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.stand_in import StandIn
-from local_workspace.sql_warehouse.statements.create_table import CHECK_PREFIX
 from local_workspace.sql_warehouse.statements.location import location_of
 from local_workspace.sql_warehouse.statements.merge_statement import Clause, Match
 from local_workspace.sql_warehouse.statements.store_assignment import assigned, spark_type
@@ -158,7 +152,7 @@ class _RowChange:
             self.file += "_"
 
     def run(self) -> Changed:
-        position = Position(str(self.delta.metadata().id), self.delta.version())
+        position = position_of(self.delta)
         fields = [{**f, "nullable": True} for f in self.shape.fields]
         make_slice(self.location, position, self.files, self.folder, fields=fields, numbered=self.file)
         counts, touched = self._count()
@@ -171,7 +165,14 @@ class _RowChange:
         staged = self._staged(queries, removed) if queries else None
         try:
             if staged is not None:
-                verify(self.session, staged.folder, self.shape.fields, checks_of(self.shape), self.table.name)
+                verify(
+                    self.session,
+                    staged.folder,
+                    staged.adds,
+                    self.shape.fields,
+                    self.shape.checks,
+                    table=self.table.name,
+                )
             changed = self._agreed(counts, before, 0 if staged is None else staged.rows)
             self._commit(staged, removed, changed)
         finally:
@@ -399,8 +400,3 @@ def _metrics(
     }
     name = "numUpdatedRows" if operation == "UPDATE" else "numDeletedRows"
     return {name: changed.updated if operation == "UPDATE" else changed.deleted, **files}
-
-
-def checks_of(shape: TableShape) -> dict[str, str]:
-    """Return the CHECK expressions of a table by the names of their constraints."""
-    return {k[len(CHECK_PREFIX) :]: v for k, v in shape.configuration.items() if k.startswith(CHECK_PREFIX)}

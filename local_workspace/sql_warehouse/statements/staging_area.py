@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Table
-from local_workspace.delta.delta_commit import STAGE_FOLDER
+from local_workspace.delta.staging import STAGE_FOLDER
 from local_workspace.delta.table_lock import table_lock
 from local_workspace.sql_warehouse.statements.location import location_of
 

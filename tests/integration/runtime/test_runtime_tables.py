@@ -33,6 +33,19 @@ def test_a_declared_schema_orders_and_comments_the_columns(bench: Any) -> None:
     assert columns["day"] == "The day, it's UTC"
 
 
+def test_a_check_of_the_table_holds_for_what_a_flow_adds(bench: Any) -> None:
+    """Guards CHECK: the one of a table that is there, judged as Spark does, and the rows of the batch stay out."""
+    bench.write(BRONZE.replace("schema=SCHEMA", "table_properties={'delta.constraints.low': 'id / 3 < 1.5'}")
+                .replace("QUERY", "'id', F.expr('length(day)').alias('n')"))  # fmt: skip
+    bench.land("a.json", {"id": 4, "day": "d"})
+    bench.good()
+    bench.land("b.json", {"id": 5, "day": "d"}, {"id": None, "day": "d"})
+    result = bench.update()
+    assert "CHECK constraint low (id / 3 < 1.5) violated" in (result.error or "")
+    assert "2 rows" in (result.error or "")
+    assert bench.rows("bronze.rows") == [{"id": 4, "n": 1}]
+
+
 @pytest.mark.parametrize(
     ("schema", "query", "text"),
     [

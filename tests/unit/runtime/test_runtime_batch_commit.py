@@ -11,9 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, Schema
 
-from local_workspace.delta import commit
-from local_workspace.delta.commit import StagedFile, Target
+from local_workspace.delta import batches, commit, log
+from local_workspace.delta.batches import Target
 from local_workspace.delta.log_entry import VersionTaken, write_log_entry
+from local_workspace.delta.staging import StagedFile
 from local_workspace.errors import DataFault
 
 NARROW = pa.table({"id": [1], "day": ["d1"]})
@@ -24,17 +25,10 @@ def batch(folder: Path, rows: pa.Table, number: int) -> list[str]:
     """Write a batch as an update does; return the columns that the table got."""
     staged = folder / f"{number}.parquet"
     pq.write_table(rows.drop(["day"]), staged)
-    kept = [StagedFile(staged, {"day": rows["day"][0].as_py()})]
+    kept = [StagedFile.of(staged, {"day": rows["day"][0].as_py()})]
     target = target_of(folder, rows)
-    new = commit.ensure_table(target)
-    commit.commit(
-        target,
-        commit.adopt(target, kept, "flow", number),
-        overwrite=False,
-        flow="flow",
-        batch=number,
-        metadata={"n": 1},
-    )
+    new = batches.ensure_table(target)
+    batches.commit_batch(target, kept, overwrite=False, flow="flow", batch=number, metadata={"n": 1})
     return new
 
 
@@ -61,16 +55,31 @@ def test_columns_come_with_the_rows_that_bring_them(tmp_path: Path) -> None:
 
 def test_until_then_the_table_is_as_it_was(tmp_path: Path) -> None:
     """Guards an update that fails after it looked at the table: no column is left, nor one of a table never written to."""
-    commit.ensure_table(target_of(tmp_path, WIDE))
-    assert commit.is_untouched(tmp_path / "t")
+    batches.ensure_table(target_of(tmp_path, WIDE))
+    assert log.is_untouched(tmp_path / "t")
     (tmp_path / "other").mkdir()
     batch(tmp_path / "other", NARROW, 1)
     target = target_of(tmp_path / "other", WIDE)
-    assert commit.ensure_table(target) == ["at", "note"]
+    assert batches.ensure_table(target) == ["at", "note"]
     table = DeltaTable(target.location)
     assert [field.name for field in table.schema().fields] == ["id", "day"]
-    assert not commit.is_untouched(target.location)
-    assert not commit.is_untouched(tmp_path / "nowhere")
+    assert not log.is_untouched(target.location)
+    assert not log.is_untouched(tmp_path / "nowhere")
+
+
+def test_an_overwrite_brings_its_own_columns_and_partitions(tmp_path: Path) -> None:
+    """Guards a view whose partition_cols change: rows, columns and partitioning are those of the new query alone."""
+    batch(tmp_path, NARROW, 1)
+    rows = pa.table({"id": [7], "n": [1]})
+    staged = tmp_path / "new.parquet"
+    pq.write_table(rows.drop(["n"]), staged)
+    target = Target("t", tmp_path / "t", Schema.from_arrow(rows.schema), "words", {}, ("n",))
+    new = [StagedFile.of(staged, {"n": "1"})]
+    batches.commit_batch(target, new, overwrite=True, flow="flow", batch=2, metadata={})
+    table = DeltaTable(tmp_path / "t")
+    assert table.to_pyarrow_table().to_pylist() == [{"id": 7, "n": 1}]
+    assert (table.metadata().partition_columns, table.transaction_version("flow")) == (["n"], 2)
+    assert table.metadata().description == "words"
 
 
 def test_somebody_else_between_is_told_and_nothing_is_written(
@@ -78,7 +87,7 @@ def test_somebody_else_between_is_told_and_nothing_is_written(
 ) -> None:
     """Guards the exclusive version: a second writer of the same version gets an error and leaves no file in the log."""
     batch(tmp_path, NARROW, 1)
-    log = tmp_path / "t" / "_delta_log"
+    entries = tmp_path / "t" / "_delta_log"
     with pytest.raises(VersionTaken):
         write_log_entry(tmp_path / "t", 1, [{"commitInfo": {}}])
 
@@ -88,5 +97,5 @@ def test_somebody_else_between_is_told_and_nothing_is_written(
     monkeypatch.setattr(commit, "write_log_entry", taken)
     with pytest.raises(DataFault, match=r"commit to .* failed"):
         batch(tmp_path, WIDE, 2)
-    assert sorted(path.name for path in log.iterdir()) == [f"{0:020}.json", f"{1:020}.json"]
+    assert sorted(path.name for path in entries.iterdir()) == [f"{0:020}.json", f"{1:020}.json"]
     assert DeltaTable(tmp_path / "t").to_pyarrow_table().num_columns == 2
