@@ -8,6 +8,7 @@ and arguments: what a function means is said by :mod:`local_workspace.sql.functi
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
@@ -15,6 +16,7 @@ from sqlglot import exp
 from sqlglot.dialects.databricks import Databricks
 from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.parsers.databricks import DatabricksParser
+from sqlglot.tokens import TokenType
 
 Span = tuple[int, int]
 Node = exp.Expr
@@ -140,6 +142,14 @@ class Written(Databricks):
         STRING_ESCAPES: ClassVar[list[str]] = ["\\", "'", '"']
 
     Parser = _Parser
+
+    def tokenize(self, sql: str, dialect: Any = None) -> list[Any]:
+        """Tokenize; the function `window(...)` is a name, not the clause WINDOW, which ends a GROUP BY."""
+        tokens = super().tokenize(sql, dialect)
+        for token, following in itertools.pairwise(tokens):
+            if token.token_type is TokenType.WINDOW and following.token_type is TokenType.L_PAREN:
+                token.token_type = TokenType.VAR
+        return tokens
 
 
 _DIALECT = Written()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from local_workspace.errors import NotSupported, PipelineCodeError
+from local_workspace.errors import PipelineCodeError
 from local_workspace.sql import functions
 from local_workspace.sql.dialect import Node, SqlSyntaxError, peek
 from local_workspace.sql.inference import call_of
@@ -46,11 +46,6 @@ def parse(text: str, where: str) -> Node:
     try:
         return peek(text)
     except SqlSyntaxError as error:
-        if re.search(r"(?i)\bWATERMARK\s+\S+\s+DELAY\s+OF\b", text):
-            raise NotSupported(
-                f"WATERMARK in SQL text (in {where})",
-                "Omit it: it limits state, and a stream has no state here",
-            ) from error
         place = f"line {error.line}, column {error.column}"
         raise PipelineCodeError(
             f"The SQL text in {where} cannot be parsed", got=f"{text!r}: {error.message} ({place})"

@@ -149,8 +149,12 @@ def _longer(rest: bytes | bytearray, data: bytes) -> bytearray:
     return grown
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, encoding: str = "utf-8") -> str:
     """Read a whole file as text.
+
+    Args:
+        path: The file.
+        encoding: As Python names it; in another one than UTF-8, bytes that mean nothing are replaced, as Spark does.
 
     Raises:
         UnreadableFile: It cannot be read, is too long to be held in memory, or is not UTF-8.
@@ -161,7 +165,9 @@ def read_text(path: Path) -> str:
             content += block
             if len(content) > LONGEST_LINE:
                 raise UnreadableFile(f"it has more than {LONGEST_LINE:,} bytes, too many for multiLine")
-        return bytes(content).removeprefix(_BOM).decode("utf-8")
+        if encoding == "utf-8":
+            return bytes(content).removeprefix(_BOM).decode("utf-8")
+        return bytes(content).decode(encoding, errors="replace")
     except UnicodeDecodeError as error:
         raise UnreadableFile(f"not UTF-8 at byte {error.start}") from error
     except (OSError, EOFError, zlib.error) as error:

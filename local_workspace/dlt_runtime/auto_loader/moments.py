@@ -97,7 +97,7 @@ def moment_of_text(text: str) -> datetime | None:
     local, zone = found
     if not zone:
         return local.replace(tzinfo=timezone.utc)
-    offset = _offset_of(zone, local)
+    offset = offset_of(zone, local)
     try:
         return None if offset is None else local.replace(tzinfo=timezone.utc) - offset
     except OverflowError:
@@ -139,7 +139,7 @@ def _local_time(text: str) -> tuple[datetime, str] | None:
     return local, (zone or "").strip(_PADDING)
 
 
-def _offset_of(zone: str, local: datetime) -> timedelta | None:
+def offset_of(zone: str, local: datetime) -> timedelta | None:
     """Return how far a zone is ahead of UTC at a local time; None if there is no such zone."""
     zone = _ONE_DIGIT_HOUR.sub(r"\g<1>0\2:", zone, count=1)
     zone = _ONE_DIGIT_MINUTE.sub(r"\1\2:0\3", zone, count=1)

@@ -10,11 +10,13 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from local_workspace.catalog.names import split_name
 from local_workspace.errors import PipelineCodeError
+from local_workspace.sql.tokens import quote_identifier
 
 ExpectationAction = Literal["warn", "drop", "fail"]
 DatasetKind = Literal["TABLE", "STREAMING_TABLE", "MATERIALIZED_VIEW", "VIEW", "SINK"]
@@ -29,6 +31,23 @@ class SourceLocation:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """What `USE` says: the catalog, None for the pipeline's own, and the schema of names without them."""
+
+    catalog: str | None
+    schema: str
+
+    def full(self, name: str) -> str:
+        """Give a name as many levels as the namespace knows; `LIVE.` names stay what they are."""
+        parts = split_name(name.strip())
+        if len(parts) == 3 or parts[0].lower() == "live":
+            return name
+        known = (*([self.catalog] if self.catalog else []), self.schema)
+        missing = known[: len(known) - len(parts) + 1]
+        return ".".join(map(quote_identifier, (*missing, *parts)))
 
 
 @dataclass(frozen=True)
@@ -147,6 +166,7 @@ class Flow:
         once: Run it a single time, until the next full refresh (a backfill).
         cdc: Set for a change feed; then `function` is None.
         snapshot: Set for a source of snapshots; then `function` is None.
+        namespace: Where names without a catalog or schema are looked up, if the file said USE before.
     """
 
     name: str
@@ -157,6 +177,7 @@ class Flow:
     once: bool = False
     cdc: CdcSettings | None = None
     snapshot: SnapshotSettings | None = None
+    namespace: Namespace | None = None
 
     @property
     def merges(self) -> bool:
@@ -170,6 +191,7 @@ class Registry:
 
     Attributes:
         notes: What the code asks for that has no effect here, each once.
+        namespace: What `USE` said in the file that is being loaded.
     """
 
     outputs: list[Output] = field(default_factory=list)
@@ -177,6 +199,7 @@ class Registry:
     root: Path | None = None
     notes: list[str] = field(default_factory=list)
     hooks: list[EventHook] = field(default_factory=list)
+    namespace: Namespace | None = None
 
     def note(self, text: str) -> None:
         """Keep a note, once."""
@@ -189,6 +212,8 @@ class Registry:
         Raises:
             PipelineCodeError: The name is taken.
         """
+        if self.namespace is not None and output.kind not in {"VIEW", "SINK"}:
+            output = replace(output, name=self.namespace.full(output.name))
         for other in self.outputs:
             if other.name.lower() == output.name.lower():
                 raise PipelineCodeError(
@@ -204,6 +229,8 @@ class Registry:
         Raises:
             PipelineCodeError: The name is taken.
         """
+        if self.namespace is not None:
+            flow = self._in_namespace(flow, self.namespace)
         for other in self.flows:
             if other.name.lower() == flow.name.lower():
                 raise PipelineCodeError(
@@ -212,6 +239,39 @@ class Registry:
                     next_step="Pass name= to @dlt.append_flow",
                 )
         self.flows.append(flow)
+
+    def use(self, text: str) -> bool:
+        """Take `USE CATALOG c`, `USE SCHEMA s`, `USE c.s` and the like for the rest of the file; False for anything else."""
+        words = text.strip().rstrip(";").split(None, 2)
+        kind = words[1].upper() if len(words) == 3 else ""
+        if (
+            len(words) < 2
+            or words[0].upper() != "USE"
+            or kind not in {"", "CATALOG", "SCHEMA", "DATABASE", "NAMESPACE"}
+        ):
+            return False
+        try:
+            parts = split_name(words[-1].strip("'\" "))
+        except ValueError:
+            return False
+        if len(parts) > (1 if kind == "CATALOG" else 2):
+            return False
+        now = self.namespace
+        if kind == "CATALOG":
+            self.namespace = Namespace(parts[0], "default")
+        elif len(parts) == 2:
+            self.namespace = Namespace(parts[0], parts[1])
+        else:
+            self.namespace = Namespace(now.catalog if now is not None else None, parts[0])
+        return True
+
+    def _in_namespace(self, flow: Flow, namespace: Namespace) -> Flow:
+        inside = {o.name.lower() for o in self.outputs if o.kind in {"VIEW", "SINK"}}
+        if flow.target.lower() in inside:
+            return replace(flow, namespace=namespace)
+        target = namespace.full(flow.target)
+        name = target if flow.name == flow.target else flow.name
+        return replace(flow, target=target, name=name, namespace=namespace)
 
     def caller(self) -> SourceLocation:
         """Find the line of pipeline code that is being executed: the innermost frame outside of the runtime."""

@@ -222,10 +222,12 @@ class _Statement:
         if self.keyword("APPLY", "CHANGES", "INTO") or self.keyword("AUTO", "CDC", "INTO"):
             self.changes(flow=None, once=False)
             return
-        if self.keyword("USE"):
+        if self.peek("USE"):
+            if self.registry.use(self.text):
+                return
             raise NotSupported(
-                f"USE at {self.where}",
-                "Write catalog and schema before the name (catalog.schema.table), or give --catalog and --schema",
+                f"This form of USE at {self.where}",
+                "Write USE CATALOG name or USE SCHEMA name, with the name itself",
                 got=self.text[:60],
             )
         self.expect("CREATE")

@@ -39,11 +39,13 @@ STAND_IN = (
 _IDLE = frozenset({
     "mergeschema", "recursivefilelookup", "samplingratio", "maxfilespertrigger", "maxbytespertrigger", "latestfirst",
     "ignorecorruptfiles", "ignoremissingfiles", "preferdate", "enforceschema", "maxcolumns", "maxcharspercolumn",
-    "unescapedquotehandling", "charset", "encoding", "locale", "inputbuffersize", "filenameonly", "maxfileage",
+    "locale", "inputbuffersize", "filenameonly", "maxfileage", "samplesize", "enabledatetimeparsingfallback",
 })  # fmt: skip
+_UNESCAPED = "STOP_AT_DELIMITER"
 _CSV = frozenset({
     "header", "sep", "delimiter", "quote", "escape", "multiline", "inferschema", "nullvalue", "emptyvalue", "comment",
     "ignoreleadingwhitespace", "ignoretrailingwhitespace", "mode", "columnnameofcorruptrecord", "skiprows", "linesep",
+    "dateformat", "timestampformat", "timestampntzformat", "nanvalue", "positiveinf", "negativeinf", "encoding", "charset",
 })  # fmt: skip
 _TEXT = frozenset({"wholetext"})
 
@@ -185,19 +187,18 @@ def check(read: FileRead, flow: str) -> FileOptions | AutoLoaderOptions:
     limit = given.pop("maxfilespertrigger", None)
     glob = given.pop("pathglobfilter", given.pop("filenamepattern", None))
     settings = {key: value for key, value in given.items() if key in known}
+    if given.pop("unescapedquotehandling", _UNESCAPED).upper() != _UNESCAPED:
+        raise NotSupported(
+            f"Option unescapedQuoteHandling ({where})", f"Omit it: {_UNESCAPED} is what Spark does without it"
+        )
     unknown = [key for key in given if key not in known and key not in ignored]
     for key in unknown:
-        if key in {"dateformat", "timestampformat", "timestampntzformat"}:
-            raise NotSupported(
-                f"Option {key} ({where})",
-                "Read the column as STRING and use to_date or to_timestamp with the pattern",
-            )
         raise NotSupported(f"Option {key} ({where})", "Correct its name or omit it", got=repr(given[key]))
-    charset = given.get("encoding", given.get("charset", "utf-8"))
-    if charset.lower().replace("-", "") != "utf8":
-        raise NotSupported(f"encoding {charset} ({where})", "Land files as UTF-8")
-    if settings.get("mode", "PERMISSIVE").upper() != "PERMISSIVE":
-        raise NotSupported(f"mode {settings['mode']} ({where})", "Omit it, and drop rows by an expectation")
+    mode = settings.get("mode", "PERMISSIVE").upper()
+    if mode not in {"PERMISSIVE", "DROPMALFORMED", "FAILFAST"}:
+        raise PipelineCodeError(
+            f"mode ({where})", got=repr(settings["mode"]), allowed="PERMISSIVE, DROPMALFORMED, FAILFAST"
+        )
     if read.format in {"text", "binaryfile"}:
         rescued, evolution = None, "none"
     return FileOptions(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -168,29 +169,26 @@ class _Csv(_Reader):
         super().__init__(options, flow)
         self.where = f"flow {flow}"
         self.dialect = csv_rows.Dialect.of(options.settings, self.where)
+        self.mode = options.settings.get("mode", "PERMISSIVE").upper()
+        self.encoding = _encoding(options.settings, self.where)
         self.heads: dict[str, list[str]] = {}
         self.empty: set[str] = set()
         bad = options.settings.get("columnnameofcorruptrecord", "_corrupt_record")
-        if options.schema and bad in options.schema:
-            raise NotSupported(
-                f"A column {bad} of CSV files ({self.where})", "Leave it out; Auto Loader rescues cells"
-            )
+        self.corrupt = next((name for name in options.schema or options.hints if name == bad), None)
 
-    def _rows(self, file: InputFile) -> Iterator[list[str | None]]:
-        return csv_rows.rows_of(read_text(file.path), self.dialect, f"{self.where}, {file.uri}")
+    def _rows(self, file: InputFile) -> Iterator[tuple[list[str | None], str]]:
+        return csv_rows.rows_of(read_text(file.path, self.encoding), self.dialect)
 
     def look(self, file: InputFile) -> None:
-        rows = self._rows(file)
+        rows = (cells for cells, _ in self._rows(file))
         head = next(rows, None)
         if head is None:
             return
         first = [] if self.dialect.header else [head]
         names = [cell or f"_c{at}" if self.dialect.header else f"_c{at}" for at, cell in enumerate(head)]
-        if len({name.lower() for name in names}) < len(names):
-            raise DataFault(
-                f"A CSV file has two columns of one name ({self.where})",
-                got=f"{', '.join(names)} in {file.uri}",
-            )
+        # As Spark does: columns of one name are told apart by their place.
+        lower = [name.lower() for name in names]
+        names = [f"{name}{at}" if lower.count(name.lower()) > 1 else name for at, name in enumerate(names)]
         if self.heads and self.dialect.header and self.options.schema is None:
             known = next(iter(self.heads.values()))
             if names != known and self.options.evolution == "none" and self.options.rescued_column is None:
@@ -213,11 +211,15 @@ class _Csv(_Reader):
             for at, cell in enumerate(row[: len(names)]):
                 columns[at].append(cell)
         for name, cells in zip(names, columns, strict=True):
-            kind = csv_rows.inferred(iter(cells))
+            kind = csv_rows.inferred(iter(cells), self.dialect)
             column = next((key for key in self.found if key.lower() == name.lower()), name)
             empty = all(cell is None for cell in cells)
             if column in self.found and not empty:
-                kind = csv_rows.wider(self.found[column], kind) if column not in self.empty else kind
+                kind = (
+                    csv_rows.wider(self.found[column], kind, self.dialect)
+                    if column not in self.empty
+                    else kind
+                )
             elif column in self.found:
                 kind = self.found[column]
             (
@@ -234,18 +236,19 @@ class _Csv(_Reader):
         rows = self._rows(file)
         if self.dialect.header:
             next(rows, None)
-        targets = [name for name in columns if name != self.options.rescued_column]
+        targets = [name for name in columns if name not in (self.options.rescued_column, self.corrupt)]
         by_lower = {name.lower(): name for name in targets}
         head = self.heads.get(file.uri, [])
         # Spark takes the columns of a given schema by their place, Auto Loader and an inferred schema by name.
         by_place = self.options.schema is not None and self.options.rescued_column is None
         order: list[str | None] = [*targets] if by_place else [by_lower.get(name.lower()) for name in head]
-        parse = {name: csv_rows.converter(columns[name]) for name in targets}
+        parse = {name: csv_rows.converter(columns[name], self.dialect) for name in targets}
         batch: list[dict[str, Any]] = []
         rescued: list[str | None] = []
-        for row in rows:
+        for row, raw in rows:
             values: dict[str, Any] = {}
             lost: dict[str, str] = {}
+            fits = len(row) == (len(targets) if by_place else len(head))
             for at, cell in enumerate(row):
                 name = order[at] if at < len(order) else None
                 if cell is None:
@@ -257,6 +260,19 @@ class _Csv(_Reader):
                     values[name] = parse[name](cell)
                 except csv_rows.Unfit:
                     lost[name] = _json_text(cell)
+                    # What is rescued is not malformed.
+                    fits = fits and self.options.rescued_column is not None
+            if not fits and self.mode != "PERMISSIVE":
+                if self.mode == "DROPMALFORMED":
+                    continue
+                raise DataFault(
+                    f"[MALFORMED_RECORD_IN_PARSING] A line does not fit the schema, and mode is FAILFAST ({self.where})",
+                    got=f"{raw[:200]!r} in {file.uri}",
+                    consequence="No row of these files was loaded",
+                    next_step="Correct the line, or read it with mode PERMISSIVE or DROPMALFORMED",
+                )
+            if self.corrupt is not None and not fits:
+                values[self.corrupt] = raw
             batch.append(values)
             rescued.append(rescued_text(lost, file.uri) if lost and self.options.rescued_column else None)
             if len(batch) >= _ROWS:
@@ -264,6 +280,14 @@ class _Csv(_Reader):
                 batch, rescued = [], []
         if batch:
             yield self._table(batch, rescued, columns)
+
+
+def _encoding(settings: Mapping[str, str], where: str) -> str:
+    name = settings.get("encoding", settings.get("charset", "utf-8"))
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise NotSupported(f"encoding {name} ({where})", "Correct its name, or land files as UTF-8") from None
 
 
 def _json_text(cell: str) -> str:

@@ -81,7 +81,7 @@ class AnalysisSources:
         for flow in self._registry.flows:
             if flow.target.lower() == key:
                 planned = PlannedFlow(flow)
-                plan_flow(planned, self._context.session)
+                plan_flow(planned, self._context.session, self._names())
                 if planned.plan is None:
                     raise NotBuiltYet(planned.waits_for or key)
                 return self.resolve(planned.plan)

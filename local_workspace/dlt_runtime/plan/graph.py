@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from pyspark.errors import PySparkException
@@ -22,6 +23,8 @@ from local_workspace.dlt_runtime.plan.loader import folder_of, line_of, working_
 from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation
 from local_workspace.dlt_runtime.plan.session import PipelineSession, relation_of
 from local_workspace.errors import EngineError, LocalWorkspaceError, NotSupported, PipelineCodeError
+
+_RUNTIME = Path(__file__).resolve().parents[1]
 
 
 class NotBuiltYet(Exception):  # noqa: N818  (a signal inside the runtime, never shown)
@@ -193,7 +196,7 @@ def build_graph(
             )
         for planned in dataset.flows:
             try:
-                plan_flow(planned, session)
+                plan_flow(planned, session, names)
             except EngineError:
                 raise
             except LocalWorkspaceError as error:
@@ -215,6 +218,8 @@ def call_function(flow: Flow, function: Callable[..., Any], *arguments: Any) -> 
         NotBuiltYet: It asks for rows of a dataset that does not exist yet.
     """
     code = getattr(function, "__code__", None)
+    if code is not None and Path(code.co_filename).is_relative_to(_RUNTIME):
+        code = None  # a query of a SQL file, which the runtime made a function of
     try:
         with working_folder(folder_of(function)):
             return function(*arguments)
@@ -234,8 +239,13 @@ def call_function(flow: Flow, function: Callable[..., Any], *arguments: Any) -> 
         ) from error
 
 
-def plan_flow(planned: PlannedFlow, session: PipelineSession) -> None:
+def plan_flow(planned: PlannedFlow, session: PipelineSession, names: Names) -> None:
     """Call a flow's function and keep its plan, or note what it has to wait for.
+
+    Args:
+        planned: Receives the plan.
+        session: A guarded session.
+        names: What the pipeline's names mean.
 
     Raises:
         PipelineCodeError: The function fails or does not return a DataFrame.
@@ -243,13 +253,17 @@ def plan_flow(planned: PlannedFlow, session: PipelineSession) -> None:
     """
     flow = planned.flow
     if flow.cdc is not None:
-        planned.reads = (NamedRead(flow.cdc.source, streaming=True),)
+        source = _full(flow, names, flow.cdc.source)
+        planned.flow = replace(flow, cdc=replace(flow.cdc, source=source))
+        planned.reads = (NamedRead(source, streaming=True),)
         planned.streaming = True
         return
     if flow.snapshot is not None:
         # What a function of snapshots reads is known when it is asked for one.
-        source = flow.snapshot.source
-        planned.reads = (NamedRead(source, streaming=False),) if isinstance(source, str) else ()
+        if isinstance(flow.snapshot.source, str):
+            source = _full(flow, names, flow.snapshot.source)
+            planned.flow = replace(flow, snapshot=replace(flow.snapshot, source=source))
+            planned.reads = (NamedRead(source, streaming=False),)
         return
     assert flow.function is not None  # noqa: S101
     try:
@@ -268,6 +282,8 @@ def plan_flow(planned: PlannedFlow, session: PipelineSession) -> None:
     planned.plan = relation_of(frame, session)
     input_file_name.as_metadata(planned.plan)
     plans.name_direct_reads(planned.plan, session.direct_reads)
+    if flow.namespace is not None:
+        plans.rename_tables(planned.plan, lambda name: _full(flow, names, name), f"flow {flow.name}")
     label = f"{flow.name}, {flow.location}"
     named = plans.named_reads(planned.plan, f"flow {label}")
     for read in named:
@@ -281,7 +297,14 @@ def plan_flow(planned: PlannedFlow, session: PipelineSession) -> None:
     planned.direct = tuple(read for read in named if read.by_path)
     planned.streaming = plans.check_streaming(planned.plan, label)
     if planned.streaming:
+        stateful.spell_out_windows(planned.plan)
         stateful.check(planned.plan, plans.refusals(label))
+
+
+def _full(flow: Flow, names: Names, name: str) -> str:
+    """Give a name in a flow the catalog and schema that its file uses; views of the pipeline have none."""
+    inside = name.replace("`", "").lower() in names.views or name.startswith(plans.FILES)
+    return name if flow.namespace is None or inside else flow.namespace.full(name)
 
 
 def connect(
@@ -402,7 +425,10 @@ def _check_view_reads(graph: Graph, dataset: Dataset) -> None:
         if planned.plan is not None and planned.streaming:
             try:
                 stateful.check_watermarks(
-                    planned.plan, view_plan, f"{planned.flow.name}, {planned.flow.location}"
+                    planned.plan,
+                    view_plan,
+                    f"{planned.flow.name}, {planned.flow.location}",
+                    alone=len(dataset.flows) == 1 and dataset.kind != "SINK" and not planned.flow.once,
                 )
             except LocalWorkspaceError as error:
                 planned.error, planned.plan = error, None

@@ -118,6 +118,7 @@ def load_files(files: list[Path], registry: Registry, session: PipelineSession) 
     """
     with registration_into(registry):
         for file in files:
+            registry.namespace = None  # what one file uses says nothing of the next
             with working_folder(file.parent):
                 if file.suffix == ".sql":
                     _declare(file, registry, session)

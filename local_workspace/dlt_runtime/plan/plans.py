@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from google.protobuf.message import Message
-from pyspark.sql.connect.proto import relations_pb2
+from pyspark.sql.connect.proto import expressions_pb2, relations_pb2
 
 from local_workspace.dlt_runtime.files.reads import FORMATS, FileRead, check_source, is_file_source
 from local_workspace.dlt_runtime.plan.sql_streams import UNION_WAY_OUT, sql_streams
@@ -78,6 +78,23 @@ def named_reads(plan: Relation, where: str) -> list[NamedRead]:
                 references = pipeline_sql.table_references(text, where)
                 found.extend(NamedRead(r.name, r.streaming) for r in references if r.name not in own)
     return found
+
+
+def rename_tables(plan: Relation, renamed: Callable[[str], str], where: str) -> None:
+    """Give the tables that a plan reads other names, those in SQL text included."""
+    own = frame_names(plan)
+
+    def in_text(reference: pipeline_sql.TableReference) -> str:
+        name = reference.name if reference.name in own else renamed(reference.name)
+        return f"STREAM({name})" if reference.streaming else name
+
+    for message in walk(plan):
+        if isinstance(message, relations_pb2.Read) and message.HasField("named_table"):
+            message.named_table.unparsed_identifier = renamed(message.named_table.unparsed_identifier)
+        elif isinstance(message, relations_pb2.SQL):
+            message.query = pipeline_sql.replace_tables(message.query, where, in_text)
+        elif isinstance(message, expressions_pb2.Expression.ExpressionString):
+            message.expression = pipeline_sql.replace_tables(message.expression, where, in_text)
 
 
 def frame_names(plan: Relation) -> set[str]:
@@ -200,7 +217,7 @@ _ROW_WISE = frozenset(
         "parse",
     }
 )
-_STATE = (
+STATE = (
     "Keep the streaming table row-wise and put this operation into a @dlt.table whose query is a batch one"
     " (a materialized view)"
 )
@@ -225,7 +242,7 @@ def streams(plan: Relation) -> bool:
 def refusals(flow: str) -> Callable[..., NotSupported]:
     """Make the refusals of what a streaming query of a flow cannot do."""
 
-    def refuse(operation: str, way_out: str = _STATE) -> NotSupported:
+    def refuse(operation: str, way_out: str = STATE) -> NotSupported:
         return NotSupported(f"{operation} on a streaming source (flow {flow})", way_out)
 
     return refuse
@@ -243,7 +260,7 @@ def check_streaming(plan: Relation, flow: str) -> bool:
     """
     refuse = refusals(flow)
 
-    def visit(relation: Relation) -> bool:  # noqa: PLR0911  (one an operator)
+    def visit(relation: Relation) -> bool:  # noqa: PLR0911, PLR0912  (one an operator)
         kind = relation.WhichOneof("rel_type")
         if kind == "read":
             _check_stream_source(relation.read, flow)
@@ -273,6 +290,8 @@ def check_streaming(plan: Relation, flow: str) -> bool:
             return True
         if kind in {"deduplicate", "aggregate"}:
             return True
+        if kind in {"sort", "limit"} and any(_aggregates(child) for child in children):
+            return True  # `stateful.check_watermarks` sees whether the whole result is there to be sorted
         if kind == "apply_in_pandas_with_state" or (
             kind == "group_map" and node.HasField("transform_with_state_info")
         ):
@@ -283,6 +302,10 @@ def check_streaming(plan: Relation, flow: str) -> bool:
         raise refuse(_OPERATIONS.get(str(kind), str(kind)))
 
     return visit(plan)
+
+
+def _aggregates(relation: Relation) -> bool:
+    return any(isinstance(m, Relation) and m.WhichOneof("rel_type") == "aggregate" for m in walk(relation))
 
 
 #: Tables of this name stand for files that SQL text reads by path; the session knows which.

@@ -36,7 +36,7 @@ from local_workspace.dlt_runtime.declare.registry import loading_registry
 from local_workspace.dlt_runtime.files.reads import FileRead
 from local_workspace.dlt_runtime.files.sql_reads import replace_reads
 from local_workspace.dlt_runtime.paths import Paths
-from local_workspace.dlt_runtime.plan import input_file_name
+from local_workspace.dlt_runtime.plan import input_file_name, sql_state
 from local_workspace.dlt_runtime.plan.plans import Relation
 from local_workspace.errors import NotSupported, PipelineCodeError
 from local_workspace.sql.tokens import tokenize
@@ -140,7 +140,15 @@ class PipelineConf(RuntimeConf):
         """Return the pipeline's value of a key, or the engine's."""
         if key in self._configuration:
             return self._configuration[key]
-        return super().get(key, *default, **kwargs)
+        try:
+            return super().get(key, *default, **kwargs)
+        except PySparkException as error:
+            raise PipelineCodeError(
+                f"spark.conf.get({key!r}): the configuration of the pipeline has no such key",
+                allowed=", ".join(sorted(self._configuration)) or "no key is set",
+                next_step=f"Set it: --conf {key}=VALUE, or the configuration of the pipeline; or give a default:"
+                f" spark.conf.get({key!r}, '...')",
+            ) from error
 
 
 class PipelineUdfs(UDFRegistration):
@@ -200,10 +208,14 @@ class PipelineSession(SparkSession):
             key, _, value = sqlQuery.strip().rstrip(";")[3:].partition("=")
             self.conf.set(key.strip(), value.strip().strip("'\""))
             return self.range(0)
+        registry = loading_registry()
+        if first == "use" and registry is not None and registry.use(sqlQuery):
+            return self.range(0)
         if first == "use":
             raise NotSupported(
-                "USE in spark.sql",
-                "Write catalog and schema before the name (catalog.schema.table), or give --catalog and --schema",
+                "USE in a dataset function, or in another form than a name",
+                "Write it at the top level of the file: spark.sql('USE CATALOG name'); or write catalog and schema before "
+                "the names (catalog.schema.table)",
                 got=repr(sqlQuery[:80]),
             )
         if first not in {"select", "with", "values", "from", "table"}:
@@ -215,6 +227,10 @@ class PipelineSession(SparkSession):
             )
         sqlQuery = input_file_name.in_text(sqlQuery)  # noqa: N806
         sqlQuery = replace_reads(sqlQuery, self.direct_reads, "spark.sql")  # noqa: N806
+        if not (named or positional or views):
+            frame = sql_state.as_frames(sqlQuery, self)
+            if frame is not None:
+                return frame
         return DataFrame(SQL(sqlQuery, positional, named, views), self)
 
 

@@ -1,7 +1,8 @@
 """Streaming operators that need rows of earlier batches: which there are in a plan, and what they ask of their state.
 
 Served are those of Spark's append mode: `dropDuplicates`, `dropDuplicatesWithinWatermark`, aggregation by windows of event
-time, and inner joins of two streams. The names and rules are those of Apache Spark's guide to Structured Streaming
+time, and inner joins of two streams; and of its complete mode, aggregation without a watermark. The names and rules are
+those of Apache Spark's guide to Structured Streaming
 (section "Operations on streaming DataFrames/Datasets").
 """
 
@@ -13,9 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql.connect.proto import expressions_pb2, relations_pb2
+from sqlglot import exp
 
-from local_workspace.dlt_runtime.plan.plans import Relation, children_of, streams, walk
+from local_workspace.dlt_runtime.plan.plans import Relation, children_of, refusals, streams, walk
 from local_workspace.errors import NotSupported, PipelineCodeError
+from local_workspace.sql import pipeline_sql
+from local_workspace.sql.inference import call_of
 
 #: Gives the plan that a name stands for, if it is a view of the pipeline.
 ViewPlan = Callable[[str], Relation | None]
@@ -145,6 +149,46 @@ def _calls(message: Any, name: str) -> bool:
         isinstance(message, expressions_pb2.Expression.UnresolvedFunction)
         and message.function_name.lower() == name
     )
+
+
+def spell_out_windows(plan: Relation) -> None:
+    """Turn windows that a grouping writes as SQL text, `expr("window(at, '5 minutes')")`, into calls, which can be read."""
+    for message in walk(plan):
+        if not isinstance(message, Relation) or message.WhichOneof("rel_type") != "aggregate":
+            continue
+        for expression in message.aggregate.grouping_expressions:
+            for part in walk(expression):
+                if (
+                    isinstance(part, expressions_pb2.Expression)
+                    and part.WhichOneof("expr_type") == "expression_string"
+                ):
+                    _spell_out(part)
+
+
+def _spell_out(expression: Any) -> None:
+    tree = pipeline_sql.parse(expression.expression_string.expression, "a grouping")
+    name, arguments = call_of(tree.unalias())
+    if name != "window" or not arguments:
+        return
+    column = arguments[0]
+    if not isinstance(column, exp.Column) or not all(
+        isinstance(a, exp.Literal) and a.is_string for a in arguments[1:]
+    ):
+        raise NotSupported(
+            "A window over more than a column, or of a length that is not a constant, in SQL text",
+            "Compute the time as a column before, and write the length as text: window(at, '5 minutes')",
+            got=expression.expression_string.expression[:80],
+        )
+    target, alias = expression, tree.alias
+    expression.Clear()
+    if alias:
+        expression.alias.name.append(alias)
+        target = expression.alias.expr
+    target.unresolved_function.function_name = "window"
+    given = target.unresolved_function.arguments.add()
+    given.unresolved_attribute.unparsed_identifier = ".".join(part.name for part in column.parts)
+    for argument in arguments[1:]:
+        target.unresolved_function.arguments.add().literal.string = argument.name
 
 
 def described(operator: Relation) -> str:
@@ -285,19 +329,68 @@ def no_watermark(operation: str, flow: str) -> NotSupported:
     )
 
 
-def check_watermarks(plan: Relation, view_plan: ViewPlan, flow: str) -> None:
-    """Refuse aggregations, and doubles within a watermark, that no watermark closes.
+def check_watermarks(plan: Relation, view_plan: ViewPlan, flow: str, *, alone: bool = True) -> None:
+    """Refuse doubles within a watermark that nothing closes, and what cannot stand beside a complete aggregation.
+
+    Args:
+        plan: The query.
+        view_plan: Gives the plans of views.
+        flow: For messages.
+        alone: Whether the flow is the only one of a table, which each update may therefore replace.
 
     Raises:
         NotSupported: There is one.
     """
+    refuse = refusals(flow)
     for operator in stateful_operators(plan):
-        kind = operator.WhichOneof("rel_type")
-        if kind == "aggregate" and not event_times(operator, view_plan):
-            raise no_watermark("Aggregation", flow)
         if (
-            kind == "deduplicate"
+            operator.WhichOneof("rel_type") == "deduplicate"
             and operator.deduplicate.within_watermark
             and not event_times(operator, view_plan)
         ):
             raise no_watermark("dropDuplicatesWithinWatermark", flow)
+    whole = gives_all(plan, view_plan)
+    if whole and not alone:
+        raise refuse(
+            "Aggregation without a watermark in one of several flows, or in a flow into a sink,",
+            "Each update would replace the rows of the other flows: write the aggregation into a table of its own, or give "
+            "it a watermark: withWatermark('at', '10 minutes').groupBy(window('at', '5 minutes'))",
+        )
+    for message in walk(plan):
+        if not isinstance(message, Relation):
+            continue
+        kind = message.WhichOneof("rel_type")
+        if kind in {"set_op", "join"} and len(children_of(message)) > 1:
+            sides = [(streams(side), gives_all(side, view_plan)) for side in children_of(message)]
+            if any(all_rows for _, all_rows in sides) and all(streaming for streaming, _ in sides):
+                raise refuse(
+                    "A union or join of a stream with an aggregation without a watermark",
+                    "Write the aggregation into a table of its own, or put the whole into a @dlt.table whose query is a"
+                    " batch one (a materialized view)",
+                )
+        if kind in {"sort", "limit"} and streams(message) and not whole:
+            raise refuse("Sorting" if kind == "sort" else "limit")
+
+
+def gives_all(plan: Relation, view_plan: ViewPlan) -> bool:
+    """Say whether each update of a query gives its whole result, as Spark's complete mode does, not only new rows.
+
+    It does where rows are aggregated without a watermark that would ever close a group.
+    """
+    for message in walk(plan):
+        if not isinstance(message, Relation):
+            continue
+        kind = message.WhichOneof("rel_type")
+        if kind == "aggregate" and streams(message) and not event_times(message, view_plan):
+            return True
+        names: list[str] = []
+        if kind == "read" and message.read.HasField("named_table") and message.read.is_streaming:
+            names = [message.read.named_table.unparsed_identifier]
+        elif kind == "sql":
+            names = [
+                r.name for r in pipeline_sql.table_references(message.sql.query, "a query") if r.streaming
+            ]
+        for view in filter(None, map(view_plan, names)):
+            if gives_all(view, view_plan):
+                return True
+    return False

@@ -53,6 +53,7 @@ class StreamState:
         late: Watermark of the batch before, in milliseconds since 1970.
         closes: Watermark of this batch.
         markers: Name of a table -> the result of an operator.
+        whole: Whether the batch gives the whole result, which replaces that of the batch before.
     """
 
     context: UpdateContext
@@ -63,6 +64,7 @@ class StreamState:
     batch: int
     stage: Path
     markers: dict[str, Relation] = field(default_factory=dict)
+    whole: bool = False
     _operators: list[str] = field(default_factory=list)
     _watermarks: list[int] = field(default_factory=list)
 
@@ -337,10 +339,14 @@ class StreamState:
         plan: Relation,
     ) -> None:
         name, session = self._begin(node), self.context.session
-        if not groups:
-            raise stateful.no_watermark("Aggregation", self.flow)
         source = self._input(node.aggregate.input, sources, where, name)
         rows = self._with_kept(name, data_frame(source, session))
+        if not groups:
+            # Nothing ever closes a group: all rows are kept, and each batch gives all groups (Spark's complete mode).
+            self.whole = True
+            self._keep(name, rows)
+            self._replace(node.aggregate.input, relation_of(rows, session), plan)
+            return
         # Whatever is kept too long belongs to windows that have been given, and is not given again.
         self._keep(name, rows.where(_after(times[0], self.closes, stateful.longest_window(node.aggregate))))
         everything = Relation()

@@ -162,13 +162,14 @@ def _run_batch(
                 crash_point("state_placed")
             context.state.prepare(batch, final)
             crash_point("batch_prepared")
-            if staged.kept or new_columns:
+            whole = stream is not None and stream.whole
+            if staged.kept or new_columns or whole:
                 commit_batch(
                     context,
                     target,
                     staged,
                     batch,
-                    overwrite=empty,
+                    overwrite=empty or whole,
                     flow=planned.flow.name,
                     sources=batch.offsets,
                 )

@@ -369,7 +369,7 @@ class _Update:
         late = [f for f in dataset.flows if f.plan is None and not f.flow.merges]
         for planned in late:
             with pipeline_environment(context.session, self.spec.root(), analysis.resolve):
-                plan_flow(planned, context.session)
+                plan_flow(planned, context.session, graph.names)
             analysis.forget()
             connect(graph, dataset, planned, registry, self._exists)
             graph.ordered()

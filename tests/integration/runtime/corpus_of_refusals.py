@@ -43,10 +43,10 @@ REFUSALS = [
         "applyInPandas(...) in a @dlt.table",
     ),
     _query(
-        "streams joined in SQL text",
-        """spark.sql("SELECT a.id FROM STREAM(feed) a JOIN STREAM(feed) b ON a.id = b.id")""",
-        "join with another stream",
-        _BATCH,
+        "streams joined on one side in SQL text",
+        """spark.sql("SELECT a.id FROM STREAM(feed) a LEFT JOIN STREAM(feed) b ON a.id = b.id")""",
+        "left outer join of two streams",
+        "inner join",
     ),
     _query(
         "an outer join of streams",
@@ -61,11 +61,10 @@ REFUSALS = [
         "a streaming table of its own",
     ),
     _query(
-        "groups of a stream that no watermark closes",
-        """feed.groupBy(F.window("at", "1 day")).count()""",
-        "Aggregation",
-        "withWatermark",
-        _BATCH,
+        "groups of a stream that no watermark closes beside its rows",
+        """feed.groupBy("id").count().union(spark.readStream.table("feed").select("id", F.lit(1)))""",
+        "union or join of a stream with an aggregation without a watermark",
+        "table of its own",
     ),
     _query(
         "doubles within no watermark",

@@ -260,7 +260,7 @@ BAD_CODE: list[tuple[str, str, str]] = [
     ("set conf", "@dlt.table\ndef a():\n    spark.conf.set('x', '1')", "RuntimeConf.set"),
     ("temp view", "@dlt.table\ndef a():\n    spark.range(1).createOrReplaceTempView('x')", "createOrReplaceTempView"),
     ("statement", "@dlt.table\ndef a(): return spark.sql('drop table x')", "takes a query"),
-    ("aggregate", '@dlt.table\ndef b(): return spark.readStream.schema("id INT").json("/Volumes/main/bronze/files/x").groupBy().count()', "Aggregation"),
+    ("aggregate", '@dlt.table\ndef b(): return spark.readStream.schema("id INT").json("/Volumes/main/bronze/files/x").orderBy("id")', "Sorting"),
     ("streaming MV", 'from pyspark import pipelines as dp\n@dlt.table\ndef a(): return spark.range(1)\n\n@dp.materialized_view\ndef b(): return dlt.read_stream("a")',
      "has a streaming query"),
     ("batch as stream", '@dlt.view\ndef v(): return spark.range(1)\n\n@dlt.table\ndef b(): return dlt.read_stream("v")', "its query is a batch one"),
