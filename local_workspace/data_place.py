@@ -16,6 +16,7 @@ import contextlib
 import math
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,13 +30,19 @@ from local_workspace.runtime_folder import WORKSPACE_LINK, identity, link_in, ru
 # The last one says that the place is in use: it is made when all else stands.
 FOLDERS = ("Volumes", "pipelines", "warehouse")
 _OWNER = "workspace"
+# What may stand in the folder of a workspace before the folders of its data do.
+_BEFORE_DATA = {*FOLDERS, "logs", "run", "postgres", "catalog.sqlite", "target", "lost+found"}
+# Of the 512 bytes that SQLite has for the path of a file, links resolved (MAX_PATHNAME in its os_unix.c), the rest is for
+# `pipelines/<name>/state.sqlite-journal`.
+_LONGEST_HOME = 360
 
 
 def refuse_impossible(home: Path) -> None:
     """Refuse a path that no workspace can have.
 
     Raises:
-        ConfigurationError: The path is not UTF-8; or its data must be elsewhere, and there is no place for it.
+        ConfigurationError: The path is not UTF-8 or too long; its folder is somebody's for other things; or its data must be
+            elsewhere, and there is no place for it.
     """
     try:
         os.fspath(home).encode("utf-8")
@@ -46,7 +53,35 @@ def refuse_impossible(home: Path) -> None:
             consequence="Nothing was written, because databases and logs cannot name it",
             next_step="Rename the folder, or set ORDERS_HOME to another one",
         ) from None
+    if (length := len(os.fsencode(os.path.realpath(home)))) > _LONGEST_HOME:
+        raise ConfigurationError(
+            "The path of the workspace folder is too long",
+            got=f"{length:,} bytes, …{os.fspath(home)[-60:]}",
+            allowed=f"at most {_LONGEST_HOME} bytes",
+            consequence="Nothing was written, because SQLite cannot open the catalog there",
+            next_step="Set ORDERS_HOME to a folder with a shorter path",
+        )
+    _refuse_other_folders(home)
     plain_root(home)
+
+
+def _refuse_other_folders(home: Path) -> None:
+    """Refuse a folder that has another use: a workspace closes its folder to others, and is reset by deleting it."""
+    if not home.is_dir() or os.path.lexists(home / FOLDERS[-1]) or not os.access(home, os.R_OK):
+        return
+    others = sorted(
+        entry.name
+        for entry in home.iterdir()
+        if not entry.name.startswith(".") and entry.name not in _BEFORE_DATA
+    )
+    if others or home.stat().st_mode & stat.S_ISVTX:
+        raise ConfigurationError(
+            "The folder is used for something else and is not a workspace",
+            got=f"{home}" + (f" with {', '.join(others[:3])}" if others else ", a folder for everybody"),
+            allowed="a workspace, an empty folder, or a path where nothing is yet",
+            consequence="Nothing was written, because a workspace has a folder of its own that only its owner may enter",
+            next_step=f"Set ORDERS_HOME to another folder, for instance {home / '.workspace'}",
+        )
 
 
 def plain_root(home: Path) -> Path:

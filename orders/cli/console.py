@@ -37,6 +37,9 @@ class _DataConsole(Console):
             yield segment if segment.control else Segment(without_controls(segment.text), segment.style)
 
 
+if os.environ.get("COLUMNS", "").isdigit() and not int(os.environ["COLUMNS"]):
+    # Editors and containers set it where no width is known; rich would print nothing.
+    del os.environ["COLUMNS"]
 # Neither markup nor emoji codes: `[red]` and `:ok:` are legal in a path, a file name and an order item.
 console = _DataConsole(highlight=False, soft_wrap=True, markup=False, emoji=False)
 progress_console = _DataConsole(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)

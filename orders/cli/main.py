@@ -85,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run `orders` and exit: 0 success, 1 the work failed, 2 the command was used incorrectly, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in arguments or bool(os.environ.get("ORDERS_DEBUG"))
+    _open_closed_streams()
     try:
         _make_every_character_printable()
         # What the connector logs of its retries is in the error that comes of them; unasked, Python would print it.
@@ -113,6 +114,20 @@ def main(arguments: list[str] | None = None) -> None:
         _drop_output_that_cannot_be_written()
         sys.exit(code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_closed_streams() -> None:
+    """Lead standard streams that the caller closed (`>&-`) to nowhere.
+
+    The next file to be opened would get a stream's number, and what programs print would be written into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _make_every_character_printable() -> None:

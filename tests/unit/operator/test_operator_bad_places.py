@@ -113,6 +113,18 @@ def test_full_disk_behind_standard_output() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_standard_streams_that_are_closed() -> None:
+    """Guards a caller that closed them: no stack trace, and no file takes a stream's number."""
+    command = ["sh", "-c", '"$0" -m orders.cli.main quality list >&- <&-', sys.executable]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=PROJECT)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_of_no_width_gets_everything() -> None:
+    """Guards editors and containers that set COLUMNS to 0, with which nothing was printed."""
+    assert "price_positive" in run("quality", "list", env={**os.environ, "COLUMNS": "0"}).stdout
+
+
 def test_workspace_below_a_file(tmp_path: Path) -> None:
     """Guards ORDERS_HOME that cannot be a folder, for a command that writes without a workspace."""
     (tmp_path / "file").write_text("")

@@ -74,6 +74,37 @@ def test_an_unwritable_home_is_one_sentence(tmp_path: Path) -> None:
         WorkspaceLayout(tmp_path / "file" / "home").create()
 
 
+def test_a_folder_that_is_used_for_something_else_is_refused(tmp_path: Path) -> None:
+    """Guards a home or project folder: a workspace in it would close it to others, and a reset would delete it all."""
+    (tmp_path / "thesis.tex").write_text("x")
+    tmp_path.chmod(0o755)
+    with pytest.raises(ConfigurationError, match="used for something else"):
+        WorkspaceLayout(tmp_path).create()
+    assert (sorted(p.name for p in tmp_path.iterdir()), tmp_path.stat().st_mode & 0o777) == (
+        ["thesis.tex"],
+        0o755,
+    )
+    everybody = tmp_path / "tmp"
+    everybody.mkdir()
+    everybody.chmod(0o1777)
+    with pytest.raises(ConfigurationError, match="for everybody"):
+        WorkspaceLayout(everybody).create()
+    home = tmp_path / "home"
+    (home / "Volumes").mkdir(parents=True)
+    (home / ".gitignore").write_text("*")
+    WorkspaceLayout(home).create()
+    (home / "my notes.txt").write_text("in a workspace that is there, everything may lie")
+    WorkspaceLayout(home).create()
+
+
+def test_a_path_that_sqlite_cannot_open_is_refused_first(tmp_path: Path) -> None:
+    """Guards a very deep folder: the first command says so, and has written nothing."""
+    home = tmp_path / "/".join(["deep" * 20] * 5)
+    with pytest.raises(ConfigurationError, match="too long"):
+        WorkspaceLayout(home).create()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_run_folder_is_private(layout: WorkspaceLayout) -> None:
     """Guards that token, password and state lie where only their owner can look."""
     layout.create()
