@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 
 from sqlglot import exp
 
+from local_workspace.sql.aggregation import is_aggregation
 from local_workspace.sql.dialect import Node, SqlSyntaxError, peek, span
-from local_workspace.sql.functions import is_aggregate, is_window
+from local_workspace.sql.functions import is_window
 from local_workspace.sql.inference import TableColumns, Typing, call_of
 from local_workspace.sql.inlining import calls
 from local_workspace.sql.rewrites.registry import spark_name
@@ -174,14 +175,6 @@ def _alike(a: str, b: str) -> float:
     return difflib.SequenceMatcher(None, a, b).ratio()
 
 
-def _is_aggregate_call(node: Node) -> bool:
-    name = call_of(node)[0]
-    parent = node.parent
-    while isinstance(parent, (exp.Filter, exp.WithinGroup)):
-        parent = parent.parent
-    return bool(name) and is_aggregate(name) and not isinstance(parent, exp.Window)
-
-
 def _misplaced(select: exp.Select, _typing: Typing, sql: str) -> tuple[SqlError, Node] | None:
     for node in _own(select, "where"):
         if isinstance(node, exp.Window):
@@ -190,7 +183,7 @@ def _misplaced(select: exp.Select, _typing: Typing, sql: str) -> tuple[SqlError,
                 "It is not allowed to use window functions inside WHERE clause.",
                 "42601",
             ), node
-        if _is_aggregate_call(node):
+        if is_aggregation(node):
             condition = spark_name(select.args["where"].this, sql)
             return SqlError(
                 "INVALID_WHERE_CONDITION",
@@ -200,9 +193,7 @@ def _misplaced(select: exp.Select, _typing: Typing, sql: str) -> tuple[SqlError,
                 "42903",
             ), node
     for node in _own(select, "expressions", "having", "order"):
-        if _is_aggregate_call(node) and any(
-            _is_aggregate_call(inner) for inner in node.walk() if inner is not node
-        ):
+        if is_aggregation(node) and any(is_aggregation(inner) for inner in node.walk() if inner is not node):
             return SqlError(
                 "NESTED_AGGREGATE_FUNCTION",
                 "It is not allowed to use an aggregate function in the argument of another aggregate function. "
@@ -214,7 +205,7 @@ def _misplaced(select: exp.Select, _typing: Typing, sql: str) -> tuple[SqlError,
 
 def _ungrouped(select: exp.Select, _typing: Typing, sql: str) -> tuple[SqlError, Node] | None:
     group = select.args.get("group")
-    aggregates = any(_is_aggregate_call(node) for node in _own(select, "expressions", "having"))
+    aggregates = any(is_aggregation(node) for node in _own(select, "expressions", "having"))
     if not aggregates and group is None:
         return None
     keys = {_key(node, sql) for node in (group.expressions if group is not None else ())}
@@ -247,7 +238,7 @@ def _ungrouped(select: exp.Select, _typing: Typing, sql: str) -> tuple[SqlError,
 
 def _free_column(node: Node, keys: set[str], sql: str) -> exp.Column | None:
     """Return a column that stands neither in an aggregate nor in a key of the groups."""
-    if _key(node, sql) in keys or _is_aggregate_call(node) or isinstance(node, exp.Query):
+    if _key(node, sql) in keys or is_aggregation(node) or isinstance(node, exp.Query):
         return None
     if isinstance(node, exp.Column):
         return None if isinstance(node.this, exp.Star) else node

@@ -103,8 +103,29 @@ class _Parser(DatabricksParser):
         if name in ("ANY", "CASE", "CURDATE")
     }
 
+    def _parse_statement(self) -> Any:
+        # `TABLE t` is a query; sqlglot takes it for a column TABLE with the alias t.
+        if self._is_table_command():
+            return self._parse_query_modifiers(self._parse_set_operations(self._parse_select()))
+        return super()._parse_statement()
+
+    def _table_command(self) -> exp.Select:
+        start = self._curr.start
+        self._advance()
+        query = exp.Select(expressions=[exp.Star()], from_=exp.From(this=self._parse_table_parts()))
+        query.meta[_SPAN] = (start, self._prev.end + 1)
+        query.meta["is_table_command"] = True
+        return query
+
+    def _is_table_command(self) -> bool:
+        if self._curr is None or self._curr.token_type != TokenType.TABLE or self._next is None:
+            return False
+        return self._next.token_type in (TokenType.VAR, TokenType.IDENTIFIER)
+
     def _parse_select_query(self, *args: Any, **kwargs: Any) -> Any:
-        outer, self._select_start = self._select_start, self._curr.start
+        if self._is_table_command():
+            return self._table_command()
+        outer, self._select_start = self._select_start, self._curr.start if self._curr else None
         try:
             return super()._parse_select_query(*args, **kwargs)
         finally:
@@ -209,3 +230,13 @@ def read(sql: str) -> Node:
         SqlSyntaxError: It cannot be read.
     """
     return _parsed(sql).copy()
+
+
+def without_pipes(sql: str) -> str:
+    """Return a text with pipes (``|>``) as the same query without them; any other text, or a syntax error, as it is."""
+    if "|>" not in sql:
+        return sql
+    try:
+        return peek(sql).sql(dialect=Written, comments=False)
+    except (SqlSyntaxError, SqlglotError):
+        return sql

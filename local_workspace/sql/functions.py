@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
+from local_workspace.errors import NotSupported
 from local_workspace.sql.function_signatures import SIGNATURES
 
 #: What a letter of a signature stands for, as SQL.
@@ -107,6 +108,22 @@ REFUSED = {
     "percentile_approx": "It interpolates here, where Databricks gives a value of the data. Use percentile()",
     "approx_percentile": "It interpolates here, where Databricks gives a value of the data. Use percentile()",
 }
+
+
+def refuse(name: str) -> None:
+    """Refuse a function that the engine computes wrongly.
+
+    Args:
+        name: The function.
+
+    Raises:
+        NotSupported: It is one of these.
+    """
+    way_out = REFUSED.get(name.lower())
+    if way_out is not None:
+        raise NotSupported(f"{name.lower()}()", way_out)
+
+
 _VOLATILE_NAMES = """
     any_value approx_top_k approx_top_k_accumulate array_agg collect_list collect_set curdate current_catalog
     current_database current_date current_path current_schema current_time current_timestamp current_timezone current_user

@@ -454,7 +454,7 @@ class Typing:
             return [("id", BIGINT)] if str(table.this.this).lower() == "range" else None
         parts = tuple(part.name for part in table.parts)
         if len(parts) == 1:
-            cte = _cte(table, parts[0])
+            cte = cte_of(table, parts[0])
             if cte is not None:
                 columns = self.columns_of(cte.this)
                 names = [c.name for c in cte.args["alias"].columns]
@@ -621,7 +621,8 @@ def _field(kind: DataType | None, name: str) -> DataType | None:
     return kind.valueType if isinstance(kind, MapType) else None
 
 
-def _cte(table: exp.Table, name: str) -> exp.CTE | None:
+def cte_of(table: exp.Table, name: str) -> exp.CTE | None:
+    """Return the query of a WITH that a table's name means, if there is one."""
     inner: Node = table
     while inner.parent is not None:
         outer = inner.parent

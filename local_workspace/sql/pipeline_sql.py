@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from local_workspace.errors import PipelineCodeError
 from local_workspace.sql import functions
+from local_workspace.sql.aggregation import is_aggregation
 from local_workspace.sql.dialect import Node, SqlSyntaxError, peek
 from local_workspace.sql.inference import call_of
 
@@ -119,6 +120,6 @@ def needs_other_rows(text: str, where: str) -> str | None:
         if isinstance(node, exp.Window):
             return "A window function"
         name = call_of(node)[0]
-        if name and functions.is_aggregate(name) and not isinstance(node.parent, exp.Window):
+        if is_aggregation(node):
             return f"Aggregation by {name}()"
     return None

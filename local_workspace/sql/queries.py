@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from local_workspace.errors import NotSupported
 from local_workspace.sql import spark_types as types
+from local_workspace.sql.aggregation import aggregates
 from local_workspace.sql.dialect import Node
 from local_workspace.sql.functions import is_aggregate
 from local_workspace.sql.inference import Columns, Typing, call_of, source_nodes
@@ -269,7 +270,7 @@ class _Select:
             value = projection.this if isinstance(projection, exp.Alias) else projection
             if _star_of(projection) is not None:
                 raise NotSupported("GROUP BY ALL with a star", "Name the columns")
-            if not _aggregates(value) and not isinstance(value, exp.Literal):
+            if not aggregates(value) and not isinstance(value, exp.Literal):
                 keys.append(self._render(value))
         return f"GROUP BY {', '.join(keys)}" if keys else ""
 
@@ -592,32 +593,6 @@ def _unaliased(item: str, projection: Node | None) -> str:
     before = tokens[-2] if len(tokens) > 1 else None
     end = before.start if before is not None and before.upper == "AS" else last.start
     return item[:end].rstrip()
-
-
-def _aggregates(node: Node) -> bool:
-    for part in node.walk():
-        if isinstance(part, exp.Window) and part is not node:
-            continue
-        name = call_of(part)[0]
-        if (
-            name
-            and is_aggregate(name)
-            and not isinstance(part.parent, exp.Window)
-            and not _within_query(part, node)
-        ):
-            if isinstance(part.parent, exp.Filter) and isinstance(part.parent.parent, exp.Window):
-                continue
-            return True
-    return False
-
-
-def _within_query(inner: Node, outer: Node) -> bool:
-    node: Node | None = inner
-    while node is not None and node is not outer:
-        if isinstance(node, exp.Query):
-            return True
-        node = node.parent
-    return False
 
 
 def _is_variable(column: exp.Column, within: Node) -> bool:

@@ -8,80 +8,18 @@ becomes a table that is made on the spot. The rest of the text stays as it was w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from sqlglot import exp
+
+from local_workspace.sql.dialect import Node, SqlSyntaxError, peek, span
 from local_workspace.sql.file_paths import is_path, refuse_files
+from local_workspace.sql.inference import cte_of
 from local_workspace.sql.sql_error import SqlError, table_not_found
-from local_workspace.sql.tokens import Token, quote_identifier, tokenize
+from local_workspace.sql.tokens import quote_identifier
 
 MAX_VIEW_DEPTH = 50
-# Reserved: `FROM (SELECT ..` names no table, also where there is one called `select`.
-_NO_NAME = frozenset(["SELECT", "FROM", "WITH", "WHERE"])
-# After a table name these words go on with the query; any other word is the table's alias.
-_NO_ALIAS = frozenset(
-    [
-        "WHERE",
-        "GROUP",
-        "ORDER",
-        "HAVING",
-        "LIMIT",
-        "OFFSET",
-        "UNION",
-        "EXCEPT",
-        "INTERSECT",
-        "MINUS",
-        "JOIN",
-        "INNER",
-        "LEFT",
-        "RIGHT",
-        "FULL",
-        "CROSS",
-        "NATURAL",
-        "SEMI",
-        "ANTI",
-        "OUTER",
-        "ON",
-        "USING",
-        "LATERAL",
-        "WINDOW",
-        "QUALIFY",
-        "CLUSTER",
-        "DISTRIBUTE",
-        "SORT",
-        "PIVOT",
-        "UNPIVOT",
-        "TABLESAMPLE",
-        "VERSION",
-        "TIMESTAMP",
-        "WHEN",
-        "SET",
-        "VALUES",
-        "SELECT",
-        "FOR",
-    ]
-)
-_ENDS_FROM = frozenset(
-    [
-        "WHERE",
-        "GROUP",
-        "ORDER",
-        "HAVING",
-        "LIMIT",
-        "OFFSET",
-        "UNION",
-        "EXCEPT",
-        "INTERSECT",
-        "MINUS",
-        "WINDOW",
-        "QUALIFY",
-        "CLUSTER",
-        "DISTRIBUTE",
-        "SORT",
-        "SELECT",
-        "SET",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -100,15 +38,7 @@ class Source:
 Resolver = Callable[[tuple[str, ...]], "Source | None"]
 # Format and path of `delta`.`/a/path` -> the path for the engine; raises if nobody may read it.
 FileResolver = Callable[[str, str], str]
-
-
-class _Scope:
-    """What is open between one pair of parentheses."""
-
-    def __init__(self) -> None:
-        self.in_from = False
-        self.has_select = False
-        self.ctes: set[str] = set()
+_Edit = tuple[int, int, str]
 
 
 def replace_references(
@@ -121,7 +51,7 @@ def replace_references(
     """Replaces every table and view name of a query.
 
     Args:
-        sql: A query.
+        sql: A query, or an expression with queries in it. A text that cannot be read stays: the engine says why.
         resolve: Gives what stands in for a name (its parts as written, one to three), or None when there is no such
             table or view.
         files: Gives the path for files that a query reads as ``format.`path```; by default there are none.
@@ -133,150 +63,90 @@ def replace_references(
     Raises:
         SqlError: A name of two or three parts stands for a table and there is none (TABLE_OR_VIEW_NOT_FOUND).
     """
-    tokens = tokenize(sql)
-    edits: list[tuple[int, int, str]] = []
-    scopes = [_Scope()]
-    pending_cte: list[tuple[int, str]] = []
-    i = 0
-    while i < len(tokens):
-        token = tokens[i]
-        if token.kind == "symbol":
-            if token.text == "(":
-                scopes.append(_Scope())
-            elif token.text == ")" and len(scopes) > 1:
-                scopes.pop()
-                while pending_cte and pending_cte[-1][0] == len(scopes):
-                    scopes[-1].ctes.add(pending_cte.pop()[1])
-            i += 1
-            continue
-        if token.kind == "word":
-            _note_clause(token, scopes[-1], tokens, i)
-        if not token.is_name or (token.kind == "word" and token.upper in _NO_NAME):
-            i += 1
-            continue
-        chain, after = _chain(tokens, i)
-        cte = _cte_defined(tokens, i, after)
-        if cte:
-            pending_cte.append((len(scopes), token.value.lower()))
-        elif not _follows_call(tokens, after):
-            edit = _edit(
-                tokens,
-                i,
-                after=after,
-                chain=chain,
-                scopes=scopes,
-                resolve=resolve,
-                files=files,
-                missing_ok=missing_ok,
-            )
-            if edit is not None:
-                edits.append(edit)
-        i = after
-    for start, end, text in reversed(edits):
+    try:
+        tree = peek(sql)
+    except SqlSyntaxError:
+        return sql
+    edits: list[_Edit] = []
+    for node in tree.walk():
+        if isinstance(node, exp.Table):
+            edits += _of_table(node, resolve, files, missing_ok=missing_ok)
+        elif isinstance(node, exp.Column):
+            edits += _of_column(node, resolve)
+    for start, end, text in sorted(edits, reverse=True):
         sql = sql[:start] + text + sql[end:]
     return sql
 
 
-def _note_clause(token: Token, scope: _Scope, tokens: tuple[Token, ...], i: int) -> None:
-    word = token.upper
-    if word == "SELECT":
-        scope.has_select = True
-    if word == "FROM" and (scope.has_select or i <= 1) and not _is_distinct_from(tokens, i):
-        scope.in_from = True
-    elif word in _ENDS_FROM:
-        scope.in_from = False
+def table_names(sql: str) -> Iterator[tuple[str, ...]]:
+    """Yield the names of the tables that a query reads, as written; none of a text that cannot be read."""
+    try:
+        tree = peek(sql)
+    except SqlSyntaxError:
+        return
+    for table in tree.find_all(exp.Table):
+        parts = _names(table.parts)
+        if parts and not (len(parts) == 1 and _is_cte(table, parts[0])):
+            yield parts
 
 
-def _is_distinct_from(tokens: tuple[Token, ...], i: int) -> bool:
-    return i > 0 and tokens[i - 1].upper == "DISTINCT"
+def _of_table(table: exp.Table, resolve: Resolver, files: FileResolver, *, missing_ok: bool) -> list[_Edit]:
+    parts = _names(table.parts)
+    where = _place(table.parts)
+    if not parts or where is None or (len(parts) == 1 and _is_cte(table, parts[0])):
+        return []
+    source = resolve(parts) if len(parts) <= 3 else None
+    if source is None and not missing_ok and is_path(parts):
+        path = files(parts[0], parts[1])
+        return [(*where, f"{parts[0].lower()}.{quote_identifier(path)}")]
+    if source is None and len(parts) in (2, 3) and not missing_ok:
+        # The engine would name the last part only.
+        raise table_not_found(".".join(quote_identifier(part) for part in parts))
+    if source is None:
+        return []
+    text = source.text
+    if source.is_query:
+        query = table.find_ancestor(exp.Select)
+        if query is not None and query.meta.get("is_table_command") and (whole := span(query)) is not None:
+            # `TABLE v` is a query of its own: SELECT * FROM v.
+            return [(whole[0], where[1], f"SELECT * FROM {text}")]
+        if table.args.get("alias") is None:
+            text += f" AS {quote_identifier(parts[-1])}"
+    return [(*where, text)]
 
 
-def _chain(tokens: tuple[Token, ...], i: int) -> tuple[list[Token], int]:
-    chain = [tokens[i]]
-    i += 1
-    while i + 1 < len(tokens) and tokens[i].text == "." and tokens[i + 1].is_name:
-        chain.append(tokens[i + 1])
-        i += 2
-    return chain, i
-
-
-def _cte_defined(tokens: tuple[Token, ...], i: int, after: int) -> bool:
-    """Whether tokens[i] is the name in ``WITH name [(columns)] AS (`` or ``, name AS (``."""
-    before = tokens[i - 1].upper if i else ""
-    if before not in ("WITH", ",", "RECURSIVE") or after != i + 1:
-        return False
-    j = after
-    if j < len(tokens) and tokens[j].text == "(":
-        while j < len(tokens) and tokens[j].text != ")":
-            j += 1
-        j += 1
-    return j + 1 < len(tokens) and tokens[j].upper == "AS" and tokens[j + 1].text == "("
-
-
-def _follows_call(tokens: tuple[Token, ...], after: int) -> bool:
-    return after < len(tokens) and tokens[after].text == "("
-
-
-def _edit(
-    tokens: tuple[Token, ...],
-    i: int,
-    *,
-    after: int,
-    chain: list[Token],
-    scopes: list[_Scope],
-    resolve: Resolver,
-    files: FileResolver,
-    missing_ok: bool,
-) -> tuple[int, int, str] | None:
-    parts = tuple(token.value for token in chain)
-    if _in_table_position(tokens, i, scopes[-1]):
-        if len(parts) == 1 and any(parts[0].lower() in scope.ctes for scope in scopes):
-            return None
-        source = resolve(parts) if len(parts) <= 3 else None
-        if source is None and not missing_ok and is_path(parts):
-            path = files(parts[0], parts[1])
-            return chain[0].start, chain[1].end, f"{parts[0].lower()}.{quote_identifier(path)}"
-        if source is None and len(parts) in (2, 3):
-            # The engine would name the last part only.
-            raise table_not_found(".".join(quote_identifier(part) for part in parts))
-        if source is None:
-            return None
-        text = source.text
-        if source.is_query:
-            if i and tokens[i - 1].upper == "TABLE":
-                # `TABLE v` is a query of its own: SELECT * FROM v.
-                return tokens[i - 1].start, chain[-1].end, f"SELECT * FROM {text}"
-            if not _has_alias(tokens, after):
-                text += f" AS {quote_identifier(parts[-1])}"
-        return chain[0].start, chain[-1].end, text
-    # catalog.schema.table.column or schema.table.column: the engine knows the table by its last part.
+def _of_column(column: exp.Column, resolve: Resolver) -> list[_Edit]:
+    """Leave the last part of a table's name before a column: by that the engine knows the table."""
+    given = column.parts[:-1] if isinstance(column.this, exp.Star) else column.parts
+    names = _names(given)
     for length in (3, 2):
-        if len(parts) > length and resolve(parts[:length]) is not None:
-            return chain[0].start, chain[length - 1].end, quote_identifier(parts[length - 1])
-    return None
+        enough = len(names) >= length if isinstance(column.this, exp.Star) else len(names) > length
+        if enough and resolve(names[:length]) is not None:
+            where = _place(given[:length])
+            return [] if where is None else [(*where, quote_identifier(names[length - 1]))]
+    return []
 
 
-def _in_table_position(tokens: tuple[Token, ...], i: int, scope: _Scope) -> bool:
-    before = tokens[i - 1].upper if i else ""
-    if before == "FROM":
-        return scope.in_from
-    if before == ",":
-        return scope.in_from
-    if before in ("JOIN", "TABLE"):
+def _is_cte(table: exp.Table, name: str) -> bool:
+    """Return whether a name is that of a query of WITH; one of WITH RECURSIVE may name itself."""
+    if cte_of(table, name) is not None:
         return True
-    if before == "(":
-        # FROM (a JOIN b ...) and FROM (a)
-        return i > 1 and tokens[i - 2].upper in ("FROM", "JOIN")
-    return False
+    around = table.find_ancestor(exp.With)
+    return (
+        around is not None
+        and bool(around.args.get("recursive"))
+        and any(cte.alias.lower() == name.lower() for cte in around.expressions)
+    )
 
 
-def _has_alias(tokens: tuple[Token, ...], after: int) -> bool:
-    if after >= len(tokens):
-        return False
-    following = tokens[after]
-    if following.upper == "AS":
-        return True
-    return following.is_name and (following.kind == "quoted" or following.upper not in _NO_ALIAS)
+def _names(parts: Sequence[Node]) -> tuple[str, ...]:
+    """Return the identifiers of a name; none of what is a call."""
+    return tuple(p.name for p in parts) if all(isinstance(p, exp.Identifier) for p in parts) else ()
+
+
+def _place(parts: Sequence[Node]) -> tuple[int, int] | None:
+    first, last = span(parts[0]), span(parts[-1])
+    return None if first is None or last is None else (first[0], last[1])
 
 
 def check_depth(depth: int, name: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pyspark.sql.types import DataType
 from sqlglot import exp
 
-from local_workspace.sql.dialect import SqlSyntaxError, peek, read
+from local_workspace.sql.dialect import SqlSyntaxError, peek, read, without_pipes
+from local_workspace.sql.engine_faults import avoid_faults
 from local_workspace.sql.inference import Around, TableColumns, Typing
 from local_workspace.sql.queries import Desugaring
 from local_workspace.sql.render import is_changed, piece, render
@@ -26,6 +27,7 @@ def for_engine(sql: str, tables: TableColumns, around: Around | None = None, *, 
         SqlSyntaxError: It cannot be read.
         NotSupported: The engine would answer wrongly, and there is no other way to say it.
     """
+    sql = without_pipes(sql)
     # The statement itself may be put otherwise: so it stands in something.
     tree = piece("{0}", read(sql))
     Desugaring(sql, Typing(tables, around)).apply(tree)
@@ -33,6 +35,7 @@ def for_engine(sql: str, tables: TableColumns, around: Around | None = None, *, 
         # Read anew: the rules for expressions look at the queries around them.
         sql = render(tree, sql)
         tree = piece("{0}", read(sql))
+    avoid_faults(tree, nested=nested)
     rewrite_expressions(tree, Rewriting(sql, Typing(tables, around), nested))
     return render(tree, sql) if is_changed(tree) else sql
 

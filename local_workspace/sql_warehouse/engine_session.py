@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
-import sqlglot
 from pyspark.errors import PySparkException
 from pyspark.sql.connect.plan import SQL
 from pyspark.sql.types import YearMonthIntervalType
 
 from local_workspace.catalog import TableName
 from local_workspace.engine import connect
-from local_workspace.errors import NotSupported
-from local_workspace.sql.known_faults import avoid
-from local_workspace.sql.sql_error import SqlError, from_engine, not_supported
+from local_workspace.sql.sql_error import SqlError, from_engine
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
 
@@ -26,10 +23,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 T = TypeVar("T")
-
-_NOT_PARSED = re.compile(
-    r"invalid argument: found |expected something else|unknown function: (iff|nvl2)|not implemented"
-)
 
 # A session that knows more tables than a project has is full of the names of temporary ones.
 _MOST_NAMES = 1000
@@ -105,7 +98,7 @@ class EngineSession:
         return quoted
 
     def query(self, sql: str, *, tag: str | None = None) -> Result:
-        """Run a query; rows come while they are read. A text with pipes is put without them, see :meth:`frame`.
+        """Run a query; rows come while they are read.
 
         Args:
             sql: SQL with the engine's names.
@@ -114,11 +107,12 @@ class EngineSession:
         Raises:
             SqlError: The engine refused or failed.
         """
+        self._asked = sql
         with self._errors():
-            first, stream = self._parsed(sql, lambda text: self._started(text, tag))
+            first, stream = self._started(sql, tag)
             if any(str(kind) == "month_interval" for kind in first.schema.types):
                 # Values of these types pyarrow cannot even give out.
-                first, stream = self._parsed(sql, lambda text: self._started(text, tag, months_as_text=True))
+                first, stream = self._started(sql, tag, months_as_text=True)
         return Result(first.schema, self._batches(first, stream))
 
     def _started(
@@ -145,8 +139,6 @@ class EngineSession:
     def frame(self, sql: str, *, tag: str | None = None) -> DataFrame:
         """Run a command, or plan a query.
 
-        A text with pipes (``|>``), which the engine cannot parse, is put without them.
-
         Args:
             sql: SQL with the engine's names.
             tag: Under which :meth:`interrupt` finds it.
@@ -154,28 +146,15 @@ class EngineSession:
         Raises:
             SqlError: The engine refused or failed, or would answer wrongly.
         """
+        self._asked = sql
         with self._errors():
-            return self._parsed(sql, lambda text: self._planned(text, tag))
+            return self._planned(sql, tag)
 
     def _planned(self, sql: str, tag: str | None) -> DataFrame:
         with self._tagged(tag):
             frame = self.spark.sql(sql)
             frame.schema  # noqa: B018  (plans the query, so that what cannot be planned is seen here)
             return frame
-
-    def _parsed(self, sql: str, run: Callable[[str], T]) -> T:
-        sql = _avoiding_known_faults(sql)
-        self._asked = sql
-        try:
-            return run(sql)
-        except PySparkException as error:
-            translated = _translated(sql) if _NOT_PARSED.search(str(error)) else None
-            if translated is None:
-                raise
-            try:
-                return run(translated)
-            except PySparkException:
-                raise error from None
 
     def union(
         self, queries: Sequence[str], put: Callable[[DataFrame], DataFrame], *, tag: str | None
@@ -190,12 +169,9 @@ class EngineSession:
         Raises:
             SqlError: The engine refused one, or would answer wrongly.
         """
-        frames, asked = [], []
-        for sql in queries:
-            frames.append(put(self.frame(sql, tag=tag)))
-            asked.append(self._asked)
+        frames = [put(self.frame(sql, tag=tag)) for sql in queries]
         # The rows are computed later: an error then may be of any of them.
-        self._asked = "\n".join(asked)
+        self._asked = "\n".join(queries)
         rows = frames[0]
         for frame in frames[1:]:
             rows = rows.union(frame)
@@ -281,24 +257,6 @@ class _EngineErrors:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, PySparkException):
             raise self._engine.error(error) from error
-
-
-def _avoiding_known_faults(sql: str) -> str:
-    try:
-        return avoid(sql)
-    except NotSupported as error:
-        raise not_supported(error.thing, f"{error.next_step}.") from error
-
-
-def _translated(sql: str) -> str | None:
-    # By sqlglot alone: what is put otherwise has no pipes any more, and no other text is guessed at.
-    if "|>" not in sql:
-        return None
-    try:
-        parsed = sqlglot.transpile(sql, read="databricks", write="spark")
-    except sqlglot.errors.SqlglotError:
-        return None
-    return parsed[0] if len(parsed) == 1 and parsed[0] != sql else None
 
 
 def _escaped(location: Path) -> str:

@@ -318,6 +318,10 @@ class Session:
             own = stand_ins.get(parts[0].lower()) if len(parts) == 1 else None
             return self._resolve(parts, scope) if own is None else own.source
 
+        def files(kind: str, path: str) -> str:
+            scope.premises.is_complete = False
+            return readable_path(self.warehouse.layout, kind, path)
+
         refuse_other_forms(tokenize(sql), sql)
         if _RECURSIVE.search(sql):
             scope.premises.is_complete = False
@@ -330,12 +334,10 @@ class Session:
         except SqlSyntaxError:
             pass  # the engine says what it does not understand
         except NotSupported as error:
+            replace_references(
+                sql, resolve, files=files
+            )  # what nobody may read, or is not there, is told first
             raise not_supported(error.thing, f"{error.next_step}.") from error
-
-        def files(kind: str, path: str) -> str:
-            scope.premises.is_complete = False
-            return readable_path(self.warehouse.layout, kind, path)
-
         return replace_references(sql, resolve, files=files)
 
     def _rows_of(self, sql: str, scope: _Scope) -> pa.Table:

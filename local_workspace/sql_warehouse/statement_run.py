@@ -15,7 +15,7 @@ from local_workspace.errors import InvalidName, LocalWorkspaceError, NotFound, W
 from local_workspace.sql.diagnosis import explained
 from local_workspace.sql.parameters import Parameter, bind, named_identifiers
 from local_workspace.sql.sql_error import SqlError
-from local_workspace.sql.sql_text import strip_statement
+from local_workspace.sql.statement_reader import strip_statement
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.session import Session
 from local_workspace.sql_warehouse.statements import dispatch

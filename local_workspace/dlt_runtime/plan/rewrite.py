@@ -27,7 +27,9 @@ from local_workspace.dlt_runtime.plan.plans import (
     frame_names,
     walk,
 )
-from local_workspace.sql import known_faults, pipeline_sql
+from local_workspace.sql import functions, pipeline_sql
+from local_workspace.sql.aggregation import text_aggregates
+from local_workspace.sql.engine_faults import refuse_faults_of
 
 #: Names of temporary views that stand for the sources of SQL text begin with this.
 TEMP_VIEW = "__dlt_view_"
@@ -100,15 +102,12 @@ def resolve(plan: Relation, resolver: SourceResolver, where: str) -> Relation:  
         elif isinstance(message, expressions_pb2.Expression.ExpressionString):
             message.expression = _replace_text(message.expression, resolver, where, own)
         elif isinstance(message, expressions_pb2.Expression.UnresolvedFunction):
-            known_faults.refuse_function(message.function_name)
+            functions.refuse(message.function_name)
     finished = {id(part) for source in sources for part in walk(source)}
     as_spark_answers(copy, resolver.schema, sources)
     for message in list(walk(copy)):
-        if isinstance(message, relations_pb2.SQL):
-            if id(message) not in finished:
-                message.query = known_faults.avoid(message.query)
-        elif isinstance(message, expressions_pb2.Expression.ExpressionString) and id(message) not in finished:
-            message.expression = known_faults.avoid(message.expression)
+        if isinstance(message, expressions_pb2.Expression.ExpressionString) and id(message) not in finished:
+            refuse_faults_of(message.expression)
     _limit_aggregations(copy)
     balance_unions(copy)
     return copy
@@ -148,7 +147,7 @@ def files_for_text(staged: Relation, text: str) -> Relation:
 
 
 def _limit_aggregations(plan: Relation) -> None:
-    """Keep filters from being moved below an aggregation that has a row without input, see `engine.known_faults`."""
+    """Keep filters from being moved below an aggregation that has a row without input, see `sql.engine_faults`."""
     # From the leaves upwards: what is wrapped is copied.
     for message in reversed(list(walk(plan))):
         rows = _most_rows(message) if isinstance(message, Relation) else None
@@ -180,11 +179,11 @@ def _has_aggregate(expression: Message) -> bool:
     return any(
         (
             isinstance(message, expressions_pb2.Expression.UnresolvedFunction)
-            and known_faults.is_aggregate(message.function_name)
+            and functions.is_aggregate(message.function_name)
         )
         or (
             isinstance(message, expressions_pb2.Expression.ExpressionString)
-            and known_faults.aggregates(message.expression)
+            and text_aggregates(message.expression)
         )
         for message in messages
     )

@@ -19,7 +19,7 @@ from local_workspace.delta.log import current_files
 from local_workspace.delta.shape import TableShape, nullable, shape_of
 from local_workspace.delta.staging import stage
 from local_workspace.sql.sql_error import SqlError, not_supported, parse_error
-from local_workspace.sql.sql_text import StatementReader, property_pairs, split_items
+from local_workspace.sql.statement_reader import StatementReader, property_pairs, split_items
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.location import location_of

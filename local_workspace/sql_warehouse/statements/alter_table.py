@@ -11,7 +11,7 @@ from local_workspace.delta.log import current_files
 from local_workspace.delta.shape import CHECK_PREFIX, shape_of
 from local_workspace.delta.table_lock import table_lock
 from local_workspace.sql.sql_error import SqlError, not_supported
-from local_workspace.sql.sql_text import (
+from local_workspace.sql.statement_reader import (
     StatementReader,
     property_pairs,
     split_items,

@@ -9,7 +9,7 @@ from deltalake import DeltaTable
 
 from local_workspace.catalog import Table
 from local_workspace.delta.shape import shape_of
-from local_workspace.sql.sql_text import StatementReader
+from local_workspace.sql.statement_reader import StatementReader
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.insert import require_writable

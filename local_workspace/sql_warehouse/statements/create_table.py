@@ -15,7 +15,7 @@ from local_workspace.delta.shape import CHECK_PREFIX, TableShape
 from local_workspace.delta.staging import stage
 from local_workspace.delta.table_lock import table_lock
 from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found
-from local_workspace.sql.sql_text import StatementReader
+from local_workspace.sql.statement_reader import StatementReader
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from local_workspace.catalog import Column, Table
 from local_workspace.sql.sql_error import not_supported
-from local_workspace.sql.sql_text import StatementReader, split_items
+from local_workspace.sql.statement_reader import StatementReader, split_items
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.listing import argument_text, table_type

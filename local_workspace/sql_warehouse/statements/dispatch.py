@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from local_workspace.sql.diagnosis import place_of
 from local_workspace.sql.sql_error import not_supported, parse_error
-from local_workspace.sql.sql_text import StatementReader
+from local_workspace.sql.statement_reader import StatementReader
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements import (
     alter_table,

@@ -18,7 +18,7 @@ from local_workspace.sql.functions import table as builtins
 from local_workspace.sql.inlining import with_full_names
 from local_workspace.sql.references import Source, replace_references
 from local_workspace.sql.sql_error import SqlError, not_supported, parse_error
-from local_workspace.sql.sql_text import StatementReader, split_items
+from local_workspace.sql.statement_reader import StatementReader, split_items
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers

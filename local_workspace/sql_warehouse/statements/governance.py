@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Securable, TableName
 from local_workspace.sql.sql_error import SqlError, not_supported
-from local_workspace.sql.sql_text import StatementReader, property_pairs, split_items
+from local_workspace.sql.statement_reader import StatementReader, property_pairs, split_items
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 

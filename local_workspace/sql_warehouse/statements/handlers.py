@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from local_workspace.sql.sql_text import StatementReader
+from local_workspace.sql.statement_reader import StatementReader
 from local_workspace.sql_warehouse.result import Result
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from local_workspace.delta.log import open_table
 from local_workspace.delta.shape import shape_of
 from local_workspace.delta.staging import Staged, stage
 from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found
-from local_workspace.sql.sql_text import StatementReader, split_items
+from local_workspace.sql.statement_reader import StatementReader, split_items
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.location import location_of

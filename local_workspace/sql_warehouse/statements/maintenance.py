@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 from local_workspace.catalog import Table
 from local_workspace.delta.table_lock import table_lock
 from local_workspace.sql.sql_error import SqlError, not_supported
-from local_workspace.sql.sql_text import StatementReader, split_items
+from local_workspace.sql.statement_reader import StatementReader, split_items
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.location import location_of

@@ -26,7 +26,7 @@ from local_workspace.delta.slices import make_slice
 from local_workspace.delta.staging import stage
 from local_workspace.errors import NotSupported
 from local_workspace.sql.sql_error import SqlError
-from local_workspace.sql.sql_text import StatementReader
+from local_workspace.sql.statement_reader import StatementReader
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.stand_in import StandIn

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from local_workspace.sql.sql_error import SqlError, parse_error
-from local_workspace.sql.sql_text import StatementReader, split_items
+from local_workspace.sql.statement_reader import StatementReader, split_items
 from local_workspace.sql.tokens import tokenize
 
 _CLOSES = {")": "(", "]": "[", "END": "CASE"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Policy, Table
 from local_workspace.sql.sql_error import SqlError, not_supported
-from local_workspace.sql.sql_text import StatementReader, split_items
+from local_workspace.sql.statement_reader import StatementReader, split_items
 from local_workspace.sql_warehouse.policies import restricted
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handler

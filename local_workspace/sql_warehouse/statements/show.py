@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from local_workspace.catalog import Securable, Table
 from local_workspace.sql.patterns import Fits, show_pattern
-from local_workspace.sql.sql_text import StatementReader
+from local_workspace.sql.statement_reader import StatementReader
 from local_workspace.sql.tokens import quote_identifier, quote_string
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements import governance

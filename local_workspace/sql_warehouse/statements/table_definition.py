@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from local_workspace.catalog import Constraint
 from local_workspace.sql.sql_error import SqlError, not_supported, parse_error
-from local_workspace.sql.sql_text import StatementReader, property_pairs, split_items
+from local_workspace.sql.statement_reader import StatementReader, property_pairs, split_items
 
 _COLUMN_ENDS = frozenset(
     {

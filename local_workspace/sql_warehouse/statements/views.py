@@ -10,9 +10,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Column, TableName
-from local_workspace.sql.references import Source, replace_references
+from local_workspace.sql.references import Source, replace_references, table_names
 from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found
-from local_workspace.sql.sql_text import StatementReader, dotted_names, property_pairs, split_items
+from local_workspace.sql.statement_reader import StatementReader, property_pairs, split_items
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE, TemporaryView
 from local_workspace.sql_warehouse.result import Result
@@ -132,8 +132,8 @@ def _query(reader: StatementReader) -> str:
 
 
 def _refuse_self_reference(session: Session, query: str, name: TableName) -> None:
-    for chain in dotted_names(query):
-        if len(chain.parts) == 3 and session.table_name(chain.parts) == name:
+    for parts in table_names(query):
+        if len(parts) == 3 and session.table_name(parts) == name:
             raise SqlError("RECURSIVE_VIEW", f"Recursive view {name.quoted} detected.", "42P20")
 
 

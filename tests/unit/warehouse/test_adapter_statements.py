@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from local_workspace.sql.sql_text import StatementReader
+from local_workspace.sql.statement_reader import StatementReader
 from local_workspace.sql_warehouse.statements.dispatch import handler_of
 from local_workspace.sql_warehouse.statements.insert import InsertStatement, read_insert
 from local_workspace.sql_warehouse.statements.table_definition import (

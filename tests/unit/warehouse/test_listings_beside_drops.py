@@ -14,7 +14,7 @@ from deltalake import write_deltalake
 from local_workspace.catalog import Catalog, Constraint, Table, TableName
 from local_workspace.layout import WorkspaceLayout
 from local_workspace.sql.sql_error import SqlError
-from local_workspace.sql.sql_text import StatementReader
+from local_workspace.sql.statement_reader import StatementReader
 from local_workspace.sql_warehouse.statement_run import ClientSession
 from local_workspace.sql_warehouse.statements import show
 from local_workspace.sql_warehouse.statements.information_schema import build_relation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local_workspace.sql.sql_error import SqlError
-from local_workspace.sql.sql_text import StatementReader
+from local_workspace.sql.statement_reader import StatementReader
 from local_workspace.sql_warehouse.statements.merge_statement import (
     Assignment,
     Clause,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from local_workspace.sql.references import Source, replace_references
+from local_workspace.sql.references import Source, replace_references, table_names
 from local_workspace.sql.sql_error import SqlError
 
 TABLES = {
@@ -67,7 +67,13 @@ def resolve(parts: tuple[str, ...]) -> Source | None:
         ("SELECT * FROM t(1)", "SELECT * FROM t(1)"),
         ("SELECT * FROM unknown, s.t, delta.`/a/b`", "SELECT * FROM unknown, eng.t, delta.`/a/b`"),
         ("SELECT x FROM (t JOIN v ON true)", "SELECT x FROM (eng.t JOIN (SELECT 1 AS a) AS `v` ON true)"),
-        ("EXPLAIN SELECT * FROM t", "EXPLAIN SELECT * FROM eng.t"),
+        ("SELECT s.t.* FROM s.t", "SELECT `t`.* FROM eng.t"),
+        ("SELECT a FROM t UNION ALL TABLE v", "SELECT a FROM eng.t UNION ALL SELECT * FROM (SELECT 1 AS a)"),
+        (
+            "WITH RECURSIVE t AS (SELECT 1 UNION ALL SELECT * FROM t) SELECT * FROM t",
+            "WITH RECURSIVE t AS (SELECT 1 UNION ALL SELECT * FROM t) SELECT * FROM t",
+        ),
+        ("SELECT * FROM (v) LIMIT 1", "SELECT * FROM ((SELECT 1 AS a) AS `v`) LIMIT 1"),
         ("SELECT * FROM (SELECT 1 FROM `select`)", "SELECT * FROM (SELECT 1 FROM eng.select)"),
     ],
 )
@@ -80,3 +86,10 @@ def test_missing_tables_are_named_in_full() -> None:
     """Guards the name in the error, which the engine would cut to its last part."""
     with pytest.raises(SqlError, match=r"\[TABLE_OR_VIEW_NOT_FOUND\] .*`cat`.`s`.`gone`"):
         replace_references("SELECT * FROM cat.s.gone", resolve)
+
+
+def test_the_tables_of_a_query() -> None:
+    """Guards that a name is found whole, and that queries of WITH, functions and comments are no tables."""
+    sql = "WITH q AS (SELECT 1) SELECT a.`b.c` FROM x . y /* z.w */ JOIN `p`, q, range(3)"
+    assert set(table_names(sql)) == {("x", "y"), ("p",)}
+    assert list(table_names("SELEC 1")) == []

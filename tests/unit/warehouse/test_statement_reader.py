@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_workspace.sql.sql_error import SqlError
-from local_workspace.sql.sql_text import (
+from local_workspace.sql.statement_reader import (
     StatementReader,
-    dotted_names,
     property_pairs,
     split_items,
     strip_statement,
@@ -93,16 +92,6 @@ def test_properties() -> None:
     assert property_pairs(text) == {"quality": "gold", "delta.x.y": "3", "a": "it's", "pii": "", "b": ""}
     with pytest.raises(SqlError, match="PARSE_SYNTAX_ERROR"):
         property_pairs("'key' gold")
-
-
-def test_names_are_found_with_their_places() -> None:
-    """Guards that a chain is found whole, with the word before it."""
-    sql = "SELECT a.`b.c` FROM x . y /* z.w */ JOIN `p`"
-    found = [(name.parts, name.after, sql[name.start : name.ends[-1]]) for name in dotted_names(sql)]
-    assert (("a", "b.c"), "SELECT", "a.`b.c`") in found
-    assert (("x", "y"), "FROM", "x . y") in found
-    assert (("p",), "JOIN", "`p`") in found
-    assert not [name for name in found if name[0] == ("z", "w")]
 
 
 def test_a_reader_reports_what_it_did_not_expect() -> None:

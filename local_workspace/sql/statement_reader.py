@@ -1,54 +1,13 @@
-"""Reading SQL text: enough to recognise a statement, read its clauses and find the names in it.
+"""The statement reader: clauses of the statements that the warehouse itself answers, read word by word.
 
-This is deliberately no SQL grammar. Queries stay text and go to the engine as they are; only the clauses of the
-statements that the warehouse itself answers are read, word by word.
+This is deliberately no grammar of queries. What sqlglot does not know of DDL is read here; every query and expression is
+read by :mod:`local_workspace.sql.dialect`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 from local_workspace.sql.sql_error import parse_error
 from local_workspace.sql.tokens import Token, tokenize
-
-
-@dataclass(frozen=True)
-class DottedName:
-    """A chain of identifiers as written in a statement: ``a``, ``a.b``, ``a.b.c`` or longer.
-
-    Attributes:
-        parts: The identifiers without backticks.
-        start: Offset of the first character in the statement.
-        ends: Offset after each part, so that a prefix of the chain can be replaced.
-        after: The word before the chain in upper case (``FROM``, ``JOIN``, ...), or "".
-    """
-
-    parts: tuple[str, ...]
-    start: int
-    ends: tuple[int, ...]
-    after: str
-
-
-def dotted_names(sql: str) -> Iterator[DottedName]:
-    """Yield every chain of identifiers in a statement, in order.
-
-    A function's name is one too (``date_trunc(...)``): what a chain means is for the caller to look up.
-    """
-    tokens = tokenize(sql)
-    i = 0
-    while i < len(tokens):
-        if not tokens[i].is_name:
-            i += 1
-            continue
-        previous = tokens[i - 1].upper if i else ""
-        start, parts, ends = tokens[i].start, [tokens[i].value], [tokens[i].end]
-        while i + 2 < len(tokens) and tokens[i + 1].text == "." and tokens[i + 2].is_name:
-            i += 2
-            parts.append(tokens[i].value)
-            ends.append(tokens[i].end)
-        i += 1
-        yield DottedName(tuple(parts), start, tuple(ends), previous)
 
 
 class StatementReader:
