@@ -21,6 +21,7 @@ from dlt_ingest.metrics.delivery_record import DeliveryRecord, merge_statement
 from dlt_ingest.metrics.postgres import (
     ExportDeclarationError,
     ExportError,
+    ExportSettingsError,
     ExportSpec,
     PostgresSettings,
     ServerUnavailableError,
@@ -66,6 +67,7 @@ def export_relation(
         if policy:
             parse_policy(policy, "dbt variable export_policy")
         spec = ExportSpec.from_meta(model, export)
+        _check_environment(adapter)
         settings = PostgresSettings.from_environment()
         settings = replace(
             settings,
@@ -144,6 +146,19 @@ def export_at_run_end(
     if failures:
         return {"status": "failed", "message": "\n".join(failures)}
     return {"status": "undelivered" if undelivered else "exported", "message": "\n".join(messages)}
+
+
+def _check_environment(adapter: Any) -> None:
+    """Refuse to send the metrics of one environment to the Postgres of another: POSTGRES_* come with ORDERS_ENV."""
+    environment, target = os.environ.get("ORDERS_ENV"), adapter.config.target_name
+    if environment and environment != target:
+        raise ExportSettingsError(
+            "POSTGRES_* in this shell are of another environment than the dbt target",
+            got=f"ORDERS_ENV={environment} and target {target}",
+            allowed=f"ORDERS_ENV={target}",
+            consequence=f"No metrics were exported, because {target}'s would replace those of {environment}",
+            next_step=f"Set ORDERS_ENV={target} and POSTGRES_* of {target}, or build --target {environment}",
+        )
 
 
 def _server_was_away() -> bool:

@@ -1,6 +1,7 @@
-"""The promised freshness agrees: the configuration is its source, and SQL reads it from the seed.
+"""The promised freshness agrees: the configuration is its source, SQL reads it from the seed, dbt's sources from a variable.
 
 `orders check`, the mart, both dashboards, Postgres and the alert all read the seed, each environment its own rows.
+`dbt source freshness` cannot read a table; it takes the minutes of its target from variable `source_freshness_minutes`.
 """
 
 from __future__ import annotations
@@ -11,17 +12,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dlt_ingest.configurations.settings import Settings
-from orders.bundle_check.document import Position
+from orders.bundle_check.document import Position, read_document
 from orders.bundle_check.rules.findings import Finding, finding
 from orders.bundle_check.rules.subject import Subject
 
 SEED = "seeds/freshness_slas.csv"
 _FOLDER = "dlt_ingest/configurations"
 _KEY = "FRESHNESS_SLA_MINUTES"
+_PROJECT_FILE = "dbt_project.yml"
+_VARIABLE = "source_freshness_minutes"
+# Silver takes what Bronze has in the same update, so one promise holds for the sources of both.
+_SOURCE = "bronze.orders"
 
 
 def check_freshness(subject: Subject) -> Iterator[Finding]:
-    """Compare the seed with every configuration, including the laptop's, which no target deploys."""
+    """Compare the seed and dbt's variable with every configuration, including the laptop's, which no target deploys."""
+    yield from _check_sources(subject)
     seed = subject.root / SEED
     if not seed.is_file():
         yield finding(
@@ -58,6 +64,27 @@ def check_freshness(subject: Subject) -> Iterator[Finding]:
                     allowed="one row per promise",
                     remedy="Add the row: the mart and the alert read promises from the seed only.",
                 )
+
+
+def _check_sources(subject: Subject) -> Iterator[Finding]:
+    if not (subject.root / _PROJECT_FILE).is_file():
+        return
+    variables = read_document(subject.root / _PROJECT_FILE, subject.root).root.find("vars")
+    by_target = variables.find(_VARIABLE) if variables else None
+    if by_target is None:
+        return
+    for environment, datasets in sorted(_configured(subject.root / _FOLDER).items()):
+        expected = datasets.get(_SOURCE)
+        node = by_target.find(environment)
+        found = "nothing" if node is None else node.value
+        if expected is not None and str(found) != str(expected):
+            yield finding(
+                node or by_target,
+                ("vars", _VARIABLE, environment),
+                f"is {found}, and {_FOLDER}/{environment}.json promises {expected} minutes for {_SOURCE} ({_KEY})",
+                allowed="the configuration's value",
+                remedy=f"Write {environment}: {expected} here, or change the configuration first.",
+            )
 
 
 def _promised(seed: Path) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], int]]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
+from dbt_common.exceptions import DbtRuntimeError
 
+from dbt_postgres_export.hook import export_relation
 from dlt_ingest.metrics.postgres import (
     ExportDeclarationError,
     ExportSettingsError,
@@ -176,3 +179,16 @@ def test_types_of_the_warehouse_become_types_of_postgres(arrow: pa.DataType, pos
 def test_a_type_fits_only_if_every_value_does(source: str, existing: str, kept: bool) -> None:
     """Guards drift detection: a type that rounds, cuts or reinterprets a value does not fit."""
     assert fits(source, existing) is kept
+
+
+def test_metrics_of_one_environment_never_reach_the_postgres_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Guards `dbt build --target prod` after `eval "$(orders env)"`: POSTGRES_* then name the laptop's database."""
+    for name, value in {**LOCAL, "ORDERS_ENV": "local"}.items():
+        monkeypatch.setenv(name, value)
+    adapter = SimpleNamespace(config=SimpleNamespace(target_name="prod"))
+    with pytest.raises(DbtRuntimeError, match=r"ORDERS_ENV=local and target prod.*POSTGRES_\* of prod"):
+        export_relation(
+            adapter, None, model="exp_business_metrics", export={"key": ["metric_date"]}, run_id="r"
+        )

@@ -13,7 +13,7 @@ from dlt_ingest.configurations.loading import load_settings
 from dlt_ingest.configurations.settings import ENVIRONMENTS
 
 PROJECT = Path(__file__).resolve().parents[3]
-_HOURS = re.compile(r"\{\{ (\d+) if target\.name == 'local' else (\d+) \}\}")
+_COUNTS = re.compile(r"(warn|error)_after: \{count: \"\{\{ (.*?) \}\}\", period: minute\}")
 
 
 def promised(environment: str) -> dict[str, int]:
@@ -39,12 +39,18 @@ def test_a_laptop_may_rest_for_a_week() -> None:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_dbt_source_freshness_warns_at_the_promise(environment: str) -> None:
-    """Guards `dbt source freshness`, which reads its limits from the sources: it warns when the promise is broken."""
-    text = (PROJECT / "dbt_project/models/staging/orders/_orders__sources.yml").read_text(encoding="utf-8")
-    for source in yaml.safe_load(text)["sources"]:
-        freshness = source.get("freshness") or source["config"]["freshness"]
-        found = _HOURS.fullmatch(str(freshness["warn_after"]["count"]))
-        assert found, freshness
-        assert freshness["warn_after"]["period"] == "hour"
-        hours = int(found[1] if environment == "local" else found[2])
-        assert hours * 60 == promised(environment)[f"{source['schema']}.orders"]
+    """Guards `dbt source freshness`: the minutes of its target are those of the configuration, for every source."""
+    variables = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    minutes = variables["source_freshness_minutes"][environment]
+    assert {minutes} == {promised(environment)["bronze.orders"], promised(environment)["silver.orders"]}
+
+
+def test_no_source_has_a_limit_of_its_own() -> None:
+    """Guards the one source: a limit written beside a source would leave the others behind when the promise changes."""
+    counts = set()
+    for file in (PROJECT / "dbt_project/models/staging").glob("*/_*__sources.yml"):
+        counts |= set(_COUNTS.findall(file.read_text(encoding="utf-8")))
+    assert counts == {
+        ("warn", "var('source_freshness_minutes')[target.name] | default(1440)"),
+        ("error", "2 * (var('source_freshness_minutes')[target.name] | default(1440))"),
+    }
