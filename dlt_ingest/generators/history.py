@@ -4,7 +4,8 @@ Customers buy at rates of their own (a gamma distribution: few buy often, many s
 after a purchase with a fixed chance, which is the BG/NBD model of repeat buying (Fader, Hardie and Lee,
 2005). Orders arrive as a Poisson process whose rate follows the season, the weekday and the hour. An order is
 pending first, then approved and fulfilled, and some are cancelled or returned; the later events come days
-later, in later batches.
+later, in later batches. An order may have several lines, each with its own events; then a return names some lines,
+and some of their pieces.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ _RATE_SHAPE = 0.7
 _RATE_CAP = 5.0
 _CANCELLED = 0.08
 _RETURNED = 0.06
+_ANOTHER_LINE = 0.55
+_LINE_RETURNED = 0.5
 _DISCOUNTED = 0.12
 _HOUR = timedelta(hours=1)
 _SHORTEST_STEP = timedelta(seconds=60)
@@ -61,7 +64,7 @@ class DueEvent:
 
     Attributes:
         moment: When it happens.
-        number: Number of the order; with `step`, it puts events of one moment in a fixed order.
+        number: Number of the order; with `step` and the line, it puts events of one moment in a fixed order.
         step: Place of the event in the order's life.
         record: The record without its moment.
     """
@@ -75,7 +78,38 @@ class DueEvent:
         """Say which of two events comes first, for the heap."""
         if self.moment != other.moment:
             return self.moment < other.moment
-        return (self.number, self.step) < (other.number, other.step)
+        return (self.number, self.step, self.line) < (other.number, other.step, other.line)
+
+    @property
+    def line(self) -> int:
+        """Number of the line; 0 where orders have one line without a number."""
+        return int(self.record.get("order_line", 0))
+
+
+def _with_lines(rng: random.Random, events: list[DueEvent], most: int) -> list[DueEvent]:
+    """Give an order up to so many lines, each with the order's events but the returns of what was kept."""
+    first = events[0].record
+    goods = [(first["order_item"], first["price"], first["items_ordered"])]
+    while len(goods) < most and rng.random() < _ANOTHER_LINE:
+        item = rng.choices(ITEMS, cum_weights=_cumulative_weights(first["date_ordered"].month))[0]
+        goods.append((item.name, item.price, min(1 + int(rng.expovariate(1.6)), 9)))
+    found = []
+    for event in events:
+        returned = event.record["status"] == "returned"
+        # One line comes back for certain, or the order would not be a returned one.
+        certain = rng.randrange(len(goods))
+        for number, (item_name, price, pieces) in enumerate(goods):
+            if returned and number != certain and rng.random() >= _LINE_RETURNED:
+                continue
+            record = {
+                **event.record,
+                "order_item": item_name,
+                "price": price,
+                "items_ordered": rng.randint(1, pieces) if returned else pieces,
+                "order_line": str(number + 1),
+            }
+            found.append(DueEvent(event.moment, event.number, event.step, record))
+    return found
 
 
 @dataclass
@@ -99,7 +133,7 @@ class History:
     due: list[DueEvent] = field(default_factory=list)
 
     def events(
-        self, rng: random.Random, *, count: int, density: float, horizon: datetime
+        self, rng: random.Random, *, count: int, density: float, horizon: datetime, lines: int = 1
     ) -> Iterator[Record]:
         """Let time go on until so many events have happened.
 
@@ -108,6 +142,7 @@ class History:
             count: Number of events.
             density: Size of the shop; 1 is `ORDERS_PER_DAY`.
             horizon: Moment that no event reaches. Close to it, orders come as fast as they must.
+            lines: Most lines of a new order. 1: orders have one line, and no field `order_line`.
 
         Yields:
             Records in the order of their moments.
@@ -117,7 +152,7 @@ class History:
             if self.due and self.due[0].moment <= min(arrival, horizon - timedelta(seconds=1)):
                 event = heapq.heappop(self.due)
             else:
-                event = self._order(rng, arrival)
+                event = self._order(rng, arrival, lines)
             self.clock = max(self.clock, event.moment)
             yield {**event.record, "order_timestamp": event.moment.replace(microsecond=0)}
 
@@ -137,7 +172,7 @@ class History:
                 return moment + wait
             moment = next_hour
 
-    def _order(self, rng: random.Random, moment: datetime) -> DueEvent:
+    def _order(self, rng: random.Random, moment: datetime, lines: int) -> DueEvent:
         self.orders += 1
         item = rng.choices(ITEMS, cum_weights=_cumulative_weights(moment.month))[0]
         price = item.price
@@ -152,9 +187,17 @@ class History:
             "customer_id": f"C-{self._customer(rng):07d}",
         }
         life = self._life(rng, moment)
-        for step, (status, when) in enumerate(life[1:], start=1):
-            heapq.heappush(self.due, DueEvent(when, self.orders, step, {**record, "status": status}))
-        return DueEvent(moment, self.orders, 0, {**record, "status": life[0][0]})
+        events = [
+            DueEvent(when, self.orders, step, {**record, "status": status})
+            for step, (status, when) in enumerate(life)
+        ]
+        if lines > 1:
+            # Chance of its own, so that a history without lines is the same as before.
+            own = random.Random(f"{self.seed}/{self.orders}/lines")  # noqa: S311  # made-up data, no secret
+            events = _with_lines(own, events, lines)
+        for event in events[1:]:
+            heapq.heappush(self.due, event)
+        return events[0]
 
     def _customer(self, rng: random.Random) -> int:
         if not self.active or rng.random() < max(_NEW_CUSTOMER, 1 - len(self.active) / _FIRST_CUSTOMERS):

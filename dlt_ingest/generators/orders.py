@@ -32,6 +32,7 @@ DEFAULT_BATCH_SIZE = 100
 DEFAULT_FAULTS = 0.02
 DEFAULT_LATE = 0.01
 DEFAULT_DUPLICATES = 0.01
+DEFAULT_LINES = 1
 FIRST_DAY = datetime(2025, 1, 6)  # noqa: DTZ001  # all moments of a history are UTC
 
 _STATE_FORMAT = 1
@@ -81,6 +82,7 @@ class OrderGenerator:
         faults: Share of the lines with a planted fault, kept exactly over the batches. The kinds take turns.
         late: Share of good records that are held back for one to three batches.
         duplicates: Share of good records that a later batch delivers again.
+        lines: Most lines of an order; above 1, records have `order_line`, and returns name a part of an order.
         now: Tells the present, in UTC without time zone.
 
     Raises:
@@ -97,18 +99,22 @@ class OrderGenerator:
         faults: float = DEFAULT_FAULTS,
         late: float = DEFAULT_LATE,
         duplicates: float = DEFAULT_DUPLICATES,
+        lines: int = DEFAULT_LINES,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc).replace(tzinfo=None),
     ) -> None:
         if batch_size < 1:
             raise InputError(
                 "A batch needs at least one record", got=f"batch size {batch_size}", allowed="1 or more"
             )
+        if lines < 1:
+            raise InputError("An order needs at least one line", got=f"{lines} lines", allowed="1 or more")
         for name, share in (("faults", faults), ("late", late), ("duplicates", duplicates)):
             if not 0 <= share <= 1:
                 raise InputError(f"The share of {name} is not between 0 and 1", got=share, allowed="0 to 1")
         self._ledger = Ledger(folder or landing.parent / "generator", landing)
         self._batch_size = batch_size
         self._seed = seed
+        self._lines = lines
         self._shares = {"faults": faults, "late": late, "duplicates": duplicates}
         self._now = now
 
@@ -148,7 +154,11 @@ class OrderGenerator:
         state = self._ledger.state() or self._first_state()
         self._check(state)
         content, manifest, after = next_batch(
-            state, batch_size=self._batch_size, shares=self._shares, horizon=self._now() - _BEFORE_NOW
+            state,
+            batch_size=self._batch_size,
+            shares=self._shares,
+            horizon=self._now() - _BEFORE_NOW,
+            lines=self._lines,
         )
         self._ledger.commit(content, manifest, after)
         return manifest
@@ -199,7 +209,12 @@ class OrderGenerator:
 
 
 def next_batch(
-    state: dict[str, Any], *, batch_size: int, shares: dict[str, float], horizon: datetime
+    state: dict[str, Any],
+    *,
+    batch_size: int,
+    shares: dict[str, float],
+    horizon: datetime,
+    lines: int = DEFAULT_LINES,
 ) -> tuple[bytes, dict[str, Any], dict[str, Any]]:
     """Make the next batch of a history: a pure function of its arguments.
 
@@ -208,6 +223,7 @@ def next_batch(
         batch_size: Lines in the batch.
         shares: Shares of `faults`, `late` and `duplicates`.
         horizon: Moment that no event reaches.
+        lines: Most lines of an order that begins in this batch.
 
     Returns:
         The content of the file, its manifest, and the state after it.
@@ -226,7 +242,8 @@ def next_batch(
     fresh_count = batch_size - len(returning)
     held = {name: min(int(due[name]), fresh_count) for name in ("late", "duplicates")}
     density = max(1.0, batch_size / _DENSE_ABOVE)
-    events = list(history.events(rng, count=fresh_count + held["late"], density=density, horizon=horizon))
+    count = fresh_count + held["late"]
+    events = list(history.events(rng, count=count, density=density, horizon=horizon, lines=lines))
     late = set(rng.sample(range(len(events)), held["late"]))
     waiting += [_held_back("late", number + rng.randint(1, 3), events[place]) for place in sorted(late)]
     fresh = [event for place, event in enumerate(events) if place not in late]
@@ -238,18 +255,18 @@ def next_batch(
     again = rng.sample(range(len(good)), min(held["duplicates"], len(good)))
     waiting += [_held_back("duplicate", number + rng.randint(1, 2), good[place]) for place in sorted(again)]
 
-    lines = [encode_record(_ordered(event)) for event in fresh]
+    content_lines = [encode_record(_ordered(event)) for event in fresh]
     kinds: Counter[str] = Counter()
     rules: Counter[str] = Counter()
     for turn, place in enumerate(spoiled, start=state["fault_turn"]):
         kind = FAULT_KINDS[turn % len(FAULT_KINDS)]
-        lines[place] = kind.spoil(_ordered(fresh[place]), rng)
+        content_lines[place] = kind.spoil(_ordered(fresh[place]), rng)
         kinds[kind.name] += 1
         rules.update(kind.rules)
     for entry in returning:
-        lines.insert(rng.randint(0, len(lines)), entry["line"])
+        content_lines.insert(rng.randint(0, len(content_lines)), entry["line"])
 
-    content = encode_lines(lines)
+    content = encode_lines(content_lines)
     batch_id = f"orders-{number:06d}"
     returned = Counter(entry["kind"] for entry in returning)
     manifest = {
@@ -257,7 +274,7 @@ def next_batch(
         "file_name": f"{batch_id}.json",
         "sha256": hashlib.sha256(content).hexdigest(),
         "seed": history.seed,
-        "records": len(lines),
+        "records": len(content_lines),
         "faulty": planted,
         "faults": dict(kinds),
         "failed_rules": dict(rules),
@@ -288,20 +305,22 @@ def generate_batches(
     batch_size: int = DEFAULT_BATCH_SIZE,
     seed: int | None = None,
     faults: float = DEFAULT_FAULTS,
+    lines: int = DEFAULT_LINES,
 ) -> Iterator[GeneratedBatch]:
     """Write batches of generated orders into landing; see `OrderGenerator`."""
-    yield from OrderGenerator(landing, batch_size=batch_size, seed=seed, faults=faults).run(
+    yield from OrderGenerator(landing, batch_size=batch_size, seed=seed, faults=faults, lines=lines).run(
         end=batches, interval=interval
     )
 
 
 _FIELD_ORDER = (
     "order_id", "order_item", "price", "items_ordered", "status", "date_ordered", "customer_id", "order_timestamp",
+    "order_line",
 )  # fmt: skip
 
 
 def _ordered(event: Record) -> Record:
-    return {name: event[name] for name in _FIELD_ORDER}
+    return {name: event[name] for name in _FIELD_ORDER if name in event or name != "order_line"}
 
 
 def _held_back(kind: str, batch: int, event: Record) -> dict[str, Any]:

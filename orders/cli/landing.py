@@ -37,7 +37,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="Share of records with a deliberate fault.",
 )
-def generate(interval: float, end: int, batch_size: int, seed: int | None, faults: float) -> None:
+@click.option(
+    "--lines",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Most lines of an order. Above 1, a return may name a part of an order.",
+)
+def generate(interval: float, end: int, batch_size: int, seed: int | None, faults: float, lines: int) -> None:
     """Write batches of generated orders to landing."""
     from dlt_ingest.generators.orders import generate_batches
 
@@ -48,6 +55,7 @@ def generate(interval: float, end: int, batch_size: int, seed: int | None, fault
         batch_size=batch_size,
         seed=seed,
         faults=faults,
+        lines=lines,
     ):
         console.print(
             f"Landed {batch.file_name}: {batch.records:,} records, {batch.faulty:,} with a deliberate fault"

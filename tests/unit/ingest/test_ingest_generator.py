@@ -89,6 +89,47 @@ def test_batches_have_the_asked_size_and_the_eight_fields(tmp_path, clean):
     assert all(str(record["price"])[-3] == "." for record in clean)
 
 
+def test_orders_of_several_lines_are_returned_in_part(tmp_path):
+    """Guards `--lines`: every line has the order's events, and a return names some lines and some of their pieces.
+
+    Customer, day and moment are the order's, and the same seed gives the same bytes.
+    """
+    for folder in ("one", "two"):
+        generate(tmp_path / folder, end=2, seed=3, lines=4)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    first_day = datetime(2025, 1, 6)  # noqa: DTZ001  # all moments of a history are UTC
+    history = History(seed=3, clock=first_day)
+    chance = random.Random(3)  # noqa: S311  # chooses test data
+    orders = defaultdict(lambda: defaultdict(dict))
+    for record in history.events(
+        chance,
+        count=12_000,
+        density=1,
+        horizon=first_day + timedelta(days=365),
+        lines=4,
+    ):
+        events = orders[record["order_id"]][record["status"]]
+        assert record["order_line"] not in events, "an event of a line twice"
+        events[record["order_line"]] = record
+    assert {len(events["pending"]) for events in orders.values()} == {1, 2, 3, 4}
+    in_part = 0
+    for events in orders.values():
+        ordered = events["pending"]
+        assert list(ordered) == [str(number) for number in range(1, len(ordered) + 1)]
+        for status, lines in events.items():
+            for name in ("customer_id", "date_ordered", "order_timestamp"):
+                assert len({record[name] for record in lines.values()}) == 1
+            for line, record in lines.items():
+                assert all(record[name] == ordered[line][name] for name in ("order_item", "price"))
+                assert 1 <= record["items_ordered"] <= ordered[line]["items_ordered"]
+            pieces = {line: record["items_ordered"] for line, record in lines.items()}
+            if status == "returned":
+                in_part += pieces != {line: record["items_ordered"] for line, record in ordered.items()}
+    assert in_part > 20
+    with pytest.raises(InputError, match="at least one line"):
+        generate(tmp_path / "one", lines=0)
+
+
 def test_orders_move_on_and_no_event_is_out_of_place(clean):
     """Guards the life of an order: begins pending, moves on in time, keeps everything but its status."""
     orders = defaultdict(list)
