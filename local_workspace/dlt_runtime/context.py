@@ -27,10 +27,12 @@ class UpdateContext:
     """One running update.
 
     Attributes:
+        paths: Translates paths of pipeline code.
         graph: Set once the pipeline code has been read.
         done: Keys of datasets that this update has brought up to date.
         set_aside: Flow and URI of the files that this update could not read.
         waiting: Keys of datasets that a source has given no columns for, since none of its files can be read.
+        may_change_alone: Why the next update may give other rows though no file and no table has changed.
         stage: A folder that is emptied at the start and the end of each update.
     """
 
@@ -39,6 +41,7 @@ class UpdateContext:
     catalog: Catalog
     state: PipelineState
     session: PipelineSession
+    paths: Paths
     events: EventFactory
     run_id: str | None
     on_event: Callable[[Event], None] | None = None
@@ -50,6 +53,7 @@ class UpdateContext:
     warnings: list[str] = field(default_factory=list)
     set_aside: set[tuple[str, str]] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
+    may_change_alone: list[str] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:
@@ -96,11 +100,6 @@ class UpdateContext:
         if output.temporary:
             return self.folder.joinpath("tables", *map(plain_name, name.key))
         return self.layout.table_path(*name.key)
-
-    @property
-    def paths(self) -> Paths:
-        """Translates paths of pipeline code."""
-        return Paths(self.layout, self.spec.mounts)
 
     def local_path(self, path: str) -> str:
         """Give the place of a file or folder that a query reads directly.

@@ -18,10 +18,12 @@ class Paths:
     Args:
         layout: The workspace, whose volumes stand for all paths below no mount.
         mounts: Path as code writes it -> folder on this machine, from `--volume`.
+        outside: Every place outside the workspace's volumes that was asked for.
     """
 
     layout: WorkspaceLayout
     mounts: Mapping[str, Path] = field(default_factory=dict)
+    outside: set[Path] = field(default_factory=set, compare=False)
 
     def local(self, uri: str | os.PathLike[str]) -> Path:
         """Return the file or folder that a path means.
@@ -29,6 +31,12 @@ class Paths:
         Raises:
             InputError: The path is in no volume and below no mount.
         """
+        found = self._local(uri)
+        if self.layout.volumes not in (found, *found.parents):
+            self.outside.add(found)
+        return found
+
+    def _local(self, uri: str | os.PathLike[str]) -> Path:
         text = os.fspath(uri)
         for written, folder in self._longest_first():
             # Databricks takes `dbfs:/x` and `/x` for the same, and so does a mount.

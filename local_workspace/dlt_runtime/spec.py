@@ -189,6 +189,8 @@ class UpdateResult:
         files: Input files taken in this update.
         faults: Input files that could not be read, from this update and from earlier ones, while they are
             unchanged.
+        may_change_alone: Why the next update may give other rows though no file and no table has changed: a query that
+            asks for time, chance or a file outside the volumes. Empty: it would do nothing.
         error: The first error, as one readable text, or None.
         exception: The same error as an exception, for a caller that wants to raise it.
     """
@@ -200,6 +202,7 @@ class UpdateResult:
     files: list[SourceFile] = field(default_factory=list)
     faults: list[SourceFile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    may_change_alone: list[str] = field(default_factory=list)
     seconds: float = 0.0
     error: str | None = None
     exception: BaseException | None = None

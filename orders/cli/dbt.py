@@ -214,7 +214,7 @@ def run_quietly(
     closing = False
     variables = {**os.environ, **environment}
     name = f"dbt {arguments[0]}"
-    progress = DbtProgress(name, _tell_log, _target_folder(root, variables) / "manifest.json")
+    progress = DbtProgress(name, _tell_log, target_folder(root, variables) / "manifest.json")
     readable, writable = os.pipe()
     with (
         os.fdopen(readable, encoding="utf-8", errors="replace") as lines,
@@ -261,7 +261,7 @@ def _tell_log(text: str) -> None:
         progress_console.print(text)
 
 
-def _target_folder(root: Path, variables: Mapping[str, str]) -> Path:
+def target_folder(root: Path, variables: Mapping[str, str]) -> Path:
     """Return where dbt writes its artifacts (`--target-path`, or one of the two variables; otherwise target/)."""
     named = variables.get("DBT_ENGINE_TARGET_PATH") or variables.get("DBT_TARGET_PATH")
     return root / (named or "target")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,9 +17,13 @@ from orders.cli.check import health, print_health
 from orders.cli.console import console, step
 from orders.cli.dbt import dbt_server, run_quietly
 from orders.cli.ingest import print_update, update
+from orders.cli.nothing_new import Seen, last_complete_run, look, note_complete_run
 from orders.cli.predict import predict_with, print_outcomes
 from orders.cli.project import Project, run_id
 from orders.cli.summary import collect, print_summary
+
+if TYPE_CHECKING:
+    from local_workspace.workspace import Workspace
 
 
 @dataclass
@@ -38,42 +43,36 @@ class Clock:
 
 
 @click.command()
-def run() -> None:
+@click.option(
+    "--rebuild", is_flag=True, help="Do everything even if nothing is new since the last complete run."
+)
+def run(rebuild: bool) -> None:
     """Run the bundle's job locally: the DLT update, its dbt commands, predictions, health check. Then print a summary.
 
-    The exit code is 1 if the update, a dbt node, a prediction or a health check fails.
+    If no file, table or part of the project has changed since the last complete run, only the health check runs. The exit
+    code is 1 if the update, a dbt node, a prediction or a health check fails.
     """
     project = Project.find()
-    identity = run_id()
+    project.require_local("run")
     clock = Clock()
     with ExitStack() as stack:
         with clock.time("start"), step("Starting engine, SQL warehouse and Postgres"):
+            seen = look(project)
+            known = None if rebuild else last_complete_run(project, seen)
             workspace = stack.enter_context(project.workspace())
-            # It imports dbt while the update runs.
-            dbt_server(workspace).start()
-        with clock.time("ingest"), step("DLT update"):
-            result = update(project, workspace)
-        print_update(result)
-        if not result.ok:
-            raise SystemExit(1)
-        for command in local_dbt_commands(project, identity):
-            with clock.time(f"dbt {command[0]}"):
-                outcome = run_quietly(
-                    workspace,
-                    command,
-                    environment={"ORDERS_RUN_ID": identity},
-                    root=project.root,
-                    log=workspace.layout.logs / f"dbt-{identity}.log",
-                )
-            console.print(f"dbt {command[0]}: {outcome.totals or 'did not run'}")
-            if outcome.exit_code:
-                console.print(
-                    f"The full output of dbt is in {outcome.log}. Next: fix the failure, then orders run"
-                )
-                raise SystemExit(1)
-        with clock.time("predict"), step("Predicting"), project.queries() as client:
-            predicted = predict_with(project, client)
-        print_outcomes([outcome for outcome in predicted if outcome.rows is not None])
+            if known is not None:
+                with project.queries() as client:
+                    known = known if known.still_holds(project, client) else None
+            if known is None:
+                # It imports dbt while the update runs.
+                dbt_server(workspace).start()
+        if known is None:
+            _do_everything(project, workspace, clock, seen)
+        else:
+            console.print(
+                f"Nothing is new since {known.ended}: the marts are those of run {known.run_id}. "
+                "To build them again: orders run --rebuild"
+            )
         with clock.time("check"), step("Checking"), project.queries() as client:
             report = health(project, client)
             summary = collect(project, client)
@@ -83,6 +82,46 @@ def run() -> None:
             print_health(report)
     if not report.healthy:
         raise SystemExit(1)
+
+
+def _do_everything(project: Project, workspace: Workspace, clock: Clock, began: Seen) -> None:
+    """Run update, builds and predictions; exit if one fails."""
+    identity = run_id()
+    with clock.time("ingest"), step("DLT update"):
+        result = update(project, workspace)
+    print_update(result)
+    if not result.ok:
+        raise SystemExit(1)
+    built_from = look(project).tables
+    builds = []
+    for command in local_dbt_commands(project, identity):
+        with clock.time(f"dbt {command[0]}"):
+            outcome = run_quietly(
+                workspace,
+                command,
+                environment={"ORDERS_RUN_ID": identity},
+                root=project.root,
+                log=workspace.layout.logs / f"dbt-{identity}.log",
+            )
+        console.print(f"dbt {command[0]}: {outcome.totals or 'did not run'}")
+        if outcome.exit_code:
+            console.print(
+                f"The full output of dbt is in {outcome.log}. Next: fix the failure, then orders run"
+            )
+            raise SystemExit(1)
+        builds.append(outcome)
+    with clock.time("predict"), step("Predicting"), project.queries() as client:
+        predicted = predict_with(project, client)
+        note_complete_run(
+            project,
+            client,
+            run_id=identity,
+            began=began,
+            built_from=built_from,
+            update=result,
+            builds=builds,
+        )
+    print_outcomes([outcome for outcome in predicted if outcome.rows is not None])
 
 
 def local_dbt_commands(project: Project, identity: str) -> list[list[str]]:

@@ -59,6 +59,8 @@ def refresh_view(context: UpdateContext, dataset: Dataset, planned: PlannedFlow)
     check_bookkeeping(context, dataset, context.flow_id(dataset, planned))
     refresh = _Refresh(context, dataset, planned)
     reason = refresh.why_recompute()
+    if refresh.is_volatile:
+        context.may_change_alone.append(f"{dataset.shown} is computed anew in every update")
     result = context.result(dataset)
     new_files: _NewFiles | None = None
     if reason == "SOURCES_CHANGED":
@@ -118,11 +120,18 @@ class _Refresh:
             return "TARGET_CHANGED_BY_OTHERS"
         if self.known["fingerprint"] != self.fingerprint:
             return "QUERY_CHANGED"
-        all_plans = (self.plan, *(plan for plan, _ in self.views))
-        own = self.context.session.pipeline_functions
-        if any(plans.is_volatile(plan, self.flow) or plans.calls(plan, own) for plan in all_plans):
+        if self.is_volatile:
             return "NON_DETERMINISTIC_EXPRESSION"
         return "SOURCES_CHANGED" if self._sources_changed() else None
+
+    @cached_property
+    def is_volatile(self) -> bool:
+        """Whether the view may come out different though its sources are as they were."""
+        own = self.context.session.pipeline_functions
+        return any(
+            plans.is_volatile(plan, self.flow) or plans.calls(plan, own)
+            for plan in (self.plan, *(plan for plan, _ in self.views))
+        )
 
     def _sources_changed(self) -> bool:
         """Whether a source may have other rows than at the last refresh; compaction gives it other files only."""

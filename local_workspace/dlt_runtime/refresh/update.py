@@ -32,7 +32,7 @@ from local_workspace.dlt_runtime.plan.session import adopt_session
 from local_workspace.dlt_runtime.record import recovery
 from local_workspace.dlt_runtime.record.event_log import EventLog
 from local_workspace.dlt_runtime.record.events import Event, EventFactory
-from local_workspace.dlt_runtime.record.state import PipelineState
+from local_workspace.dlt_runtime.record.state import FAULT_MAY_PASS, PipelineState
 from local_workspace.dlt_runtime.refresh import (
     cdc,
     compaction,
@@ -208,12 +208,14 @@ class _Update:
             "pipelines.update_id": self.update_id,
             "pipelines.id": self.state.pipeline_id,
         }
+        paths = Paths(self.layout, self.spec.mounts)
         context = UpdateContext(
             self.spec,
             self.layout,
             self.catalog,
             self.state,
-            adopt_session(session, configuration, Paths(self.layout, self.spec.mounts)),  # type: ignore[arg-type]
+            adopt_session(session, configuration, paths),  # type: ignore[arg-type]
+            paths,
             self.make,
             self.run_id,
             self._tell,
@@ -390,6 +392,7 @@ class _Update:
                 if planned.flow.cdc is not None:
                     cdc.refresh_cdc(context, dataset, planned)
                 elif planned.flow.snapshot is not None:
+                    context.may_change_alone.append(f"{dataset.shown} reads whole snapshots")
                     code = partial(pipeline_environment, context.session, self.spec.root(), analysis.resolve)
                     snapshots.refresh_snapshots(context, dataset, planned, code)
                 elif dataset.kind == "MATERIALIZED_VIEW":
@@ -425,10 +428,23 @@ class _Update:
             context.files if context else [],
             faults,
             context.warnings if context else list(self.notes),
+            self._may_change_alone(context) if context else [],
             seconds,
             error,
             self.error,
         )
+
+    def _may_change_alone(self, context: UpdateContext) -> list[str]:
+        return [
+            *context.may_change_alone,
+            *(f"{place} is outside of the volumes" for place in sorted(context.paths.outside)),
+            *(
+                f"{record.path} could not be read, and may be readable now"
+                for _, record in self.state.faulty_files()
+                if record.mtime_ns == FAULT_MAY_PASS
+            ),
+            *(["an event hook is called in every update"] if self.hooks else []),
+        ]
 
 
 def _wanted(graph: Graph, refresh: Sequence[str] | None, also: Iterable[Dataset]) -> set[str]:

@@ -6,10 +6,12 @@ The first run is that of the built workspace; the others follow it on a copy, in
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,10 @@ import psycopg2
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
+
+from local_workspace.catalog import Catalog
+from local_workspace.contents import table_positions
+from local_workspace.layout import WorkspaceLayout
 
 TABLES = (
     "bronze.orders",
@@ -30,19 +36,11 @@ TABLES = (
     "gold.fct_daily_revenue",
     "gold.dim_customers",
 )
-# Without those of operations, which tell of each run.
-MARTS = (
-    "dim_customers",
-    "customers_snapshot",
-    "fct_customer_cohorts",
-    "fct_daily_revenue",
-    "fct_hourly_orders",
-    "fct_kpis_daily",
-    "fct_kpis_monthly",
-    "fct_order_events",
-    "fct_orders",
-    "fct_product_performance",
-    "fct_revenue_anomalies",
+# They tell of each run.
+OF_RUNS = re.compile(
+    r"(int_operations__|fct_(dataset_runs|pipeline_runs|lineage|quality_rules|run_costs)|exp_pipeline).*"
+    # Load numbers and moments of the build itself.
+    r"|int_marts__progressed"
 )
 EXPORTED = ("exp_business_metrics", "exp_pipeline_metrics", "exp_dbt_metrics", "exp_freshness_metrics")
 
@@ -53,9 +51,13 @@ def row_counts(orders: Any) -> dict[str, int]:
 
 
 def marts(orders: Any) -> dict[str, pa.Table]:
-    """The rows of each mart, from its files."""
+    """The rows of each stored mart that tells of orders, from its files."""
     gold = Path(orders.home) / "warehouse/ecommerce_local/gold"
-    return {mart: DeltaTable(gold / mart).to_pyarrow_table() for mart in MARTS}
+    return {
+        path.name: DeltaTable(path).to_pyarrow_table()
+        for path in sorted(gold.iterdir())
+        if (path / "_delta_log").is_dir() and not OF_RUNS.fullmatch(path.name)
+    }
 
 
 def differing_rows(before: pa.Table, after: pa.Table) -> int:  # the query names them
@@ -165,16 +167,48 @@ def test_a_second_batch_is_added_once_everywhere(main_job: Any) -> None:
     assert outcome["equal"]
 
 
+def positions(orders: Any) -> dict[str, str]:
+    """Where each table of the workspace stands."""
+    catalog = Catalog.open(WorkspaceLayout(orders.home))
+    try:
+        return table_positions(catalog)
+    finally:
+        catalog.close()
+
+
+def test_a_run_with_nothing_new_builds_nothing(main_job: Any) -> None:
+    """Guards the seconds of a run with nothing new, and that it still tells its figures and writes nothing."""
+    tables, metrics = positions(main_job), exported_rows(main_job)
+    printed = main_job.run("run").stdout
+    assert "Nothing is new since" in printed
+    assert "dbt build" not in printed
+    assert "In Postgres" in printed
+    assert positions(main_job) == tables
+    assert exported_rows(main_job) == metrics
+
+
 def test_a_run_without_new_files_changes_nothing(main_job: Any) -> None:
-    """Guards idempotence: the same rows everywhere, and in Postgres no other metric but those of the run itself."""
+    """Guards idempotence: the same rows everywhere, and in Postgres no other metric but those of the run itself.
+
+    It is what a run with nothing new may leave out. This run builds, since somebody has been in Postgres.
+    """
     orders = main_job
+    uri = orders.run("postgres", "uri").stdout.strip()
+    with closing(psycopg2.connect(uri)) as link, link, link.cursor() as cursor:
+        cursor.execute("create table metrics.notes ()")
     counts, rows, before = row_counts(orders), marts(orders), exported_rows(orders)
-    orders.run("run")
+    assert "dbt build" in orders.run("run").stdout
     assert row_counts(orders) == counts
     assert {
         mart: differing_rows(rows[mart], found) for mart, found in marts(orders).items()
-    } == dict.fromkeys(MARTS, 0)
-    assert all(rows[mart].num_rows for mart in MARTS)
+    } == dict.fromkeys(rows, 0)
+    assert {
+        "customers_snapshot",
+        "dim_customers",
+        "fct_daily_revenue",
+        "fct_orders",
+        "fct_revenue_anomalies",
+    } <= {mart for mart, found in rows.items() if found.num_rows}
     after = exported_rows(orders)
     assert after["exp_business_metrics"] == before["exp_business_metrics"]
     assert [table for table in EXPORTED if not before[table] <= after[table]] == []
