@@ -3,7 +3,7 @@
 One family of rules per file; each yields findings and changes nothing.
 """
 
-from orders.bundle_check.rules.findings import Finding
+from orders.bundle_check.findings import Finding
 from orders.bundle_check.rules.run import check_bundle
 
 __all__ = ["Finding", "check_bundle"]

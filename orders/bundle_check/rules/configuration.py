@@ -11,7 +11,7 @@ from dlt_ingest.configurations.pipeline import LANDING_PATH
 from dlt_ingest.configurations.settings import Settings
 from dlt_ingest.configurations.volume import OrdersVolume
 from orders.bundle_check.document import KeyPath, Node, Position
-from orders.bundle_check.rules.findings import Finding, finding
+from orders.bundle_check.findings import Finding, finding
 from orders.bundle_check.rules.subject import Subject
 
 _FOLDER = "dlt_ingest/configurations"

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from orders.bundle_check.document import KeyPath, Node
-from orders.bundle_check.rules.findings import Finding, finding
+from orders.bundle_check.findings import Finding, finding
 from orders.bundle_check.rules.subject import Subject
 
 _CLASSES = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from dlt_ingest.configurations.settings import Settings
 from orders.bundle_check.document import read_document
-from orders.bundle_check.rules.findings import Finding, finding
+from orders.bundle_check.findings import Finding, finding
 from orders.bundle_check.rules.subject import Subject
 
 _PROJECT_FILE = "dbt_project.yml"

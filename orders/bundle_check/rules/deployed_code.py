@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from orders.bundle_check.document import KeyPath, Node
-from orders.bundle_check.rules.findings import Finding, finding
+from orders.bundle_check.findings import Finding, finding
 from orders.bundle_check.rules.paths import matched_files
 from orders.bundle_check.rules.subject import Subject
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dlt_ingest.configurations.settings import Settings
 from orders.bundle_check.document import Position, read_document
-from orders.bundle_check.rules.findings import Finding, finding
+from orders.bundle_check.findings import Finding, finding
 from orders.bundle_check.rules.subject import Subject
 
 SEED = "seeds/freshness_slas.csv"

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from orders.bundle_check.document import KeyPath, Node
-from orders.bundle_check.rules.findings import Finding, finding
+from orders.bundle_check.findings import Finding, finding
 from orders.bundle_check.rules.subject import Subject
 
 _COMPUTE = ("job_cluster_key", "environment_key", "existing_cluster_id", "new_cluster")

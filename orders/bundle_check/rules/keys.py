@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from orders.bundle_check.document import Position
-from orders.bundle_check.rules.bundle_shapes import BUNDLE
-from orders.bundle_check.rules.findings import Finding, finding
-from orders.bundle_check.rules.shapes import compare
+from orders.bundle_check.findings import Finding, finding
 from orders.bundle_check.rules.subject import Subject
+from orders.bundle_check.shapes import BundleFile, Comparison
 
 
 def check_keys(subject: Subject) -> Iterator[Finding]:
@@ -21,8 +21,13 @@ def check_keys(subject: Subject) -> Iterator[Finding]:
             allowed="one definition",
             remedy="Remove one of them, or rename it.",
         )
-    yield from compare(subject.tree, BUNDLE, ())
+    yield from _bundle().findings(subject.tree)
     yield from _keys_across_kinds(subject)
+
+
+@cache
+def _bundle() -> Comparison:
+    return Comparison(BundleFile)
 
 
 def _keys_across_kinds(subject: Subject) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pathspec
 
 from orders.bundle_check.document import KeyPath, Node
-from orders.bundle_check.rules.findings import Finding, finding
+from orders.bundle_check.findings import Finding, finding
 from orders.bundle_check.rules.subject import Subject
 
 _FILE = "a file"

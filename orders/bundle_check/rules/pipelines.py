@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orders.bundle_check.document import Node
-from orders.bundle_check.rules.findings import Finding, finding
+from orders.bundle_check.findings import Finding, finding
 from orders.bundle_check.rules.subject import Subject
 
 

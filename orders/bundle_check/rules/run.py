@@ -8,12 +8,12 @@ from pathlib import Path
 from orders.bundle_check.compose import BUNDLE_FILE, compose
 from orders.bundle_check.document import read_document
 from orders.bundle_check.errors import BundleError
+from orders.bundle_check.findings import Finding
 from orders.bundle_check.references import resolve
 from orders.bundle_check.rules.configuration import check_configuration
 from orders.bundle_check.rules.databricks_classes import check_databricks_classes
 from orders.bundle_check.rules.dbt_variables import check_dbt_variables
 from orders.bundle_check.rules.deployed_code import check_deployed_code
-from orders.bundle_check.rules.findings import Finding
 from orders.bundle_check.rules.freshness import check_freshness
 from orders.bundle_check.rules.jobs import check_jobs
 from orders.bundle_check.rules.keys import check_keys

@@ -7,7 +7,7 @@ import zoneinfo
 from collections.abc import Iterator
 
 from orders.bundle_check.document import KeyPath, Node
-from orders.bundle_check.rules.findings import Finding, finding
+from orders.bundle_check.findings import Finding, finding
 from orders.bundle_check.rules.subject import Subject
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")

@@ -15,7 +15,7 @@ from sqlglot.errors import OptimizeError, ParseError, TokenError
 from sqlglot.optimizer.qualify import qualify
 
 from orders.bundle_check.document import KeyPath, Node, Position
-from orders.bundle_check.rules.findings import Finding, finding
+from orders.bundle_check.findings import Finding, finding
 from orders.bundle_check.rules.relations import Relations, read_relations
 from orders.bundle_check.rules.subject import Subject
 

@@ -18,7 +18,7 @@ def main() -> None:
 
     findings = check_bundle(Path(question["bundle"]), ["prod"])
     json.dump(
-        {"findings": [finding.to_dict() for finding in findings], "origin": databricks.bundles.__file__},
+        {"findings": [finding.as_dict() for finding in findings], "origin": databricks.bundles.__file__},
         sys.stdout,
     )
 

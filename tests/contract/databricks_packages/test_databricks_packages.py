@@ -16,8 +16,8 @@ from local_workspace.dlt_runtime import SERVED
 from local_workspace.dlt_runtime.declare.api import namespace
 from local_workspace.dlt_runtime.declare.datasets import KEYWORDS
 from orders.bundle_check import Bundle
-from orders.bundle_check.rules.bundle_shapes import RESOURCE_KINDS
-from orders.bundle_check.rules.shapes import ListOf, MapOf, Record, Scalar, Shape
+from orders.bundle_check.document import KeyPath
+from orders.bundle_check.shapes import Comparison, Resources
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 Ask = Callable[[str, Any], Any]
@@ -85,7 +85,7 @@ def test_the_runtime_takes_what_databricks_functions_take(ask: Ask, tmp_path: Pa
 def test_resources_are_accepted(ask: Ask, target: str) -> None:
     """Guards that every resource of every target is what Databricks' classes take."""
     bundle = Bundle.load(PROJECT_ROOT, target)
-    resources = {kind: bundle.resources(kind) for kind in RESOURCE_KINDS if bundle.resources(kind)}
+    resources = {kind: bundle.resources(kind) for kind in Resources.__annotations__ if bundle.resources(kind)}
     assert {"alerts", "dashboards", "jobs", "pipelines", "schemas", "secret_scopes", "volumes"} == set(
         resources
     )
@@ -103,10 +103,11 @@ def test_a_wrong_resource_would_be_refused(ask: Ask) -> None:
 
 def test_our_shapes_know_no_key_that_databricks_does_not(ask: Ask) -> None:
     """Guards the offline check itself: what it allows is what Databricks' classes have, names and words alike."""
+    comparison = Comparison(Resources)
     shapes = {
-        kind: _as_data(shape.item)
-        for kind, shape in RESOURCE_KINDS.items()
-        if isinstance(shape, MapOf) and kind != "sql_warehouses"
+        kind: _as_data(comparison, (kind, "any key"))
+        for kind in Resources.__annotations__
+        if kind != "sql_warehouses"
     }
     answer = ask("accept_resources.py", {"resources": {}, "shapes": shapes})
     assert answer["unknown"] == []
@@ -116,14 +117,14 @@ def test_our_shapes_know_no_key_that_databricks_does_not(ask: Ask) -> None:
     assert answer["unknown"] == ["jobs.tasks[].retries", "volumes.volume_type: SHARED"]
 
 
-def _as_data(shape: Shape) -> dict[str, Any]:
-    if isinstance(shape, Record):
-        return {"keys": {key: _as_data(child) for key, child in shape.keys.items()}}
-    if isinstance(shape, ListOf):
-        return {"item": _as_data(shape.item)}
-    if isinstance(shape, Scalar) and shape.words:
-        return {"words": list(shape.words)}
-    return {}
+def _as_data(comparison: Comparison, path: KeyPath) -> dict[str, Any]:
+    schema = comparison.at(path)
+    if "properties" in schema:
+        return {"keys": {key: _as_data(comparison, (*path, key)) for key in schema["properties"]}}
+    if schema.get("type") == "array":
+        return {"item": _as_data(comparison, (*path, 0))}
+    words = schema.get("enum") or ([schema["const"]] if "const" in schema else [])
+    return {"words": words} if words else {}
 
 
 def test_check_asks_the_classes_where_they_are_installed(ask: Ask, tmp_path: Path) -> None:

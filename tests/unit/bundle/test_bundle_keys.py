@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from orders.bundle_check.document import read_document
+from orders.bundle_check.rules import check_bundle
+from orders.bundle_check.shapes import BundleFile, Comparison
+
 from .mistakes import JOB, MAIN, PIPELINE, STORAGE, Mistake, assert_found, each
 
 MISTAKES = [
@@ -83,6 +89,24 @@ MISTAKES = [
         "Rename",
     ),
     Mistake(
+        "key without a value",
+        JOB,
+        "      timeout_seconds: 7200",
+        "      timeout_seconds:",
+        "resources.jobs.orders.timeout_seconds",
+        "is nothing",
+        "a whole number",
+    ),
+    Mistake(
+        "key that YAML reads as a flag",
+        JOB,
+        "      timeout_seconds: 7200",
+        "      on: 7200",
+        "resources.jobs.orders[True]",
+        "no such key",
+        "timeout_seconds",
+    ),
+    Mistake(
         "key twice in a mapping",
         JOB,
         "      max_concurrent_runs: 1\n      queue:\n        enabled: true\n      timeout_seconds: 7200",
@@ -116,3 +140,40 @@ MISTAKES = [
 def test_mistake_is_found(mistake: Mistake, bundle_copy: Path) -> None:
     """Guards that each is named by file and key, with the way out."""
     assert_found(mistake, bundle_copy)
+
+
+def test_no_mistake_hides_another(bundle_copy: Path) -> None:
+    """Guards that one run names everything: a list too long, its element, a mapping of two kinds and its keys."""
+    file = bundle_copy / JOB
+    text = file.read_text(encoding="utf-8")
+    commands = (
+        "".join(f"              - dbt build --select n{n}\n" for n in range(11)) + "              - 7\n"
+    )
+    text = text.replace(
+        "            commands:\n", f"            command: x\n            commands:\n{commands}", 1
+    ).replace(
+        "          dbt_task:\n", "          sql_task: {}\n          max_retry: 1\n          dbt_task:\n", 1
+    )
+    file.write_text(text, encoding="utf-8")
+    task = "resources.jobs.orders.tasks[1]"
+    found = {(finding.key, finding.what) for finding in check_bundle(bundle_copy, ["prod"])}
+    assert {
+        (task, "has sql_task, dbt_task"),
+        (f"{task}.max_retry", "no such key"),
+        (f"{task}.dbt_task.command", "no such key"),
+        (f"{task}.dbt_task.commands", "has 13 elements"),
+        (f"{task}.dbt_task.commands[11]", "is the int 7"),
+    } <= {(key, what.replace("dbt_task, sql_task", "sql_task, dbt_task")) for key, what in found}
+
+
+@pytest.mark.parametrize("value", ["${var.seconds}", "${resources.jobs.orders.id}"])
+def test_a_reference_passes_as_any_value(value: str, tmp_path: Path) -> None:
+    """Guards values that only a deployment knows; the same place refuses any other text."""
+    file = tmp_path / "databricks.yml"
+    bundle = "bundle: {name: x}\ntargets: {t: {}}\nresources: {jobs: {j: {name: j, tasks: %s, timeout_seconds: %s}}}\n"
+    file.write_text(bundle % (f'"{value}"', f'"{value}"'), encoding="utf-8")
+    comparison = Comparison(BundleFile)
+    assert list(comparison.findings(read_document(file, tmp_path).root)) == []
+    file.write_text(bundle % ("x", "y"), encoding="utf-8")
+    keys = {finding.key for finding in comparison.findings(read_document(file, tmp_path).root)}
+    assert keys == {"resources.jobs.j.tasks", "resources.jobs.j.timeout_seconds"}
