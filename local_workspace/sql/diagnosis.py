@@ -16,7 +16,7 @@ from local_workspace.sql.functions import is_window
 from local_workspace.sql.inference import TableColumns, Typing, call_of
 from local_workspace.sql.inlining import calls
 from local_workspace.sql.rewrites.registry import spark_name
-from local_workspace.sql.sql_error import SqlError
+from local_workspace.sql.sql_error import SqlError, unresolved_column
 from local_workspace.sql.tokens import quote_identifier
 
 _EXPLAINED = (
@@ -61,6 +61,7 @@ def explained(error: SqlError, sql: str, tables: TableColumns) -> SqlError:  # n
         return SqlError(
             "PARSE_SYNTAX_ERROR", f"Syntax error at or near '{near}'.", place=place_of(sql, int(found[2]))
         )
+    tree = _read_by(tree)
     typing = Typing(tables)
     for query in tree.find_all(exp.SetOperation):
         different = _columns_differ(query, typing)
@@ -82,6 +83,16 @@ def explained(error: SqlError, sql: str, tables: TableColumns) -> SqlError:  # n
         if error.error_class == "ENGINE_ERROR" and name in ("raise_error", "assert_true"):
             return _placed(SqlError("USER_RAISED_EXCEPTION", error.message, "P0001"), node, sql)
     return error
+
+
+def _read_by(tree: Node) -> Node:
+    """Return the query that an UPDATE or a DELETE stands for: what it reads, from the table that it changes."""
+    if not isinstance(tree, (exp.Update, exp.Delete)):
+        return tree
+    where = tree.args.get("where")
+    values = [equal.expression for equal in tree.expressions if isinstance(equal, exp.EQ)]
+    query = exp.select(*values or ["1"], copy=False).from_(tree.this, copy=False)
+    return query if where is None else query.where(where.this, copy=False)
 
 
 def place_of(sql: str, offset: int) -> tuple[int, int]:
@@ -142,7 +153,7 @@ def _unresolved(select: exp.Select, typing: Typing, sql: str) -> tuple[SqlError,
                 n.lower() == parts[0] for _, n in names
             )
         if not known and outer is None and not node.find_ancestor(exp.Lambda):
-            return _no_column(node, names), node
+            return unresolved_column([part.name for part in node.parts], names), node
     return None
 
 
@@ -152,27 +163,6 @@ def _is_argument_word(node: exp.Column) -> bool:
     name, arguments = call_of(parent)
     units = ("datediff", "date_diff", "timestampdiff", "dateadd", "date_add", "timestampadd")
     return name in units and bool(arguments) and arguments[0] is node
-
-
-def _no_column(node: exp.Column, names: list[tuple[str, str]]) -> SqlError:
-    written = ".".join(quote_identifier(part.name) for part in node.parts)
-    text = f"A column, variable, or function parameter with name {written} cannot be resolved."
-    if not names:
-        return SqlError("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", text)
-    close = sorted(names, key=lambda pair: -_alike(pair[1].lower(), node.name.lower()))[:5]
-    several = len({source for source, _ in names}) > 1 or bool(node.table)
-    shown = [
-        f"{quote_identifier(s)}.{quote_identifier(n)}" if several and s else quote_identifier(n)
-        for s, n in close
-    ]
-    suggestion = f" Did you mean one of the following? [{', '.join(shown)}]."
-    return SqlError("UNRESOLVED_COLUMN.WITH_SUGGESTION", text + suggestion, "42703")
-
-
-def _alike(a: str, b: str) -> float:
-    import difflib  # noqa: PLC0415  (only when a statement has failed)
-
-    return difflib.SequenceMatcher(None, a, b).ratio()
 
 
 def _misplaced(select: exp.Select, _typing: Typing, sql: str) -> tuple[SqlError, Node] | None:

@@ -19,6 +19,7 @@ from local_workspace.sql.functions import is_aggregate
 from local_workspace.sql.inference import Columns, Typing, call_of, source_nodes
 from local_workspace.sql.render import put, render
 from local_workspace.sql.rewrites.registry import spark_name
+from local_workspace.sql.sql_error import unresolved_column
 from local_workspace.sql.tokens import quote_identifier, quote_string
 
 _QUALIFIED = "q_"
@@ -202,7 +203,7 @@ class _Select:
         known = {name.lower() for _, name in found}
         unknown = left_out - known
         if unknown:
-            raise _unresolved(sorted(unknown)[0], sorted(known))
+            raise unresolved_column([sorted(unknown)[0]], sorted(known))
         return [(item, name) for item, name in found if name.lower() not in left_out]
 
     # JOIN .. USING
@@ -507,7 +508,7 @@ class _Unpivot:
         by_name = {name.lower(): kind for name, kind in self._columns}
         missing = [name for name, _ in taken if name.lower() not in by_name]
         if missing:
-            raise _unresolved(missing[0], [name for name, _ in self._columns])
+            raise unresolved_column([missing[0]], [name for name, _ in self._columns])
         kind = types.common_of([by_name[name.lower()] for name, _ in taken])
         cast = f"CAST({{}} AS {types.sql_name(kind)})" if kind is not None else "{}"
         rows = ", ".join(
@@ -667,14 +668,3 @@ def _literally(text: str) -> str:
 
 def _needs_columns(what: str, way_out: str) -> NotSupported:
     return NotSupported(f"{what} over a source with unknown columns", way_out)
-
-
-def _unresolved(name: str, known: Sequence[str]) -> Exception:
-    from local_workspace.sql.sql_error import SqlError  # noqa: PLC0415
-
-    return SqlError(
-        "UNRESOLVED_COLUMN.WITH_SUGGESTION",
-        f"A column or function parameter with name {quote_identifier(name)} cannot be resolved. "
-        f"Did you mean one of the following? [{', '.join(quote_identifier(n) for n in known[:5])}].",
-        "42703",
-    )

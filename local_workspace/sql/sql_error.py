@@ -7,7 +7,9 @@ SQLSTATEs are those of the page *Error classes* of the Databricks documentation.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from local_workspace.sql.tokens import quote_identifier
 
 #: Stands in a cast that nobody wrote, so that its failure is told as an overflow of the arithmetic.
 CHECKED = "/* overflow */"
@@ -115,6 +117,36 @@ def table_not_found(name: str) -> SqlError:
     """Return the error for a name that is neither a table nor a view."""
     text = f"The table or view {name} cannot be found. Verify the spelling and correctness of the schema and catalog."
     return SqlError("TABLE_OR_VIEW_NOT_FOUND", text)
+
+
+def unresolved_column(parts: Sequence[str], known: Sequence[str | tuple[str, str]]) -> SqlError:
+    """Return the error of a name that is no column's, with the columns that are most like it.
+
+    Args:
+        parts: The name as it is written, qualifiers first.
+        known: The columns there are, each by its name or by its source and its name.
+    """
+    text = (
+        "A column, variable, or function parameter with name "
+        f"{'.'.join(map(quote_identifier, parts))} cannot be resolved."
+    )
+    if not known:
+        return SqlError("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", text, "42703")
+    pairs = [("", column) if isinstance(column, str) else column for column in known]
+    close = sorted(pairs, key=lambda pair: -_alike(pair[1].lower(), parts[-1].lower()))[:5]
+    several = len({source for source, _ in pairs}) > 1 or len(parts) > 1
+    shown = ", ".join(
+        ".".join(map(quote_identifier, pair if several and pair[0] else pair[1:])) for pair in close
+    )
+    return SqlError(
+        "UNRESOLVED_COLUMN.WITH_SUGGESTION", f"{text} Did you mean one of the following? [{shown}].", "42703"
+    )
+
+
+def _alike(a: str, b: str) -> float:
+    import difflib  # noqa: PLC0415  (only when a statement has failed)
+
+    return difflib.SequenceMatcher(None, a, b).ratio()
 
 
 def schema_not_found(name: str) -> SqlError:

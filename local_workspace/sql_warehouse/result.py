@@ -47,11 +47,19 @@ class Result:
         return cls.of_table(arrow_table(columns, rows))
 
     @classmethod
-    def of_affected(cls, affected_rows: int | None) -> Result:
-        """Return the result of INSERT, UPDATE, DELETE and MERGE, which Databricks answers with a row of counts."""
+    def of_affected(cls, affected_rows: int | None, *, inserted: int | None = None) -> Result:
+        """Return the result of INSERT, UPDATE and DELETE, which Databricks answers with a row of counts.
+
+        Args:
+            affected_rows: The first of them.
+            inserted: The second, which INSERT has.
+        """
         if affected_rows is None:
             return cls.empty()
-        result = cls.of_rows([("num_affected_rows", pa.int64())], [(affected_rows,)])
+        counts = {"num_affected_rows": affected_rows}
+        if inserted is not None:
+            counts["num_inserted_rows"] = inserted
+        result = cls.of_rows([(name, pa.int64()) for name in counts], [tuple(counts.values())])
         result.affected_rows = affected_rows
         return result
 

@@ -18,7 +18,7 @@ from local_workspace.delta.commit import commit_metadata, commit_replacement
 from local_workspace.delta.log import current_files
 from local_workspace.delta.shape import TableShape, nullable, shape_of
 from local_workspace.delta.staging import stage
-from local_workspace.sql.sql_error import SqlError, not_supported, parse_error
+from local_workspace.sql.sql_error import SqlError, not_supported, parse_error, unresolved_column
 from local_workspace.sql.statement_reader import StatementReader, property_pairs, split_items
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.result import Result
@@ -56,12 +56,7 @@ def column_of(shape: TableShape, name: str, table: Table) -> dict[str, Any]:
     for field in shape.fields:
         if field["name"].lower() == name.lower():
             return dict(field)
-    raise SqlError(
-        "UNRESOLVED_COLUMN.WITH_SUGGESTION",
-        f"A column with name {name} cannot be resolved in {table.name.quoted}. "
-        f"Did you mean one of {', '.join(f['name'] for f in shape.fields)}?",
-        "42703",
-    )
+    raise unresolved_column([name], [field["name"] for field in shape.fields])
 
 
 def fields_of(session: Session, columns: list[ColumnDefinition]) -> list[dict[str, Any]]:

@@ -66,7 +66,7 @@ def _where(reader: StatementReader) -> str | None:
 def _changed(session: Session, table: Table, alias: str, clause: Clause) -> Result:
     require_writable(table)
     with held_for_change(session, table) as held:
-        target = Target(held.name, alias, shape_of(DeltaTable(location_of(held))).fields)
+        target = Target(held.name, alias, shape_of(DeltaTable(location_of(held))).fields, in_merge=False)
         change = Change(
             clause.action,
             alias,

@@ -31,6 +31,7 @@ from local_workspace.sql_warehouse.statements.table_definition import (
     constraint_name,
     read_clauses,
     read_columns,
+    require_different,
 )
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ _DELTA_LOG_PROPERTIES = (
     "delta.dataSkippingNumIndexedCols",
     "delta.randomizeFilePrefixes",
 )
+# Names of operations in the history are those of Delta.
+_WITHOUT_ROWS = "CREATE OR REPLACE TABLE"
 
 
 def log_properties(properties: Mapping[str, str]) -> dict[str, str]:
@@ -93,7 +96,7 @@ def create(session: Session, reader: StatementReader) -> Result:
             columns,
             constraints,
             clauses=clauses,
-            replace=bool(query),
+            operation="CREATE OR REPLACE TABLE AS SELECT" if query else _WITHOUT_ROWS,
         )
 
 
@@ -143,7 +146,7 @@ def _write(
     constraints: Sequence[ConstraintDefinition],
     *,
     clauses: TableClauses,
-    replace: bool,
+    operation: str,
 ) -> Result:
     location = session.warehouse.layout.table_path(*name.key)
     clear_staging(location)
@@ -171,7 +174,6 @@ def _write(
             {**log_properties(clauses.properties), **{CHECK_PREFIX + n: e for n, e in checks.items()}},
             clauses.comment,
         )
-        operation = "CREATE OR REPLACE TABLE AS SELECT" if replace else "CREATE OR REPLACE TABLE"
         commit_replacement(location, staged, shape, operation=operation, statement=session.tag or session.id)
     finally:
         staged.discard()
@@ -191,7 +193,7 @@ def _write(
         session.catalog.add_constraint(name, resolved_constraint(session, name, definition))
     if policies:
         apply_policies(session, session.require_table(name.key), policies)
-    return Result.of_affected(staged.rows if replace else None)
+    return Result.of_affected(None if operation == _WITHOUT_ROWS else staged.rows)
 
 
 def _known(by_name: Mapping[str, str], column: str, table: TableName) -> str:
@@ -206,18 +208,13 @@ def _known(by_name: Mapping[str, str], column: str, table: TableName) -> str:
 
 
 def _refuse_bad_columns(schema: StructType) -> None:
-    seen: set[str] = set()
+    require_different(schema.names)
     for field in schema.fields:
         column = field.name
         if field.dataType.simpleString() == "void":
             raise not_supported(
                 f"a column of type VOID ({column})", f"Give NULL a type: CAST(NULL AS STRING) AS {column}."
             )
-        if column.lower() in seen:
-            raise SqlError(
-                "COLUMN_ALREADY_EXISTS", f"The column {column} already exists. Choose another name.", "42711"
-            )
-        seen.add(column.lower())
         if any(character in " ,;{}()\n\t=" for character in column):
             raise SqlError(
                 "DELTA_INVALID_CHARACTERS_IN_COLUMN_NAMES",
@@ -305,7 +302,7 @@ def _clone(
             return Result.empty()
         query = f"SELECT * FROM {source.name.quoted} {travel}".strip()
         result = _write(
-            session, name, query, definitions if not travel else [], [], clauses=clauses, replace=True
+            session, name, query, definitions if not travel else [], [], clauses=clauses, operation="CLONE"
         )
     for column, comment in source.column_comments.items():
         session.catalog.set_column_comment(name, column, comment)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Securable, TableName
-from local_workspace.sql.sql_error import SqlError, not_supported
+from local_workspace.sql.sql_error import SqlError, not_supported, unresolved_column
 from local_workspace.sql.statement_reader import StatementReader, property_pairs, split_items
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
@@ -64,12 +64,9 @@ def comment_on(session: Session, reader: StatementReader) -> Result:
         *parts, column = reader.dotted_name()
         comment = _comment(reader)
         table = session.require_table(parts)
-        if column.lower() not in {c.name.lower() for c in session.catalog.columns(table)}:
-            raise SqlError(
-                "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
-                f"A column with name {column} cannot be resolved in {table.name.quoted}.",
-                "42703",
-            )
+        known = [c.name for c in session.catalog.columns(table)]
+        if column.lower() not in {name.lower() for name in known}:
+            raise unresolved_column([column], known)
         session.catalog.set_column_comment(table.name, column, comment)
         return Result.empty(note=RECORDED)
     target = securable(session, reader)

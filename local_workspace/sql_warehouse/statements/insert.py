@@ -16,7 +16,7 @@ from local_workspace.delta.commit import commit_append, commit_replacement
 from local_workspace.delta.log import open_table
 from local_workspace.delta.shape import shape_of
 from local_workspace.delta.staging import Staged, stage
-from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found
+from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found, unresolved_column
 from local_workspace.sql.statement_reader import StatementReader, split_items
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
@@ -31,6 +31,7 @@ from local_workspace.sql_warehouse.statements.row_changes import (
 from local_workspace.sql_warehouse.statements.staging_area import held_for_change
 from local_workspace.sql_warehouse.statements.store_assignment import assigned
 from local_workspace.sql_warehouse.statements.table_checks import verify
+from local_workspace.sql_warehouse.statements.table_definition import require_different
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -174,7 +175,7 @@ def insert(session: Session, reader: StatementReader) -> Result:
         finally:
             staged.discard()
     session.catalog.touch(name)
-    return Result.of_affected(staged.rows)
+    return Result.of_affected(staged.rows, inserted=staged.rows)
 
 
 def require_writable(table: Table) -> None:
@@ -213,14 +214,10 @@ def _aligned(
             )
     else:
         listed = statement.columns or names
+        require_different(listed)
         unknown = [column for column in listed if column.lower() not in {n.lower() for n in names}]
         if unknown:
-            raise SqlError(
-                "UNRESOLVED_COLUMN.WITH_SUGGESTION",
-                f"A column with name {', '.join(unknown)} cannot be resolved in {name.quoted}. "
-                f"Did you mean one of {', '.join(names)}?",
-                "42703",
-            )
+            raise unresolved_column(unknown[:1], names)
         if len(listed) != len(given):
             many = "TOO_MANY" if len(given) > len(listed) else "NOT_ENOUGH"
             raise SqlError(

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Policy, Table
-from local_workspace.sql.sql_error import SqlError, not_supported
+from local_workspace.sql.sql_error import SqlError, not_supported, unresolved_column
 from local_workspace.sql.statement_reader import StatementReader, split_items
 from local_workspace.sql_warehouse.policies import restricted
 from local_workspace.sql_warehouse.result import Result
@@ -78,12 +78,7 @@ def apply_policies(session: Session, table: Table, policies: Sequence[Policy]) -
     for policy in policies:
         for column in (policy.column, *policy.arguments):
             if column and not column.startswith("=") and column.lower() not in known:
-                raise SqlError(
-                    "UNRESOLVED_COLUMN.WITH_SUGGESTION",
-                    f"A column with name {column} cannot be resolved in {table.name.quoted}. "
-                    f"Did you mean one of {', '.join(known.values())}?",
-                    "42703",
-                )
+                raise unresolved_column([column], list(known.values()))
         session.catalog.set_policy(table.name, policy)
 
 

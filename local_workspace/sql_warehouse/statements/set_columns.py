@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_workspace.catalog import TableName
-from local_workspace.sql.sql_error import SqlError
+from local_workspace.sql.sql_error import SqlError, unresolved_column
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql_warehouse.statements.merge_statement import Assignment, Clause
 
@@ -24,19 +24,21 @@ class Target:
         name: Its name.
         alias: The name by which expressions refer to it.
         fields: Its columns, as in a Delta schema.
+        in_merge: A MERGE sets them, which tells of an unknown column in words of its own.
     """
 
     name: TableName
     alias: str
     fields: Sequence[Mapping[str, Any]]
+    in_merge: bool = True
 
 
 def values_of(target: Target, clause: Clause) -> list[str]:
     """Return the expression of each column of the table: what is assigned, else what it has, else NULL in a new row.
 
     Raises:
-        SqlError: There is no such column (DELTA_MERGE_UNRESOLVED_EXPRESSION), or it is assigned twice
-            (DELTA_CONFLICT_SET_COLUMN).
+        SqlError: There is no such column (UNRESOLVED_COLUMN; of MERGE, DELTA_MERGE_UNRESOLVED_EXPRESSION), or it is
+            assigned twice (DELTA_CONFLICT_SET_COLUMN).
     """
     given: dict[tuple[str, ...], str] = {}
     for assignment in clause.assignments or ():
@@ -89,10 +91,13 @@ def _path(target: Target, assignment: Assignment, clause: Clause) -> tuple[str, 
             fields = kind["fields"] if isinstance(kind, dict) and kind["type"] == "struct" else None
         else:
             return path
+    names = [field["name"] for field in target.fields]
+    if not target.in_merge:
+        raise unresolved_column(assignment.column, names)
     raise SqlError(
         "DELTA_MERGE_UNRESOLVED_EXPRESSION",
         f"Cannot resolve {_shown(assignment.column)} in {clause.action} clause given columns "
-        f"{', '.join(f['name'] for f in target.fields)}.",
+        f"{', '.join(names)}.",
         "42601",
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from local_workspace.catalog import Constraint
 from local_workspace.sql.sql_error import SqlError, not_supported, parse_error
 from local_workspace.sql.statement_reader import StatementReader, property_pairs, split_items
+from local_workspace.sql.tokens import quote_identifier
 
 _COLUMN_ENDS = frozenset(
     {
@@ -311,15 +313,24 @@ def check_columns(columns: list[ColumnDefinition]) -> None:
     Raises:
         SqlError: COLUMN_ALREADY_EXISTS.
     """
+    require_different([column.name for column in columns])
+
+
+def require_different(names: Sequence[str]) -> None:
+    """Refuse a list of columns in which one stands twice; upper and lower case are one.
+
+    Raises:
+        SqlError: COLUMN_ALREADY_EXISTS.
+    """
     seen: set[str] = set()
-    for column in columns:
-        if column.name.lower() in seen:
+    for name in names:
+        if name.lower() in seen:
             raise SqlError(
                 "COLUMN_ALREADY_EXISTS",
-                f"The column {column.name} already exists. Choose another name.",
+                f"The column {quote_identifier(name)} already exists. Choose another name or rename the existing column.",
                 "42711",
             )
-        seen.add(column.name.lower())
+        seen.add(name.lower())
 
 
 __all__ = [

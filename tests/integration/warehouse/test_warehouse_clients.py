@@ -264,6 +264,22 @@ def test_what_sqlalchemy_and_jdbc_ask_is_answered(client: Any) -> None:
         "INSERT INTO parents VALUES (1, NULL, 1.5)",
         "CREATE TABLE light SHALLOW CLONE parents",
     )
+    with client.connection.cursor() as cursor:
+        cursor.execute("INSERT INTO children VALUES (1), (NULL)")
+        assert [column[0] for column in cursor.description] == ["num_affected_rows", "num_inserted_rows"]
+        assert tuple(cursor.fetchall()[0]) == (2, 2)
+    assert "COLUMN_ALREADY_EXISTS" in client.error("INSERT INTO parents (id, ID) VALUES (2, 3)")
+    for statement in (
+        "UPDATE parents SET idd = 1",
+        "UPDATE parents SET id = idd",
+        "UPDATE parents SET id = 1 WHERE idd = 1",
+        "DELETE FROM parents WHERE idd = 1",
+        "INSERT INTO parents (idd) VALUES (1)",
+        "COMMENT ON COLUMN parents.idd IS 'x'",
+    ):
+        said = client.error(statement)
+        assert "[UNRESOLVED_COLUMN.WITH_SUGGESTION]" in said, statement
+        assert "`idd` cannot be resolved. Did you mean one of the following? [`id`" in said, statement
     assert client.rows("SELECT p FROM parents WHERE id = :`id_1`", {"id_1": 1}) == [(Decimal("1.50"),)]
     with client.connection.cursor() as cursor:
         cursor.columns(catalog_name="ecommerce_local", schema_name=schema, table_name="parents")
@@ -280,6 +296,7 @@ def test_what_sqlalchemy_and_jdbc_ask_is_answered(client: Any) -> None:
     of_schema = f"table_schema = '{schema}'"
     kinds = f"SELECT table_type FROM information_schema.tables WHERE {of_schema} AND table_name = 'light'"
     assert client.rows(kinds) == [("MANAGED_SHALLOW_CLONE",)]
+    assert client.rows("SELECT operation FROM (DESCRIBE HISTORY light)") == [("CLONE",)]
     assert "fk" in client.error("ALTER TABLE parents DROP PRIMARY KEY")
     client.run("ALTER TABLE parents DROP PRIMARY KEY CASCADE")
     keys = f"SELECT count(*) FROM information_schema.table_constraints WHERE {of_schema}"

@@ -84,7 +84,7 @@ def test_create_table_as_is_one_commit_with_nullable_columns(client: Any, wareho
     client.run(
         "CREATE TABLE t PARTITIONED BY (p) COMMENT 'first' AS SELECT 1 AS a, 'x' AS p, array('y') AS l, 'lit' AS c"
     )
-    assert client.rows("INSERT INTO t VALUES (NULL, NULL, array(NULL), NULL)") == [(1,)]
+    assert client.rows("INSERT INTO t VALUES (NULL, NULL, array(NULL), NULL)") == [(1, 1)]
     client.run(
         "CREATE OR REPLACE TABLE t TBLPROPERTIES ('owner' = 'me') "
         "AS SELECT a + 1 AS a, 'new' AS z FROM t WHERE a IS NOT NULL"
