@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from local_workspace.catalog.delta_schema import read_columns
 from local_workspace.catalog.functions import Functions
@@ -24,6 +25,8 @@ from local_workspace.catalog.table_files import (
 )
 from local_workspace.errors import DataFault, InputError, NotFound
 from local_workspace.layout import WorkspaceLayout
+
+T = TypeVar("T")
 
 _TABLES = (
     "SELECT o.*, t.kind, t.location, t.managed, t.view_sql, s.name AS schema_name, c.name AS catalog_name"
@@ -71,6 +74,15 @@ class Catalog(Functions):
         settle(self._store, self.layout)
         with self._store.read():
             yield
+
+    def once(self, asked: Hashable, read: Callable[[], T]) -> T:
+        """Return what a function reads of the catalog alone, reading it once for each revision.
+
+        Args:
+            asked: What is read.
+            read: Reads it, of one moment. Nobody may change what it gives.
+        """
+        return self._cache.get(("once", asked), lambda _: read())
 
     def rescan(self) -> list[Anomaly]:
         """Report folders without a table, tables without a folder and leftovers of drops; change nothing."""

@@ -124,12 +124,23 @@ def stage(frame: DataFrame, location: Path, partition_columns: Sequence[str] = (
     """
     folder = location / STAGE_FOLDER / uuid.uuid4().hex
     folder.parent.mkdir(parents=True, exist_ok=True)
-    fields = [nullable(f) for f in json.loads(frame.schema.json())["fields"]]
     writer = frame.write.format("delta").mode("overwrite")
     if partition_columns:
         writer = writer.partitionBy(*partition_columns)
+        fields = json.loads(frame.schema.json())["fields"]
     writer.save(str(folder))
-    return staged_in(folder, fields)
+    if not partition_columns:
+        # As the engine wrote them, so it need not be asked. Of a partitioned table, it writes them in another order.
+        metadata = next(action["metaData"] for action in log.entry(folder, 0) if "metaData" in action)
+        fields = [_unannotated(f) for f in json.loads(metadata["schemaString"])["fields"]]
+    return staged_in(folder, [nullable(f) for f in fields])
+
+
+def _unannotated(element: Any) -> Any:
+    """Return a Delta type or field without what the columns of other tables say of themselves, such as their comments."""
+    if isinstance(element, dict):
+        return {key: {} if key == "metadata" else _unannotated(value) for key, value in element.items()}
+    return [_unannotated(item) for item in element] if isinstance(element, list) else element
 
 
 def staged_in(folder: Path, fields: list[dict[str, Any]]) -> Staged:

@@ -101,6 +101,8 @@ def named_identifiers(sql: str) -> str:
     Raises:
         SqlError: The parentheses contain no text, or the text is not a name (INVALID_IDENTIFIER, PARSE_SYNTAX_ERROR).
     """
+    if "IDENTIFIER" not in sql.upper():
+        return sql
     tokens = tokenize(sql)
     edits: list[tuple[int, int, str]] = []
     for i, token in enumerate(tokens[:-2]):

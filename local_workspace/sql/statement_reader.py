@@ -6,6 +6,8 @@ read by :mod:`local_workspace.sql.dialect`.
 
 from __future__ import annotations
 
+import re
+
 from local_workspace.sql.sql_error import parse_error
 from local_workspace.sql.tokens import Token, tokenize
 
@@ -123,6 +125,7 @@ class StatementReader:
             raise parse_error(repr(token.text), self.sql)
 
 
+_BEFORE_STATEMENT = re.compile(r"(?:\s+|--[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _CLOSED_BY = {"(": ")", "[": "]", "{": "}", "<": ">"}
 # Only after these is < a bracket; elsewhere it compares.
 _GENERIC_TYPES = frozenset({"ARRAY", "MAP", "STRUCT"})
@@ -184,6 +187,9 @@ def property_pairs(text: str) -> dict[str, str]:
 
 def strip_statement(sql: str) -> str:
     """Return the statement without surrounding comments, white space and closing semicolons."""
+    # dbt's comment is another one in each run: without it, the tokens may be those of a text that was read before.
+    before = _BEFORE_STATEMENT.match(sql)
+    sql = sql[before.end() if before else 0 :]
     tokens = tokenize(sql)
     last = len(tokens)
     while last and tokens[last - 1].text == ";":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _TOKEN = re.compile(
     r"""
@@ -21,8 +21,7 @@ _TOKEN = re.compile(
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "Z": "\x1a"}
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """One word, quoted identifier, string, number or symbol, with its place in the text.
 
     Attributes:

@@ -6,11 +6,11 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pyarrow as pa
 from pyspark.errors import PySparkException
-from pyspark.sql.connect.plan import SQL
+from pyspark.sql.connect.plan import SQL, LocalRelation, SubqueryAlias
 from pyspark.sql.types import YearMonthIntervalType
 
 from local_workspace.catalog import TableName
@@ -21,6 +21,7 @@ from local_workspace.sql_warehouse.result import Result
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 T = TypeVar("T")
 
@@ -46,13 +47,13 @@ class EngineSession:
         self._databases: set[str] = set()
         self._registered: dict[tuple[str, str], Path] = {}
         self._names: dict[str, str] = {}
-        self._has_views = False
+        self._kept = threading.local()
         self._asked = ""
 
     @property
     def is_reusable(self) -> bool:
-        """Whether another client may go on with it: it holds nothing but tables by name, and not too many of them."""
-        return not self._has_views and len(self._registered) < _MOST_NAMES
+        """Whether another client may go on with it: it holds nothing but tables by name, and these are not too many."""
+        return len(self._registered) < _MOST_NAMES
 
     @property
     def spark(self) -> SparkSession:
@@ -121,7 +122,7 @@ class EngineSession:
         # One request to the engine: SparkSession.sql() would send the text once to run it as a command, once for its columns
         # and once for its rows.
         client = self.spark.client
-        plan: Any = with_months_as_text(self.spark.sql(sql))._plan if months_as_text else SQL(sql)
+        plan: Any = with_months_as_text(self._frame(sql))._plan if months_as_text else self._plan(sql)
         stream = client.to_table_as_iterator(plan.to_proto(client), {})
         with self._tagged(tag):
             # The first item starts the execution, under the tag of this thread.
@@ -136,11 +137,12 @@ class EngineSession:
             for table in stream:
                 yield from table.to_batches()
 
-    def frame(self, sql: str, *, tag: str | None = None) -> DataFrame:
-        """Run a command, or plan a query.
+    def frame(self, sql: str, *, schema: StructType | None = None, tag: str | None = None) -> DataFrame:
+        """Plan a query.
 
         Args:
             sql: SQL with the engine's names.
+            schema: What the query gives, if that is known.
             tag: Under which :meth:`interrupt` finds it.
 
         Raises:
@@ -148,13 +150,30 @@ class EngineSession:
         """
         self._asked = sql
         with self._errors():
-            return self._planned(sql, tag)
+            return self._planned(sql, schema, tag)
 
-    def _planned(self, sql: str, tag: str | None) -> DataFrame:
+    def _planned(self, sql: str, schema: StructType | None, tag: str | None) -> DataFrame:
         with self._tagged(tag):
-            frame = self.spark.sql(sql)
+            frame = self._frame(sql)
+            if schema is not None:
+                cast("Any", frame)._cached_schema = schema
             frame.schema  # noqa: B018  (plans the query, so that what cannot be planned is seen here)
             return frame
+
+    def _frame(self, sql: str) -> DataFrame:
+        # SparkSession.sql() would send the text once more, to run it as a command.
+        from pyspark.sql.connect.dataframe import DataFrame as ConnectFrame  # noqa: PLC0415
+
+        return cast("DataFrame", ConnectFrame(self._plan(sql), cast("Any", self.spark)))
+
+    def _plan(self, sql: str) -> SQL:
+        rows = {name: table for name, table in self._rows().items() if name in sql}
+        views = [SubqueryAlias(LocalRelation(table), name) for name, table in rows.items()]
+        return SQL(sql, views=views or None)
+
+    def _rows(self) -> dict[str, pa.Table]:
+        rows: dict[str, pa.Table] = self._kept.__dict__.setdefault("rows", {})
+        return rows
 
     def union(
         self, queries: Sequence[str], put: Callable[[DataFrame], DataFrame], *, tag: str | None
@@ -177,15 +196,21 @@ class EngineSession:
             rows = rows.union(frame)
         return rows
 
-    def view_of_rows(self, name: str, table: pa.Table) -> str:
-        """Make an Arrow table readable under a name of this session and return the name, quoted."""
-        return self.view_of_query(name, self.spark.createDataFrame(table))
+    def keep_rows(self, name: str, rows: pa.Table) -> str:
+        """Make an Arrow table readable under a name, which is quoted and returned.
 
-    def view_of_query(self, name: str, frame: DataFrame) -> str:
-        """Make a query readable under a name of this session and return the name, quoted."""
-        self._has_views = True
-        frame.createOrReplaceTempView(name)
+        The rows go with each query of this thread that has the name in its text, so the engine has nothing to forget.
+
+        Args:
+            name: Nobody else's.
+            rows: The rows.
+        """
+        self._rows()[name] = rows
         return quote_identifier(name)
+
+    def drop_rows(self) -> None:
+        """Forget the rows that this thread had kept; queries that run go on with theirs."""
+        self._rows().clear()
 
     def error(self, error: PySparkException) -> SqlError:
         """Return an error of the engine in Databricks' words, with the catalog's names instead of the engine's."""

@@ -36,12 +36,14 @@ from local_workspace.sql_warehouse.arrow_types import type_text
 from local_workspace.sql_warehouse.policies import shown
 from local_workspace.sql_warehouse.recursion import without_recursion
 from local_workspace.sql_warehouse.remembered import Premises, Surroundings
+from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.services import Services
 from local_workspace.sql_warehouse.stand_in import StandIn
 from local_workspace.sql_warehouse.statements.information_schema import INFORMATION_SCHEMA, build_relation
 from local_workspace.sql_warehouse.statements.location import location_of
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
     from pyspark.sql.types import StructType
 
 T = TypeVar("T")
@@ -115,7 +117,6 @@ class Session:
         self.schema_name = schema
         self.temporary_views: dict[str, TemporaryView] = {}
         self.temporary_functions: dict[str, Function] = {}
-        self._kept_columns: dict[str, Columns] = {}
         self.settings: dict[str, str] = dict(configuration)
         self.engine = warehouse.engines.take()
         self.id = secrets.token_hex(8)
@@ -154,6 +155,8 @@ class Session:
         finally:
             self._count(-1)
             self._local.tag = None
+            self.engine.drop_rows()
+            self._kept_columns().clear()
             self.last_used = time.monotonic()
 
     def _count(self, more: int) -> None:
@@ -257,16 +260,43 @@ class Session:
         Raises:
             SqlError: The engine refused it, or would answer wrongly.
         """
+        return self._of_columns("schema", sql, lambda text: self.engine.frame(text, tag=self.tag).schema)
 
-        def planned(scope: _Scope) -> StructType:
+    def frame(self, sql: str) -> DataFrame:
+        """Plan a query; what it gives is known, so whoever asks the frame for its columns does not ask the engine.
+
+        Raises:
+            SqlError: The engine refused it, or would answer wrongly.
+        """
+        planned: list[DataFrame] = []
+
+        def ask(text: str) -> StructType:
+            planned.append(self.engine.frame(text, tag=self.tag))
+            return planned[0].schema
+
+        schema = self._of_columns("schema", sql, ask)
+        return planned[0] if planned else self.engine.frame(self.engine_sql(sql), schema=schema, tag=self.tag)
+
+    def without_rows(self, sql: str) -> Result:
+        """Return the result of a query that has no rows, whatever is in its tables, such as one with LIMIT 0."""
+
+        def asked(text: str) -> pa.Schema:
+            return self.engine.query(text, tag=self.tag).table().schema
+
+        return Result(self._of_columns("no rows", sql, asked), iter(()))
+
+    def _of_columns(self, kind: str, sql: str, ask: Callable[[str], T]) -> T:
+        """Return what the engine says of a query, which depends on nothing but names and columns."""
+
+        def worked_out(scope: _Scope) -> T:
             text = self._rewrite(sql, scope)
             # Before the engine looks: what changes in between makes this answer void, not the next one wrong.
             for name, _ in scope.premises.tables.values():
                 scope.look("columns", name)
-            return self.engine.frame(text, tag=self.tag).schema
+            return ask(text)
 
         scope = self._scope()
-        return self._remembered(("schema", sql, scope.catalog, scope.schema), scope, planned)
+        return self._remembered((kind, sql, scope.catalog, scope.schema), scope, worked_out)
 
     def _scope(self, functions: Lookup | None = None) -> _Scope:
         groups = self.settings.get(GROUPS_SETTING)
@@ -348,8 +378,12 @@ class Session:
         if not rows.num_rows:
             kinds = [f"CAST(NULL AS {type_text(f.type)}) AS {quote_identifier(f.name)}" for f in rows.schema]
             return f"SELECT {', '.join(kinds)} WHERE false"
-        self._kept_columns[name] = [(f.name, spark_types.of_text(type_text(f.type))) for f in rows.schema]
-        return f"SELECT * FROM {self.engine.view_of_rows(name, rows)}"
+        self._kept_columns()[name] = [(f.name, spark_types.of_text(type_text(f.type))) for f in rows.schema]
+        return f"SELECT * FROM {self.engine.keep_rows(name, rows)}"
+
+    def _kept_columns(self) -> dict[str, Columns]:
+        columns: dict[str, Columns] = self._local.__dict__.setdefault("columns", {})
+        return columns
 
     def _inlined(self, sql: str, scope: _Scope, columns: TableColumns | None = None) -> str:
         """Return the text with the bodies of SQL functions in the places of their calls."""
@@ -437,9 +471,9 @@ class Session:
         if scope.depth > MAX_VIEW_DEPTH or len(parts) > 3:
             scope.premises.is_complete = False
             return None
-        if len(parts) == 1 and parts[0] in self._kept_columns:
+        if len(parts) == 1 and parts[0] in self._kept_columns():
             scope.premises.is_complete = False
-            return self._kept_columns[parts[0]]
+            return self._kept_columns()[parts[0]]
         view = scope.look("temporary view", parts[0].lower()) if len(parts) == 1 else None
         if view is not None:
             return self._query_columns(view.sql, scope.within(view.catalog, view.schema))

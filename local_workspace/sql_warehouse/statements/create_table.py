@@ -154,7 +154,7 @@ def _write(
     policies = [read_policy(session, StatementReader(c.mask), column=c.name) for c in columns if c.mask]
     if clauses.row_filter:
         policies.append(read_policy(session, StatementReader(clauses.row_filter)))
-    frame = session.engine.frame(session.engine_sql(query), tag=session.tag)
+    frame = session.frame(query)
     _refuse_bad_columns(frame.schema)
     by_name = {n.lower(): n for n in frame.schema.names}
     partition_columns = [_known(by_name, column, name) for column in clauses.partition_columns]

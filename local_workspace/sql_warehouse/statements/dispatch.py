@@ -36,7 +36,11 @@ if TYPE_CHECKING:
 
 def query(session: Session, reader: StatementReader) -> Result:
     """SELECT, WITH, VALUES, FROM and TABLE: rows come from the engine as they are read."""
-    sql = session.engine_sql(_with_descriptions(session, reader))
+    text = _with_descriptions(session, reader)
+    if [token.upper for token in reader.tokens[-2:]] == ["LIMIT", "0"]:
+        # So adapters ask for the columns of a model, at each run.
+        return session.without_rows(text)
+    sql = session.engine_sql(text)
     if reader.sees("TABLE") and sql == reader.sql:
         reader.next()
         session.require_table(reader.dotted_name())

@@ -463,6 +463,9 @@ _RELATIONS: dict[str, tuple[Columns, Callable[[Catalog, list[str]], Rows]]] = {
     ),
 }
 
+# Their rows rest on the tables' logs as well, which change without the catalog.
+_OF_FOLDERS = frozenset({"tables", "columns"})
+
 
 def build_relation(known: Catalog, catalog: str, relation: str) -> pa.Table | None:
     """Return the rows of ``<catalog>.information_schema.<relation>`` as they are now.
@@ -475,11 +478,18 @@ def build_relation(known: Catalog, catalog: str, relation: str) -> pa.Table | No
     Returns:
         None if there is no such catalog or relation.
     """
-    shape = _RELATIONS.get(relation.lower())
+    relation, catalog = relation.lower(), catalog.lower()
+    if relation in _OF_FOLDERS:
+        return _built(known, catalog, relation)
+    return known.once(("information_schema", catalog, relation), lambda: _built(known, catalog, relation))
+
+
+def _built(known: Catalog, catalog: str, relation: str) -> pa.Table | None:
+    shape = _RELATIONS.get(relation)
     with known.snapshot():
         names = {c.catalog.lower(): c.catalog for c in known.catalogs()}
-        if shape is None or (catalog.lower() not in names and catalog.lower() != "system"):
+        if shape is None or (catalog not in names and catalog != "system"):
             return None
-        catalogs = list(names.values()) if catalog.lower() == "system" else [names[catalog.lower()]]
+        catalogs = list(names.values()) if catalog == "system" else [names[catalog]]
         columns, rows = shape
         return arrow_table(columns, rows(known, catalogs))

@@ -153,7 +153,7 @@ def insert(session: Session, reader: StatementReader) -> Result:
     require_writable(table)
     with held_for_change(session, table) as held:
         location = location_of(held)
-        frame = session.engine.frame(session.engine_sql(statement.query), tag=session.tag)
+        frame = session.frame(statement.query)
         target = open_table(location)
         if target is None:
             raise table_not_found(name.quoted)

@@ -107,12 +107,12 @@ def _source(
             pass  # the engine may read it in one piece
         else:
             return stand_in_of(folder, fields, [f["name"] for f in fields]), [(f["name"], f) for f in fields]
-    query = session.engine_sql(f"SELECT * FROM {statement.source}")
-    frame = session.engine.frame(query, tag=session.tag)
-    names = frame.schema.names
+    frame = session.frame(f"SELECT * FROM {statement.source}")
+    schema = frame.schema
+    names = schema.names
     plain = frame.toDF(*[f"c{i}" for i in range(len(names))])
-    fields = json.loads(plain.schema.json())["fields"]
-    untyped = [f.name for f in plain.schema.fields if _is_untyped(f)]
+    fields = [{**field, "name": f"c{i}"} for i, field in enumerate(json.loads(schema.json())["fields"])]
+    untyped = [f"c{i}" for i, field in enumerate(schema.fields) if _is_untyped(field)]
     typed = plain.drop(*untyped)
     if not typed.columns:
         from pyspark.sql.connect import functions as f  # noqa: PLC0415

@@ -29,7 +29,8 @@ def assigned(frame: DataFrame, fields: Sequence[Mapping[str, Any]], places: Mapp
     """
     from pyspark.sql.connect import functions as f  # noqa: PLC0415
 
-    plain = frame.toDF(*[f"c{i}" for i in range(len(frame.schema.fields))])
+    given = frame.schema.fields  # a copy each time
+    plain = frame.toDF(*[f"c{i}" for i in range(len(given))])
     columns = []
     for field in fields:
         at = places.get(field["name"].lower())
@@ -37,7 +38,7 @@ def assigned(frame: DataFrame, fields: Sequence[Mapping[str, Any]], places: Mapp
         if at is None:
             columns.append(f.lit(None).cast(kind).alias(field["name"]))
             continue
-        source = frame.schema.fields[at].dataType
+        source = given[at].dataType
         value = f.col(f"c{at}")
         if limit_of(field) is not None:
             value = f.expr(fitted(f"CAST(c{at} AS STRING)", field))

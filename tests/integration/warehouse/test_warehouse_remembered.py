@@ -43,6 +43,11 @@ class Place:
         session = session or self.session
         result = session.execute("SELECT *, t.a / 3 AS third FROM outer_view AS t").table()
         described = session.execute("DESCRIBE TABLE outer_view").table().to_pylist()
+        empty = session.execute(
+            "SELECT t.*, t.a / 3 AS third FROM outer_view AS t WHERE false LIMIT 0"
+        ).table()
+        shapes = [list(zip(rows.schema.names, rows.schema.types, strict=True)) for rows in (empty, result)]
+        assert (shapes[0], empty.num_rows) == (shapes[1], 0)
         return [result.schema.to_string(), result.to_pylist(), described]
 
     def asked_anew(self) -> list[Any]:
@@ -143,6 +148,37 @@ def test_what_is_kept_of_one_session_is_not_another_s(place: Place) -> None:
     for _ in range(2):
         assert place.session.execute(text).table().to_pylist() == [{"a": 1, "boss": True}]
         assert place.other.execute(text).table().to_pylist() == [{"a": "x", "boss": False}]
+    place.session.temporary_views.clear()
+
+
+def test_an_insert_writes_what_its_names_mean_now(place: Place) -> None:
+    """Guards rows that are written by a text that was written before: their columns are those of the view now."""
+    place.run("CREATE TABLE copy (a STRING, b STRING)")
+    insert = "INSERT INTO copy BY NAME SELECT * FROM outer_view"
+    for _ in range(2):
+        place.run(insert)
+    place.other.execute("CREATE OR REPLACE VIEW inner_view AS SELECT 'z' AS b, 2.50 AS a")
+    place.run(insert)
+    rows = place.session.execute("SELECT a, b FROM copy ORDER BY a, b").table().to_pylist()
+    assert rows == [{"a": "1", "b": "x"}, {"a": "1", "b": "x"}, {"a": "2.50", "b": "z"}]
+
+
+def test_listings_show_what_has_just_changed(place: Place) -> None:
+    """Guards information_schema, also within a temporary view and beside another listing in one query."""
+    place.run(
+        "CREATE TEMPORARY VIEW keys AS SELECT table_name FROM information_schema.table_constraints"
+        " WHERE constraint_type = 'PRIMARY KEY' AND table_schema = 'kept'"
+    )
+    text = (
+        "SELECT t.table_name, k.table_name IS NOT NULL AS has_key FROM information_schema.tables AS t"
+        " LEFT JOIN keys AS k ON k.table_name = t.table_name WHERE t.table_schema = 'kept' AND t.table_type = 'MANAGED'"
+    )
+    assert place.session.execute(text).table().to_pylist() == [{"table_name": "t", "has_key": False}]
+    place.other.execute("ALTER TABLE t ALTER COLUMN a SET NOT NULL")
+    place.other.execute("ALTER TABLE t ADD CONSTRAINT pk PRIMARY KEY (a)")
+    assert place.session.execute(text).table().to_pylist() == [{"table_name": "t", "has_key": True}]
+    place.run("CREATE TABLE listed AS " + text)
+    assert place.session.execute("SELECT * FROM listed").table().num_rows == 1
     place.session.temporary_views.clear()
 
 

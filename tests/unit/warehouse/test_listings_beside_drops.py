@@ -84,7 +84,7 @@ def test_a_table_that_goes_during_a_statement_is_not_found(catalog: _CatalogWith
     """Guards the error class: dbt-databricks takes a missing relation for an answer, anything else for a fault."""
     warehouse: Any = SimpleNamespace(
         catalog=catalog,
-        engines=SimpleNamespace(take=lambda: None),
+        engines=SimpleNamespace(take=lambda: SimpleNamespace(drop_rows=lambda: None)),
         statement_log=SimpleNamespace(write=lambda *_, **__: None),
     )
     session = ClientSession(warehouse, "shop", "gold", {})
