@@ -174,7 +174,10 @@ def _files(path: Path) -> list[Path]:
         return found
     if not path.is_file():
         raise InputError(
-            "There is no such file", got=path, consequence="Nothing was landed", next_step="Check the path"
+            "This is not a file" if path.exists() else "There is no such file",
+            got=path,
+            consequence="Nothing was landed",
+            next_step="Check the path",
         )
     if not path.name.endswith(SUFFIXES):
         raise InputError(

@@ -46,10 +46,11 @@ def read_corrections(path: Path) -> list[Correction]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             "The file of corrected rows cannot be read",
-            got=f"{path}: {error}",
+            got=f"{path}: {(isinstance(error, OSError) and error.strerror) or error}",
             consequence="Nothing was replayed",
         ) from None
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    # Not splitlines(), which ends a line at U+2028 and the like, inside of a value.
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     return [_correction(line, f"{path.name}, line {number}") for number, line in lines]
 
 

@@ -196,7 +196,8 @@ def _waiting(query: Query, landing: Path, origins: Sequence[str]) -> set[str]:
     wanted = set(origins)
     landed: set[tuple[str, str]] = set()
     for path in landing.glob(f"{_FILE_PREFIX}*.json"):
-        for line in path.read_text(encoding="utf-8").splitlines():
+        # Not splitlines(), which ends a line at U+2028 and the like, inside of a value.
+        for line in filter(None, path.read_text(encoding="utf-8").split("\n")):
             origin = json.loads(line).get("replay_of")
             if origin in wanted:
                 landed.add((origin, path.stem))

@@ -82,7 +82,8 @@ def entry(path: Path, version: int) -> list[dict[str, Any]]:
         FileNotFoundError: The log does not have it, or not any more.
     """
     text = (path / "_delta_log" / f"{version:020d}.json").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
+    # Not splitlines(), which ends a line at U+2028 and the like: a value in the statistics may have one.
+    return [json.loads(line) for line in text.split("\n") if line.strip()]
 
 
 def rows_changed(path: Path, since: Position, until: Position) -> bool:

@@ -85,6 +85,8 @@ def _serve(connection: socket.socket, name: str, entry: str, installed: str) -> 
     connection.sendall(b"+")
     _take_on(request, streams)
     sys.argv = [name, *request["arguments"]]
+    # click takes the program's name from here, for "Try 'dbt build --help'".
+    sys.modules["__main__"].__package__ = None
     random.seed()
     threading.Thread(target=_listen, args=(connection,), name="client", daemon=True).start()
     code = _call(entry)

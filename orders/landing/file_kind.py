@@ -41,7 +41,7 @@ def kind_of(path: Path) -> FileKind:
     if head.startswith("["):
         return FileKind.ARRAY
     # An object that continues on the next line; a damaged first line is followed by complete lines.
-    second = next(line for line in rest.splitlines() if line.strip())
+    second = next(line for line in rest.split("\n") if line.strip())
     return FileKind.RECORDS if _is_whole(second) else FileKind.OBJECTS
 
 

@@ -18,13 +18,13 @@ def test_corrected_rows_are_read_in_their_types(tmp_path):
     """Guards exactness: money without floats, moments in UTC, notes of `show` passed over, blank lines ignored."""
     file = tmp_path / "rows.jsonl"
     file.write_text(
-        f'\ufeff{{"quarantine_id": "{ID}", "price": 9007199254740993.01, "items_ordered": 3, "order_id": "O-1", '
+        f'\ufeff{{"quarantine_id": "{ID}", "price": 9007199254740993.01, "items_ordered": 3, "order_id": "O\u2028\x85-1", '
         '"date_ordered": "2026-03-01", "order_timestamp": "2026-03-01T10:30:00+02:00", "_failed_rules": ["x"]}\n\n'
     )
     (row,) = read_corrections(file)
     assert row.quarantine_id == ID
     assert row.record == {
-        "order_id": "O-1",
+        "order_id": "O\u2028\x85-1",  # ends no line of JSON
         "order_item": None,
         "price": Decimal("9007199254740993.01"),
         "items_ordered": 3,

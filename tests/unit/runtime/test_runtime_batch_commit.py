@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable, Schema
+from deltalake import DeltaTable, Schema, write_deltalake
 
 from local_workspace.delta import batches, commit, log
 from local_workspace.delta.batches import Target
@@ -80,6 +80,13 @@ def test_an_overwrite_brings_its_own_columns_and_partitions(tmp_path: Path) -> N
     assert table.to_pyarrow_table().to_pylist() == [{"id": 7, "n": 1}]
     assert (table.metadata().partition_columns, table.transaction_version("flow")) == (["n"], 2)
     assert table.metadata().description == "words"
+
+
+def test_a_value_with_a_line_separator_is_in_the_log_as_it_is(tmp_path: Path) -> None:
+    """Guards streams from tables of others: U+2028 in the statistics of an entry ends no line of it."""
+    write_deltalake(tmp_path / "t", pa.table({"note": ["a\u2028b\x85c"]}))
+    (added,) = (action["add"] for action in log.entry(tmp_path / "t", 0) if "add" in action)
+    assert "a\u2028b\x85c" in added["stats"]
 
 
 def test_somebody_else_between_is_told_and_nothing_is_written(

@@ -36,6 +36,7 @@ def main():
         print(json.dumps({
             "arguments": sys.argv, "folder": os.getcwd(), "secret": os.environ.get("SECRET"), "calls": len(CALLS),
             "variables": sorted(os.environ), "loaded_in": LOADED_IN, "process": os.getpid(), "parent": os.getppid(),
+            "package": sys.modules["__main__"].__package__,
         }))
         print("to standard error", file=sys.stderr)
     elif what == "fail":
@@ -119,6 +120,7 @@ def test_command_is_the_program_with_the_environment_of_who_asked(program: _Prog
     """Guards folder, arguments, variables; and that no secret or state of a command is in the next, or in the server."""
     first = _say(program, "a", "b c", SECRET="one", OTHER="x")
     assert first["arguments"] == ["program", "say", "a", "b c"]
+    assert first["package"] is None, "click would show the server's name in a usage error"
     assert first["folder"] == str(program.layout.home)
     assert first["variables"] == ["OTHER", "SECRET"]
     second = _say(program)
