@@ -23,6 +23,7 @@ import click
 from dlt_ingest.errors import ConfigurationError
 from orders.cli.console import console, moving_line, progress_console
 from orders.cli.dbt_progress import DbtProgress
+from orders.cli.one_dbt import alone
 from orders.cli.project import Project
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def docs(arguments: tuple[str, ...]) -> int:
 def call_dbt(arguments: Sequence[str]) -> int:
     """Run dbt with its output on this terminal; return its exit code."""
     project = Project.find()
-    with project.workspace() as workspace:
+    with project.workspace() as workspace, alone(workspace.layout.run, arguments[0]):
         server = dbt_server(workspace)
         server.start()
         environment = {**os.environ, **project.environment_of(workspace)}
@@ -207,7 +208,17 @@ def run_quietly(
     """Run dbt with a progress line instead of its full output, which goes to `log`.
 
     Print failures in dbt's own words.
+
+    Raises:
+        BusyError: Another dbt command writes to this workspace.
     """
+    with alone(workspace.layout.run, arguments[0]):
+        return _run_quietly(workspace, arguments, environment, root, log)
+
+
+def _run_quietly(
+    workspace: Workspace, arguments: Sequence[str], environment: Mapping[str, str], root: Path, log: Path
+) -> DbtRun:
     started = time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
     totals, failures = "", []
