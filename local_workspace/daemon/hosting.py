@@ -17,8 +17,19 @@ class HostedWarehouse(Protocol):
     def endpoint(self) -> WarehouseEndpoint:
         """Where it is reached."""
 
-    def engine_moved(self, address: str) -> None:
-        """Use the engine at this address from now on: the one before died, with all its sessions."""
+    def engine_moved(self, address: str, *, retired: str | None = None) -> None:
+        """Use the engine at this address from now on.
+
+        Args:
+            address: Of the engine for new sessions.
+            retired: Of the one before, if it goes on for those that are open; else it has died, with all its sessions.
+        """
+
+    def forget_engine(self, address: str) -> None:
+        """Note that a retired engine is gone."""
+
+    def has_clients_on(self, address: str) -> bool:
+        """Return whether a client has anything on the engine at an address."""
 
     def stop(self) -> None:
         """Take no more connections and end."""
@@ -46,8 +57,17 @@ class _Hosted:
     def endpoint(self) -> WarehouseEndpoint:
         return self._server.endpoint
 
-    def engine_moved(self, address: str) -> None:
+    def engine_moved(self, address: str, *, retired: str | None = None) -> None:
+        if retired is not None:
+            # Before the address changes: a session that is open must not follow it.
+            self._warehouse.engines.retire(retired)
         self._warehouse.engine_address = address
+
+    def forget_engine(self, address: str) -> None:
+        self._warehouse.engines.forget(address)
+
+    def has_clients_on(self, address: str) -> bool:
+        return self._warehouse.engines.has_clients_on(address)
 
     def stop(self) -> None:
         self._server.stop()

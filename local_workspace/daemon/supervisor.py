@@ -27,6 +27,9 @@ LOG = logging.getLogger("local_workspace.daemon")
 TICK_SECONDS = 0.2
 # An engine that dies this often in this time does not die by accident.
 DEATHS, DEATH_SECONDS = 4, 60.0
+MEMORY_SECONDS = 5.0  # between two looks at the engine's memory
+# A session that was opened before the engine gave way may still be connecting to it.
+RETIRED_SECONDS = 5.0
 
 
 class Supervisor:
@@ -52,6 +55,8 @@ class Supervisor:
         self._warehouse: HostedWarehouse | None = None
         self._postgres: PostgresServer | None = None
         self._deaths: list[float] = []
+        self._retired: list[tuple[float, EngineHandle]] = []
+        self._looked_at_memory = time.monotonic()
         self._idle_since: float | None = None
         self._stop_asked = False
 
@@ -65,6 +70,7 @@ class Supervisor:
             self._start()
             while not self._must_end():
                 self._look_after_engine()
+                self._renew_full_engine()
                 self._look_after_postgres()
                 if select.select([wake], [], [], TICK_SECONDS)[0]:
                     os.read(wake, 100)
@@ -137,6 +143,8 @@ class Supervisor:
             self._warehouse.stop()
         if self._engine is not None:
             self._engine.stop()
+        for _, engine in self._retired:
+            engine.stop()
         if self._postgres is not None:
             self._postgres.stop()
         if self._catalog is not None:
@@ -170,11 +178,12 @@ class Supervisor:
 
     # -- the engine --------------------------------------------------------------------------------
 
-    def _launch_engine(self) -> EngineHandle:
+    def _launch_engine(self, beside: EngineHandle | None = None) -> EngineHandle:
         settings = EngineSettings(tuple(self._state.catalogs), self.options.catalogs[0])
-        handle = SailEngine.start(self.layout, settings, wait=False)
-        self._state.engine_pid = handle.pid
-        self._state.engine_starts += 1
+        handle = SailEngine.start(self.layout, settings, wait=False, beside=beside)
+        if beside is None:
+            self._state.engine_pid = handle.pid
+            self._state.engine_starts += 1
         return handle
 
     def _engine_ready(self) -> None:
@@ -204,6 +213,54 @@ class Supervisor:
             self._warehouse.engine_moved(self._state.engine_address)
         self._state.phase = READY
         self._publish()
+
+    def _renew_full_engine(self) -> None:
+        """Let a fresh engine take the place of one that is full, when no client has anything on it.
+
+        The old one goes when the last client that came to it in between has left it.
+        """
+        now = time.monotonic()
+        for since, engine in list(self._retired):
+            if now - since >= RETIRED_SECONDS and not self._has_clients(engine):
+                engine.stop()
+                self._retired.remove((since, engine))
+                if self._warehouse is not None:
+                    self._warehouse.forget_engine(engine.address)
+        if now - self._looked_at_memory < MEMORY_SECONDS:
+            return
+        self._looked_at_memory = now
+        full = self._engine
+        if (
+            full is None
+            or self._retired
+            or full.memory_bytes < self.options.full_bytes
+            or self._has_clients(full)
+        ):
+            return
+        # Whoever holds a share of the lease may have a session of its own on the engine. Who comes now waits a moment.
+        if not self._lease.take():
+            return
+        held = full.memory_bytes
+        try:
+            fresh = self._launch_engine(beside=full)
+            address = fresh.address
+        except LocalWorkspaceError:
+            LOG.exception("the engine holds %.0f MB, and a fresh one did not start; it goes on", held / 1e6)
+        else:
+            self._engine, self._state.engine_pid = fresh, fresh.pid
+            self._engine_ready()
+            if self._warehouse is not None:
+                self._warehouse.engine_moved(address, retired=full.address)
+            self._publish()
+            self._retired.append((time.monotonic(), full))
+            LOG.info(
+                "the engine held %.0f MB and nobody used it; a fresh one serves at %s", held / 1e6, address
+            )
+        finally:
+            self._lease.release()
+
+    def _has_clients(self, engine: EngineHandle) -> bool:
+        return self._warehouse is not None and self._warehouse.has_clients_on(engine.address)
 
     # -- Postgres ----------------------------------------------------------------------------------
 

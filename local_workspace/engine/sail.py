@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from local_workspace.endpoints import SECRET_VARIABLES
 from local_workspace.errors import EngineError, InputError
 from local_workspace.layout import WorkspaceLayout, check_name
@@ -128,6 +130,14 @@ class EngineHandle:
             )
         return text.decode()
 
+    @property
+    def memory_bytes(self) -> int:
+        """Resident memory of the process; 0 once it has ended."""
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
+
     def alive(self) -> bool:
         """Return whether the process runs."""
         return self._process.poll() is None
@@ -162,7 +172,11 @@ class SailEngine:
 
     @staticmethod
     def start(
-        layout: WorkspaceLayout, settings: EngineSettings | None = None, *, wait: bool = True
+        layout: WorkspaceLayout,
+        settings: EngineSettings | None = None,
+        *,
+        wait: bool = True,
+        beside: EngineHandle | None = None,
     ) -> EngineHandle:
         """Start a Sail server behind a socket of this user in a child process that ends with this one.
 
@@ -170,6 +184,7 @@ class SailEngine:
             layout: Its log is `<logs>/sail.log`.
             settings: Defaults to one catalog `main`.
             wait: Return when it listens; otherwise at once, and :attr:`EngineHandle.address` waits.
+            beside: Another one of this workspace that goes on.
 
         Raises:
             EngineError: It did not start.
@@ -198,7 +213,7 @@ class SailEngine:
                     "local_workspace.engine.sail_server",
                     str(write_end),
                     str(parent),
-                    str(_socket_file(layout)),
+                    str(_socket_file(layout, beside)),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -215,13 +230,15 @@ class SailEngine:
         return handle
 
 
-def _socket_file(layout: WorkspaceLayout) -> Path:
+def _socket_file(layout: WorkspaceLayout, beside: EngineHandle | None) -> Path:
     """Return a name for the socket that no engine of this workspace has had, so that a new engine has a new address."""
     forget_runtime_folders(layout.home)
     folder = runtime_folder(layout.home)
     link_in(folder, WORKSPACE_LINK, layout.home)
+    in_use = None if beside is None else Path(beside.address.removeprefix("unix://"))
     for former in folder.glob("*.sock"):
-        former.unlink(missing_ok=True)
+        if former != in_use:
+            former.unlink(missing_ok=True)
     return folder / f"{secrets.token_hex(4)}.sock"
 
 

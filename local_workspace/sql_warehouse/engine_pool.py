@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,22 +33,43 @@ class EnginePool:
         self._log_file = log_file
         self._lock = threading.Lock()
         self._kept: list[tuple[float, EngineSession]] = []
+        self._taken: weakref.WeakSet[EngineSession] = weakref.WeakSet()
+        self._retired: frozenset[str] = frozenset()
 
     def take(self) -> EngineSession:
         """Return a session for one client: one that was given back, or a new one that connects when it is first used."""
         with self._lock:
             # Given back last, taken first: once one is too old, the rest are.
             if self._kept and time.monotonic() - self._kept[-1][0] < _KEPT_SECONDS:
-                return self._kept.pop()[1]
-            stale, self._kept = [engine for _, engine in self._kept], []
+                taken, stale = self._kept.pop()[1], []
+            else:
+                taken = EngineSession(self._address, self._log_file, lambda address: address in self._retired)
+                stale, self._kept = [engine for _, engine in self._kept], []
+            self._taken.add(taken)
         for engine in stale:  # outside of the lock: it asks the engine
             engine.close()
-        return EngineSession(self._address, self._log_file)
+        return taken
+
+    def retire(self, address: str) -> None:
+        """Let sessions that are open stay with the engine at an address, and new ones go to the present one."""
+        self._retired |= {address}
+        self.close()
+
+    def forget(self, address: str) -> None:
+        """Note that a retired engine is gone."""
+        self._retired -= {address}
+
+    def has_clients_on(self, address: str) -> bool:
+        """Return whether a client has anything on the engine at an address: a running statement, rows to fetch, a view."""
+        with self._lock:
+            return any(engine.is_connected_to(address) for engine in self._taken)
 
     def give_back(self, engine: EngineSession) -> None:
         """Keep a session for the next client, or end it if it has what the next one must not find."""
         with self._lock:
-            if engine.is_reusable and len(self._kept) < _MOST_KEPT:
+            self._taken.discard(engine)
+            stays = not any(engine.is_connected_to(address) for address in self._retired)
+            if engine.is_reusable and stays and len(self._kept) < _MOST_KEPT:
                 self._kept.append((time.monotonic(), engine))
                 return
         engine.close()

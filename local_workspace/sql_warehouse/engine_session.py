@@ -36,10 +36,18 @@ class EngineSession:
         address: Gives the engine's Spark Connect address. When it changes, because the engine died and another one
             was started, the session goes on with the new one: all it had there were names, which are given again.
         log_file: The engine's log, for the text of an error when it has died.
+        still_serves: Says whether the engine at an address that is no longer the one to begin with goes on: the session then
+            stays with it, and with all that it has there.
     """
 
-    def __init__(self, address: Callable[[], str], log_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        address: Callable[[], str],
+        log_file: Path | None = None,
+        still_serves: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._address = address
+        self._still_serves = still_serves
         self._log_file = log_file
         self._lock = threading.Lock()
         self._spark: SparkSession | None = None
@@ -55,6 +63,10 @@ class EngineSession:
         """Whether another client may go on with it: it holds nothing but tables by name, and these are not too many."""
         return len(self._registered) < _MOST_NAMES
 
+    def is_connected_to(self, address: str) -> bool:
+        """Return whether it has something open on the engine at an address."""
+        return self._spark is not None and self._connected_to == address
+
     @property
     def spark(self) -> SparkSession:
         """The Spark Connect session.
@@ -64,7 +76,8 @@ class EngineSession:
         """
         with self._lock:
             address = self._address()
-            if self._spark is None or self._connected_to != address:
+            moved = self._connected_to != address and not self._still_serves(self._connected_to)
+            if self._spark is None or moved:
                 self._spark = connect(address, log_file=self._log_file)
                 self._connected_to = address
                 self._databases.clear()

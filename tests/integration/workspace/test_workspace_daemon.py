@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +19,12 @@ import psutil
 import psycopg2
 import pytest
 
+from dlt_ingest.sql_client import SqlClient
 from foundation.file_locks import FileLock, is_held
+from local_workspace.daemon import requests
 from local_workspace.daemon.locks import DAEMON, LEASE
 from local_workspace.daemon.state import DaemonState
+from local_workspace.daemon.supervisor import MEMORY_SECONDS
 from local_workspace.doctor import doctor
 from local_workspace.errors import ConfigurationError, WorkspaceBusy
 from local_workspace.layout import WorkspaceLayout
@@ -91,6 +95,65 @@ def test_many_commands_share_one_daemon_that_ends_with_the_last(
     commands[4].communicate()
     assert wait_stopped(layout)
     assert not psutil.wait_procs(running, timeout=60)[1]
+
+
+def test_an_engine_that_is_full_gives_way_and_no_client_notices(
+    layout: WorkspaceLayout, options: WorkspaceOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards a workspace that is up for weeks, and those who use it: rows of an open session come to their end.
+
+    The first engine is full at once, so every later one is, too: each gives way as soon as nobody uses it.
+    """
+    options = replace(options, start_postgres=False, full_bytes=1)
+    with Workspace.attach(layout, options) as workspace:
+        requests.set_persistent(layout, True)
+        for name, value in workspace.environment().items():
+            monkeypatch.setenv(name, value)
+        first = workspace.engine_address
+        time.sleep(MEMORY_SECONDS + 1)
+        assert workspace.engine_address == first, "it gave way under a command that uses it"
+    try:
+        with SqlClient.from_environment(catalog="shop") as client:
+            assert client.query("select 1 as one") == [{"one": 1}]
+            held = engine_of(layout)
+            time.sleep(MEMORY_SECONDS + 1)
+            assert engine_of(layout) == held, "it gave way under a session"
+            assert client.query("select 1 as one") == [{"one": 1}]
+        moved = wait_for(lambda: engine_of(layout) not in {None, held}, seconds=20)
+        assert moved, "it did not give way"
+        with SqlClient.from_environment(catalog="shop") as client:
+            assert client.query("select 2 as two") == [{"two": 2}]
+            assert wait_for(lambda: len(engines(layout)) == 1, seconds=20), "the former one stays"
+        state = DaemonState.read(layout)
+        assert state is not None
+        assert (state.phase, state.engine_starts) == ("ready", 1), "nothing has died"
+    finally:
+        Workspace.down(layout, force=True)
+    assert engines(layout) == []
+
+
+def engine_of(layout: WorkspaceLayout) -> str | None:
+    state = DaemonState.read(layout)
+    return None if state is None else state.engine_address
+
+
+def engines(layout: WorkspaceLayout) -> list[psutil.Process]:
+    """The engines of a workspace."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline", "cwd"])
+        if "local_workspace.engine.sail_server" in (process.info["cmdline"] or ())
+        and process.info["cwd"] == str(layout.home)
+    ]
+
+
+def wait_for(holds: Callable[[], bool], *, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def test_up_stays_and_down_stops(layout: WorkspaceLayout, options: WorkspaceOptions) -> None:
