@@ -14,7 +14,7 @@ from local_workspace.catalog.functions import Functions
 from local_workspace.catalog.governance import put_column_comments, put_properties, timestamp
 from local_workspace.catalog.names import Securable, TableName
 from local_workspace.catalog.namespaces import times
-from local_workspace.catalog.records import TABLE_KINDS, Anomaly, Column, Table
+from local_workspace.catalog.records import TABLE_KINDS, VIEW_KINDS, Anomaly, Column, Table
 from local_workspace.catalog.store import Store
 from local_workspace.catalog.table_files import (
     empty_trash,
@@ -128,7 +128,7 @@ class Catalog(Functions):
         """
         if kind not in TABLE_KINDS:
             raise InputError("This is not a kind of table", got=kind, allowed=", ".join(TABLE_KINDS))
-        if (kind == "VIEW") != (location is None):
+        if (kind in VIEW_KINDS) != (location is None):
             raise InputError(
                 "A view has no folder and every other kind has one",
                 got=f"{kind} {name} with location {location}",
@@ -146,7 +146,7 @@ class Catalog(Functions):
             else:
                 key = row["id"]
                 former = connection.execute("SELECT kind FROM tables WHERE id = ?", (key,)).fetchone()["kind"]
-                if (former == "VIEW") != (kind == "VIEW"):
+                if (former in VIEW_KINDS) != (kind in VIEW_KINDS):
                     raise InputError(
                         f"{name} is a {former.lower()}, so no {kind.lower()} of that name can be created",
                         next_step=f"Drop the {former.lower()} {name} first",
@@ -165,7 +165,7 @@ class Catalog(Functions):
                 connection.execute("UPDATE securables SET comment = ? WHERE id = ?", (comment or None, key))
             put_properties(connection, key, properties or {})
             put_column_comments(connection, key, column_comments or {})
-            if columns is not None and kind == "VIEW":
+            if columns is not None and kind in VIEW_KINDS:
                 connection.execute("DELETE FROM view_columns WHERE id = ?", (key,))
                 connection.executemany(
                     "INSERT INTO view_columns VALUES (?, ?, ?, ?, ?)",

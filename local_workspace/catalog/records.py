@@ -8,7 +8,8 @@ from pathlib import Path
 
 from local_workspace.catalog.names import Securable, TableName
 
-TABLE_KINDS = ("TABLE", "VIEW", "STREAMING_TABLE", "MATERIALIZED_VIEW")
+TABLE_KINDS = ("TABLE", "VIEW", "STREAMING_TABLE", "MATERIALIZED_VIEW", "METRIC_VIEW")
+VIEW_KINDS = ("VIEW", "METRIC_VIEW")
 CONSTRAINT_TYPES = ("PRIMARY KEY", "FOREIGN KEY", "CHECK", "NOT NULL")
 
 
@@ -63,8 +64,8 @@ class Table:
 
     @property
     def is_view(self) -> bool:
-        """True for a plain view, which has no data of its own."""
-        return self.kind == "VIEW"
+        """True for a view and a metric view, which have no data of their own."""
+        return self.kind in VIEW_KINDS
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,13 @@ from local_workspace.sql.dialect import SqlSyntaxError, peek
 from local_workspace.sql.file_paths import is_path, no_permission, readable_path, refuse_other_forms
 from local_workspace.sql.inference import Columns, TableColumns, Typing
 from local_workspace.sql.inlining import Lookup, inline
+from local_workspace.sql.metric_view import (
+    MENTIONS_MEASURE,
+    MetricView,
+    read_metric_view,
+    refuse_without_measure,
+    with_measures,
+)
 from local_workspace.sql.references import MAX_VIEW_DEPTH, Source, check_depth, replace_references
 from local_workspace.sql.sql_error import (
     SqlError,
@@ -346,12 +353,13 @@ class Session:
 
         def resolve(parts: tuple[str, ...]) -> Source | None:
             own = stand_ins.get(parts[0].lower()) if len(parts) == 1 else None
-            return self._resolve(parts, scope) if own is None else own.source
+            return self._resolve(parts, scope, written) if own is None else own.source
 
         def files(kind: str, path: str) -> str:
             scope.premises.is_complete = False
             return readable_path(self.warehouse.layout, kind, path)
 
+        written = sql
         refuse_other_forms(tokenize(sql), sql)
         if _RECURSIVE.search(sql):
             scope.premises.is_complete = False
@@ -388,10 +396,22 @@ class Session:
     def _inlined(self, sql: str, scope: _Scope, columns: TableColumns | None = None) -> str:
         """Return the text with the bodies of SQL functions in the places of their calls."""
         columns = columns or (lambda parts: self._columns(parts, scope))
+        if MENTIONS_MEASURE.search(sql):
+            sql = with_measures(sql, lambda parts: self._metric_view(parts, scope))
         if scope.functions is None and not scope.look("functions", None):
             return sql
         lookup = scope.functions or (lambda parts: self._function(parts, scope.catalog, scope.schema))
         return inline(sql, lookup, columns)
+
+    def _metric_view(self, parts: tuple[str, ...], scope: _Scope) -> MetricView | None:
+        try:
+            name = TableName(*((scope.catalog, scope.schema)[: 3 - len(parts)]), *parts)
+        except (LocalWorkspaceError, TypeError):
+            return None
+        table = scope.look("table", name)
+        return (
+            None if table is None or table.kind != "METRIC_VIEW" else read_metric_view(table.view_sql or "")
+        )
 
     def _is_member(self, group: str, scope: _Scope) -> bool:
         said = scope.look("groups", None)
@@ -427,7 +447,7 @@ class Session:
             text += f" AS `{tokens[i].text.lower()}({tokens[i + 2].value})`"
         return sql[: tokens[i].start] + text + sql[tokens[i + 3].end :]
 
-    def _resolve(self, parts: tuple[str, ...], scope: _Scope) -> Source | None:
+    def _resolve(self, parts: tuple[str, ...], scope: _Scope, written: str) -> Source | None:
         view = scope.look("temporary view", parts[0].lower()) if len(parts) == 1 else None
         if view is not None:
             check_depth(scope.depth, view.name)
@@ -441,6 +461,8 @@ class Session:
         except LocalWorkspaceError:
             return None  # Not a name that a table could have: an alias, or a path.
         table = scope.look("table", name)
+        if table is not None and table.kind == "METRIC_VIEW":
+            refuse_without_measure(written)
         return None if table is None else self._source(table, name, scope)
 
     def _source(self, table: Table, name: TableName, scope: _Scope) -> Source:
@@ -490,7 +512,7 @@ class Session:
         home, _, schema = table.properties.get(
             VIEW_NAMESPACE, f"{table.name.catalog}.{table.name.schema}"
         ).partition(".")
-        columns = self._query_columns(table.view_sql or "", scope.within(home, schema))
+        columns = self._query_columns(query_of(table), scope.within(home, schema))
         names = table.properties.get(VIEW_COLUMN_NAMES)
         if names is None or columns is None:
             return columns
@@ -521,11 +543,17 @@ class Session:
     def _view_sql(self, table: Table, scope: _Scope) -> str:
         origin = table.properties.get(VIEW_NAMESPACE, f"{table.name.catalog}.{table.name.schema}")
         catalog, _, schema = origin.partition(".")
-        query = self._rewrite(table.view_sql or "", scope.within(catalog, schema))
+        query = self._rewrite(query_of(table), scope.within(catalog, schema))
         names = table.properties.get(VIEW_COLUMN_NAMES)
         if names is None:
             return query
         return f"SELECT * FROM ({query}\n) AS v({names})"
+
+
+def query_of(table: Table) -> str:
+    """Return the query that a view is read by."""
+    text = table.view_sql or ""
+    return read_metric_view(text).query() if table.kind == "METRIC_VIEW" else text
 
 
 def _is_aliased(sql: str, tokens: tuple[Token, ...], i: int, length: int = 3) -> bool:

@@ -12,7 +12,7 @@ from local_workspace.sql.sql_error import not_supported
 from local_workspace.sql.statement_reader import StatementReader, split_items
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
-from local_workspace.sql_warehouse.statements.listing import argument_text, table_type
+from local_workspace.sql_warehouse.statements.listing import argument_text, provider_of, table_type
 from local_workspace.sql_warehouse.statements.table_facts import (
     clustering_columns,
     columns_of,
@@ -75,7 +75,7 @@ def _extended_rows(session: Session, table: Table) -> list[tuple[str, str, str]]
         ("Created By", "Local SQL warehouse"),
         ("Type", table_type(table)),
         ("Comment", table.comment or ""),
-        ("Provider", "" if table.is_view else "delta"),
+        ("Provider", "" if table.is_view else provider_of(table)),
         ("Owner", table.owner),
     ]
     if table.location is not None:
@@ -127,7 +127,7 @@ def _facts(session: Session, table: Table, columns: list[Column]) -> dict[str, A
     if table.comment:
         facts["comment"] = table.comment
     if table.location is not None:
-        facts |= {"location": str(table.location), "provider": "delta"}
+        facts |= {"location": str(table.location), "provider": provider_of(table)}
     if table.view_sql:
         facts |= {"view_text": table.view_sql, "view_original_text": table.view_sql}
     partitions = sorted(

@@ -17,6 +17,7 @@ from local_workspace.sql_warehouse.statements.listing import (
     argument_text,
     column_list,
     last_changed,
+    provider_of,
     table_type,
 )
 
@@ -62,7 +63,7 @@ def _schemata(known: Catalog, catalogs: list[str]) -> Rows:
 
 def _tables(known: Catalog, catalogs: list[str]) -> Rows:
     for t in _all_tables(known, catalogs):
-        source_format = "UNKNOWN_DATA_SOURCE_FORMAT" if t.is_view else "DELTA"
+        source_format = "UNKNOWN_DATA_SOURCE_FORMAT" if t.is_view else provider_of(t).upper()
         location = None if t.location is None else str(t.location)
         changed = last_changed(t)
         yield (

@@ -12,6 +12,14 @@ CLUSTERING_PROPERTY = "clusteringColumns"
 # Of which table this is a shallow clone: it is listed as one, though it has files of its own here.
 SHALLOW_CLONE_OF = "local.shallowCloneOf"
 
+# The format that a table was created in, where it is another one than the format of its files, which is Delta.
+PROVIDER = "local.provider"
+
+
+def provider_of(table: Table) -> str:
+    """Return the format of a table in the words of USING: what it was created with."""
+    return table.properties.get(PROVIDER, "delta")
+
 
 def table_type(table: Table) -> str:
     """Return the kind of a table in the words of information_schema.tables."""

@@ -16,6 +16,7 @@ from local_workspace.sql.sql_error import SqlError, not_supported
 from local_workspace.sql.statement_reader import StatementReader, split_items
 from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements.handlers import Handlers
+from local_workspace.sql_warehouse.statements.listing import provider_of
 from local_workspace.sql_warehouse.statements.location import location_of
 from local_workspace.sql_warehouse.statements.table_facts import clustering_columns
 
@@ -209,7 +210,7 @@ def describe_detail(session: Session, reader: StatementReader) -> Result:
     files = pa.table(delta.get_add_actions(flatten=True))
     latest = delta.history(1)
     row = (
-        "delta",
+        provider_of(table),
         str(metadata.id),
         str(table.name),
         table.comment,

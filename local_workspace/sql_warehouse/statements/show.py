@@ -14,7 +14,12 @@ from local_workspace.sql_warehouse.result import Result
 from local_workspace.sql_warehouse.statements import governance
 from local_workspace.sql_warehouse.statements.handlers import Handlers
 from local_workspace.sql_warehouse.statements.information_schema import INFORMATION_SCHEMA
-from local_workspace.sql_warehouse.statements.listing import column_list, table_type, type_in_capitals
+from local_workspace.sql_warehouse.statements.listing import (
+    column_list,
+    provider_of,
+    table_type,
+    type_in_capitals,
+)
 from local_workspace.sql_warehouse.statements.table_facts import (
     clustering_columns,
     columns_of,
@@ -149,7 +154,7 @@ def _information(session: Session, table: Table) -> str:
     if table.is_view:
         lines.append(f"View Text: {table.view_sql}")
     else:
-        lines += ["Provider: delta", f"Location: {table.location}"]
+        lines += [f"Provider: {provider_of(table)}", f"Location: {table.location}"]
     if table.comment:
         # Last of the facts: dbt-databricks reads the comment up to the last word that begins a line and ends with a colon.
         lines.append(f"Comment: {table.comment}")
@@ -199,7 +204,7 @@ def show_create_table(session: Session, reader: StatementReader) -> Result:
         f"CREATE {'VIEW' if table.is_view else 'TABLE'} {table.name.quoted} (\n" + ",\n".join(lines) + ")\n"
     )
     if not table.is_view:
-        text += "USING delta\n"
+        text += f"USING {provider_of(table)}\n"
         partitions = sorted(
             (c for c in columns if c.partition_index is not None), key=lambda c: c.partition_index or 0
         )
@@ -214,6 +219,8 @@ def show_create_table(session: Session, reader: StatementReader) -> Result:
     if properties:
         pairs = ",\n  ".join(f"{quote_string(k)} = {quote_string(v)}" for k, v in sorted(properties.items()))
         text += f"TBLPROPERTIES (\n  {pairs})\n"
+    if table.kind == "METRIC_VIEW":
+        text = f"CREATE VIEW {table.name.quoted}\n{text.partition(chr(10) + ')')[2].lstrip()}WITH METRICS\nLANGUAGE YAML\n"
     if table.is_view:
         text += f"AS {table.view_sql}\n"
     return Result.of_rows([("createtab_stmt", _TEXT)], [(text,)])

@@ -10,6 +10,7 @@ from local_workspace.catalog import Constraint
 from local_workspace.sql.sql_error import SqlError, not_supported, parse_error
 from local_workspace.sql.statement_reader import StatementReader, property_pairs, split_items
 from local_workspace.sql.tokens import quote_identifier
+from local_workspace.sql_warehouse.statements.listing import PROVIDER
 
 _COLUMN_ENDS = frozenset(
     {
@@ -251,7 +252,9 @@ def read_clauses(reader: StatementReader) -> TableClauses:  # noqa: PLR0912  (on
             break
         if reader.accept("USING"):
             provider = reader.name()
-            if provider.lower() != "delta":
+            if provider.lower() == "iceberg":
+                clauses.properties[PROVIDER] = "iceberg"
+            elif provider.lower() != "delta":
                 raise not_supported(f"tables in format {provider}", "Use Delta, which is the default.")
         elif reader.accept("PARTITIONED", "BY"):
             clauses.partition_columns = [
@@ -273,6 +276,9 @@ def read_clauses(reader: StatementReader) -> TableClauses:  # noqa: PLR0912  (on
             "Cannot specify both CLUSTER BY and PARTITIONED BY for a table.",
             "42908",
         )
+    if PROVIDER in clauses.properties and clauses.partition_columns:
+        # Databricks makes clustering keys of them, too: a managed Iceberg table has no partitions.
+        clauses.partition_columns, clauses.cluster_columns = [], clauses.partition_columns
     return clauses
 
 

@@ -10,14 +10,14 @@ from local_workspace.catalog import Constraint, Table
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.tokens import quote_identifier
 from local_workspace.sql.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE
-from local_workspace.sql_warehouse.statements.listing import CLUSTERING_PROPERTY, SHALLOW_CLONE_OF
+from local_workspace.sql_warehouse.statements.listing import CLUSTERING_PROPERTY, PROVIDER, SHALLOW_CLONE_OF
 from local_workspace.sql_warehouse.statements.views import engine_columns
 
 if TYPE_CHECKING:
     from local_workspace.catalog import Column
     from local_workspace.sql_warehouse.session import Session
 
-_HIDDEN = frozenset({VIEW_NAMESPACE, VIEW_COLUMN_NAMES, CLUSTERING_PROPERTY, SHALLOW_CLONE_OF})
+_HIDDEN = frozenset({VIEW_NAMESPACE, VIEW_COLUMN_NAMES, CLUSTERING_PROPERTY, SHALLOW_CLONE_OF, PROVIDER})
 
 
 def columns_of(session: Session, table: Table) -> list[Column]:

@@ -7,9 +7,11 @@ always shows the present columns of its tables, where Databricks shows those at 
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local_workspace.catalog import Column, TableName
+from local_workspace.sql.metric_view import read_metric_view
 from local_workspace.sql.references import Source, replace_references, table_names
 from local_workspace.sql.sql_error import SqlError, not_supported, table_not_found
 from local_workspace.sql.statement_reader import StatementReader, property_pairs, split_items
@@ -57,10 +59,13 @@ def create_view(session: Session, reader: StatementReader) -> Result:
             f"Cannot create view {name.quoted} because it already exists.",
             "42P07",
         )
-    names, comments, comment, properties = _clauses(reader)
-    query = _query(reader)
-    schema = session.schema_of(query)
-    columns = engine_columns(schema)
+    names, comments, comment, properties, kind = _clauses(reader)
+    text = _query(reader)
+    query, columns = _definition(session, text, kind)
+    if kind != "VIEW":
+        if names:
+            raise not_supported("a list of columns for a metric view", "Name them in its YAML.")
+        comments = {c.name: c.comment for c in columns if c.comment}
     if names:
         if len(names) != len(columns):
             raise SqlError(
@@ -78,9 +83,9 @@ def create_view(session: Session, reader: StatementReader) -> Result:
         properties[VIEW_COLUMN_NAMES] = ", ".join(quote_identifier(n) for n in names)
     session.catalog.put_table(
         name,
-        kind="VIEW",
+        kind=kind,
         location=None,
-        view_sql=query,
+        view_sql=text,
         columns=columns,
         comment=comment,
         properties=properties,
@@ -90,11 +95,23 @@ def create_view(session: Session, reader: StatementReader) -> Result:
     return Result.empty()
 
 
-def _clauses(reader: StatementReader) -> tuple[list[str], dict[str, str], str | None, dict[str, str | None]]:
+def _definition(session: Session, text: str, kind: str) -> tuple[str, list[Column]]:
+    """Return the query that a view is read by, and its columns."""
+    if kind == "VIEW":
+        return text, engine_columns(session.schema_of(text))
+    view = read_metric_view(text)
+    columns = engine_columns(session.schema_of(view.columns_query()))
+    return view.query(), [replace(c, comment=view.comments.get(c.name.lower())) for c in columns]
+
+
+def _clauses(
+    reader: StatementReader,
+) -> tuple[list[str], dict[str, str], str | None, dict[str, str | None], str]:
     names: list[str] = []
     comments: dict[str, str] = {}
     comment: str | None = None
     properties: dict[str, str | None] = {}
+    kind = "VIEW"
     if reader.sees("("):
         for item in split_items(reader.parenthesised()):
             column = StatementReader(item)
@@ -111,12 +128,14 @@ def _clauses(reader: StatementReader) -> tuple[list[str], dict[str, str], str | 
             raise not_supported(
                 "WITH SCHEMA in CREATE VIEW", "Omit it: a local view always shows the present columns."
             )
-        elif reader.sees("WITH", "METRICS") or reader.sees("LANGUAGE"):
-            raise not_supported("a metric view", "Define the measures in a table or view.")
+        elif reader.accept("WITH", "METRICS"):
+            kind = "METRIC_VIEW"
+        elif kind != "VIEW" and reader.accept("LANGUAGE", "YAML"):
+            continue
         else:
             reader.expect("AS")
     reader.expect("AS")
-    return names, comments, comment, properties
+    return names, comments, comment, properties, kind
 
 
 def _query(reader: StatementReader) -> str:
@@ -148,7 +167,9 @@ def create_temporary_view(session: Session, reader: StatementReader) -> Result:
     reader.expect("VIEW")
     if_not_exists = reader.accept("IF", "NOT", "EXISTS")
     name = reader.name()
-    names, _, _, _ = _clauses(reader)
+    names, _, _, _, kind = _clauses(reader)
+    if kind != "VIEW":
+        raise not_supported("a temporary metric view", "Create it in a schema.")
     query = _query(reader)
     if name.lower() in session.temporary_views and not replace:
         if if_not_exists:
@@ -194,17 +215,20 @@ def alter_view(session: Session, reader: StatementReader) -> Result:
     if not reader.accept("AS"):
         reader.position = start
         return alter_table.alter(session, reader)
-    query = _query(reader)
-    columns = engine_columns(session.schema_of(query))
+    text = _query(reader)
+    query, columns = _definition(session, text, view.kind)
     _refuse_self_reference(session, query, view.name)
     session.catalog.put_table(
         view.name,
-        kind="VIEW",
+        kind=view.kind,
         location=None,
-        view_sql=query,
+        view_sql=text,
         columns=columns,
         properties={VIEW_NAMESPACE: f"{session.catalog_name}.{session.schema_name}", VIEW_COLUMN_NAMES: None},
-        column_comments=dict.fromkeys(view.column_comments),
+        column_comments={
+            **dict.fromkeys(view.column_comments),
+            **{c.name: c.comment for c in columns if view.kind != "VIEW" and c.comment},
+        },
     )
     return Result.empty()
 

@@ -211,3 +211,51 @@ def test_variants_intervals_and_descriptions_are_values_of_queries(client: Any) 
     assert client.rows("SELECT format FROM (DESCRIBE DETAIL events) AS d") == [("delta",)]
     client.run("CREATE VIEW ends AS (SELECT 1 AS a -- the end\n)")
     assert client.rows("SELECT * FROM ends JOIN ends AS other USING (a)") == [(1,)]
+
+
+def test_a_metric_view_computes_its_measures_in_each_group(client: Any) -> None:
+    """Guards MEASURE() over all groups asked for, views on top, and how a metric view is listed and changed."""
+    yaml = (
+        "version: 1.1\nsource: sales\nfilter: amount > 0\ndimensions:\n  - name: Status\n    expr: upper(status)\n"
+        "measures:\n  - name: revenue\n    expr: sum(amount)\n    comment: in euros\n"
+        "  - name: average\n    expr: measure(revenue) / count(distinct id)\n"
+    )
+    client.run(
+        "CREATE TABLE sales AS SELECT * FROM VALUES (1, 'a', 10), (1, 'a', 5), (2, 'b', 7), (3, 'b', -1)"
+        " AS t(id, status, amount)",
+        f"CREATE OR REPLACE VIEW kpis WITH METRICS LANGUAGE YAML AS $$\n{yaml}$$",
+        "CREATE VIEW by_status AS SELECT Status, MEASURE(revenue) AS r FROM kpis GROUP BY Status",
+    )
+    query = "SELECT Status, measure(average), MEASURE(revenue) AS r FROM kpis GROUP BY ALL ORDER BY measure(revenue)"
+    assert client.rows(query) == [("B", 7.0, 7), ("A", 15.0, 15)]
+    assert client.rows("SELECT MEASURE(k.average) FROM kpis AS k WHERE Status <> 'x'") == [(11.0,)]
+    assert client.rows("SELECT sum(r) FROM by_status") == [(22,)]
+    assert "METRIC_VIEW_MISSING_MEASURE_FUNCTION" in client.error("SELECT * FROM kpis")
+    assert client.rows("DESCRIBE kpis") == [
+        ("Status", "string", None),
+        ("revenue", "bigint", "in euros"),
+        ("average", "double", None),
+    ]
+    told = {row[0]: row[1] for row in client.rows("DESCRIBE EXTENDED kpis")}
+    assert (told["Type"], told["View Text"]) == ("METRIC_VIEW", f"$$\n{yaml}$$")
+    client.run(f"ALTER VIEW kpis AS $$\n{yaml.replace('sum(amount)', 'max(amount)')}$$")
+    assert client.rows("SELECT sum(r) FROM by_status") == [(17,)]
+    assert "METRIC_VIEW_INVALID" in client.error(
+        "CREATE VIEW bad WITH METRICS LANGUAGE YAML AS $$ version: 1 $$"
+    )
+
+
+def test_an_iceberg_table_is_listed_as_one(client: Any) -> None:
+    """Guards what clients are told of USING ICEBERG, whose partitions are clustering keys, and that rows change in it."""
+    client.run(
+        "CREATE TABLE ice USING ICEBERG PARTITIONED BY (day) AS SELECT 1 AS id, DATE'2024-01-01' AS day",
+        "MERGE INTO ice t USING (SELECT 2 AS id, DATE'2024-01-02' AS day) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT *",
+    )
+    assert client.rows("SELECT id FROM ice ORDER BY id") == [(1,), (2,)]
+    detail = client.rows("SELECT format, partitionColumns, clusteringColumns FROM (DESCRIBE DETAIL ice)")[0]
+    assert (detail[0], list(detail[1]), list(detail[2])) == ("iceberg", [], ["day"])
+    listed = "SELECT data_source_format FROM information_schema.tables WHERE table_name = 'ice'"
+    assert client.rows(f"{listed} AND table_schema = current_schema()") == [("ICEBERG",)]
+    assert "USING iceberg\nCLUSTER BY (day)" in client.rows("SHOW CREATE TABLE ice")[0][0]
+    client.run("CREATE OR REPLACE TABLE ice USING DELTA AS SELECT 1 AS id")
+    assert "USING delta" in client.rows("SHOW CREATE TABLE ice")[0][0]
