@@ -102,7 +102,7 @@ class Bundle:
             job: The job's key in `resources.jobs`.
             task: The task's `task_key`.
             values: Values of the job's dynamic values, e.g. `{"job.run_id": "20261123-1"}`. If None, they stay in the
-                text unchanged.
+                text unchanged. A parameter of the job that is not among them has its default.
 
         Raises:
             BundleError: There is no such job or dbt task, or `values` lacks a dynamic value that a command uses.
@@ -117,7 +117,19 @@ class Bundle:
                 next_step="Name the job's dbt task.",
             )
         texts = [str(command.value) for command in commands.elements()]
-        return texts if values is None else [self._with_values(text, values, commands) for text in texts]
+        if values is None:
+            return texts
+        known = {**self._parameters(job), **values}
+        return [self._with_values(text, known, commands) for text in texts]
+
+    def _parameters(self, job: str) -> dict[str, str]:
+        parameters = self._resource("jobs", job).find("parameters")
+        return {
+            f"job.parameters.{name.value}": str(default.value)
+            for parameter in ([] if parameters is None else parameters.elements())
+            if (name := parameter.find("name")) is not None
+            and (default := parameter.find("default")) is not None
+        }
 
     def _with_values(self, text: str, values: Mapping[str, str], node: Node) -> str:
         def value(match: re.Match[str]) -> str:

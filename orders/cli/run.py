@@ -127,17 +127,18 @@ def _do_everything(project: Project, workspace: Workspace, clock: Clock, began: 
 def local_dbt_commands(project: Project, identity: str) -> list[list[str]]:
     """Return the dbt commands of the bundle's job as arguments after `dbt`; only the bundle's variables differ.
 
-    The run id is passed in ORDERS_RUN_ID, which the macro run_id() also reads: if `--vars` changed in each run, dbt
-    would parse the whole project each time.
+    The run id is passed in ORDERS_RUN_ID, which the macro run_id() also reads, and the usual scope of tests is left out: if
+    `--vars` changed from one command to the next, dbt would parse the whole project each time.
 
     Raises:
         ConfigurationError: If a command is not a dbt command.
     """
-    run_id_alone = ["--vars", json.dumps({"run_id": identity}, separators=(",", ":"))]
+    usual = {"test_scope": "changed", "run_id": identity}
+    usual_variables = ["--vars", json.dumps(usual, separators=(",", ":"))]
     commands = []
     for text in project.bundle.dbt_commands("orders", "dbt", values={"job.run_id": identity}):
         words = shlex.split(text)
-        if words[-2:] == run_id_alone:
+        if words[-2:] == usual_variables:
             words = words[:-2]
         if words[:1] != ["dbt"]:
             raise ConfigurationError(

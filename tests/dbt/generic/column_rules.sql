@@ -8,6 +8,8 @@
             `not_null: true`; `unique: true`; `accepted_values: [...]`; and min_value, max_value or both, the bounds themselves
             allowed. A bound is SQL: a number, or `date '2026-01-01'`. NULL breaks not_null alone.
         keys: combinations of columns that occur once, each a list of columns.
+        changed_by: for a model that grows with the orders, `partition` and `key` of macro of_changed_orders: the rules look at
+            the rows that it chooses. Without it, at all rows.
     Example:
         column_rules:
           name: column_rules_fct_hourly_orders
@@ -19,8 +21,17 @@
     test reads. Give the test a `name`; else dbt makes one of all the rules. When it fails, macro explain_column_rules prints which
     rule broke, in which column, with which values.
 #}
-{% test column_rules(model, columns={}, keys=[]) %}
+{% test column_rules(model, columns={}, keys=[], changed_by=none) %}
 
-    {{ broken_column_rules(model, columns, keys) }}
+    {%- set rows = model -%}
+    {%- if changed_by -%}
+        {%- set rows -%}
+            (
+                select * from {{ model }}
+                where {{ of_changed_orders(changed_by.partition, changed_by.key) }}
+            ) as changed_rows
+        {%- endset -%}
+    {%- endif %}
+    {{ broken_column_rules(rows, columns, keys) }}
 
 {% endtest %}

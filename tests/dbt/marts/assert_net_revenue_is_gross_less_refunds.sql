@@ -9,7 +9,10 @@ select
     net_revenue
 from {{ ref('fct_order_lines') }}
 where
-    net_revenue <> gross_revenue - refunded_revenue
-    or refunded_revenue > gross_revenue
-    or gross_revenue > order_value
-    or items_returned > items_ordered
+    {{ of_changed_orders('order_month') }}
+    and (
+        net_revenue <> gross_revenue - refunded_revenue
+        or refunded_revenue > gross_revenue
+        or gross_revenue > order_value
+        or items_returned > items_ordered
+    )

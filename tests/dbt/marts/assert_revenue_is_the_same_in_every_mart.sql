@@ -40,7 +40,8 @@ totals as (
 
     select
         'fct_order_lines' as mart,
-        count(distinct order_id) as orders,
+        -- The one measure here whose cost is not that of a sum: in the full pass alone.
+        {{ 'count(distinct order_id)' if var('test_scope') == 'all' else 'cast(null as bigint)' }} as orders,
         count(*) as order_lines,
         coalesce(sum(gross_revenue), 0) as gross_revenue,
         coalesce(sum(net_revenue), 0) as net_revenue,

@@ -7,9 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 import yaml
-from gold_workspace import PROJECT, GoldWorkspace, OrderEvent, in_order, utc
+from deltalake import DeltaTable, write_deltalake
+from gold_workspace import CATALOG, PROJECT, GoldWorkspace, OrderEvent, in_order, utc
 
 ONE = ("--quiet", "--select", "fct_daily_revenue")
 ALL = ("--quiet", "--select", "+fct_daily_revenue")
@@ -76,3 +78,51 @@ def test_a_deferred_build_leaves_the_other_environment_alone(
         )
         assert days(workspace, "gold_mine") == days(workspace)
     assert in_order(workspace.rows("int_marts__progressed")) == bookkeeping
+
+
+def test_another_environment_alone_modifies_nothing(workspace: GoldWorkspace, tmp_path: Path) -> None:
+    """Guards `--select state:modified+ --defer --state` with prod's manifest: it would build all models for everyone."""
+    for target in ("prod", "dev"):
+        path = ("--target-path", str(tmp_path / target))
+        workspace.dbt("parse", "--quiet", "--target", target, "--write-json", *path)
+    modified = workspace.dbt(
+        *("ls", "--quiet", "--target", "dev", *path),
+        *("--select", "state:modified", "--state", str(tmp_path / "prod")),
+    )
+    assert modified.strip() in ("", "No nodes selected!"), modified
+
+
+def test_data_tests_look_at_what_changed_and_at_all_rows_on_demand(
+    workspace: GoldWorkspace, tmp_path: Path
+) -> None:
+    """Guards both scopes: a run pays for the orders of the last loads alone, and the daily pass sees a fault in any other.
+
+    The faults are rows that no build writes: an order twice, once an old one and once one of the last load.
+    """
+    for number in (11, 12, 13):
+        workspace.land([order(number, 7)], f"dbfs:/{number}.json", utc(f"2026-04-{number}T00:00:00"))
+        workspace.dbt("run", "--quiet", "--select", "+fct_orders")
+    table = DeltaTable(workspace.layout.table_path(CATALOG, "gold", "fct_orders"))
+    before = table.version()
+
+    def passes(*arguments: str) -> bool:
+        passed, said = workspace.try_dbt("test", "--select", "column_rules_fct_orders", *arguments)
+        assert passed or "Got 1 result" in said, said
+        return passed
+
+    everything = ("--vars", '{"test_scope": "all"}', "--target-path", str(tmp_path))
+    try:
+        for order_id, seen in (("o1", False), ("o13", True)):
+            twice = table.to_pyarrow_dataset().to_table()
+            write_deltalake(table, twice.filter(pc.field("order_id") == order_id), mode="append")
+            assert passes() is not seen
+            assert not passes(*everything)
+            table.restore(before)
+        assert passes(*everything)
+    finally:
+        table.restore(before)
+    refused, said = workspace.try_dbt(
+        "test", "--select", "column_rules_fct_orders", "--vars", '{"test_scope": "some"}', *everything[2:]
+    )
+    assert not refused
+    assert "Allowed are changed and all" in said

@@ -74,8 +74,8 @@ MISTAKES = [
     Mistake(
         "unknown dynamic value",
         JOB,
-        '--vars \'{"run_id":"{{job.run_id}}"}\'\n          libraries: &libraries',
-        '--vars \'{"run_id":"{{job.runid}}"}\'\n          libraries: &libraries',
+        '"run_id":"{{job.run_id}}"}\'\n          libraries: &libraries',
+        '"run_id":"{{job.runid}}"}\'\n          libraries: &libraries',
         "resources.jobs.orders.tasks[1].dbt_task.commands[0]",
         "{{job.runid}}",
         "unchanged",
