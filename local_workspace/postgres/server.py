@@ -179,7 +179,8 @@ class PostgresServer:
         self._lock = lock
 
     def _require_password(self, data: Path, *, is_new: bool) -> None:
-        if not (data / "PG_VERSION").exists() or (self._folder / "password").exists():
+        password = self._folder / "password"
+        if not (data / "PG_VERSION").exists() or (password.exists() and password.read_bytes().strip()):
             return
         if data.parent != self._folder and is_new:
             # Data kept outside the workspace folder outlives it; a folder that was deleted and created again
@@ -189,7 +190,7 @@ class PostgresServer:
             return
         raise ConfigurationError(
             "The password of the workspace's Postgres is missing",
-            got=f"no file {self._folder / 'password'}",
+            got=f"{'an empty' if password.exists() else 'no'} file {password}",
             consequence="Nobody can connect to the existing data",
             next_step=f"Restore the file, or delete all of {self._folder}; the next export fills a new server",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import secrets
 import ssl
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from local_workspace.private_files import write_private
 
 _VALID_DAYS = 825  # The longest time that all TLS clients accept for a server certificate.
 _RENEW_DAYS = 30
+_TOKEN = re.compile(rb"[\x21-\x7e]{16,}")
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Credentials:
 
 
 def ensure_credentials(folder: Path) -> Credentials:
-    """Read the certificate and the token from a folder, and create what is missing or about to expire.
+    """Read the certificate and the token from a folder, and create what is missing, damaged or about to expire.
+
+    They are secrets of this machine alone, so a damaged one is replaced: nobody else holds a copy that would stop working.
 
     Args:
         folder: The workspace's run folder; it is created with mode 0700 if it does not exist.
@@ -61,14 +65,31 @@ def ensure_credentials(folder: Path) -> Credentials:
         folder / name
         for name in ("warehouse-authority.pem", "warehouse-cert.pem", "warehouse-key.pem", "warehouse-token")
     )
-    if not (authority.exists() and key.exists() and certificate.exists() and _is_valid(certificate)):
+    if not _are_valid(authority, certificate, key):
         _issue(authority, certificate, key)
-    if not token.exists():
+    if not token.exists() or not _TOKEN.fullmatch(token.read_bytes().strip()):
         write_private(token, "dapi" + secrets.token_hex(16))
     credentials = Credentials(authority, certificate, key, token.read_text().strip())
-    if not credentials.bundle.exists() or credentials.bundle.stat().st_mtime < authority.stat().st_mtime:
-        write_private(credentials.bundle, Path(certifi.where()).read_bytes() + b"\n" + authority.read_bytes())
+    bundle = credentials.bundle
+    if not (_can_be_trusted(bundle) and bundle.stat().st_mtime >= authority.stat().st_mtime):
+        write_private(bundle, Path(certifi.where()).read_bytes() + b"\n" + authority.read_bytes())
     return credentials
+
+
+def _are_valid(authority: Path, certificate: Path, key: Path) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except OSError:  # SSLError is one: no certificate, or not that of the key
+        return False
+    return _can_be_trusted(authority) and _is_valid(certificate)
+
+
+def _can_be_trusted(file: Path) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except OSError:
+        return False
+    return True
 
 
 def _is_valid(certificate: Path) -> bool:

@@ -192,6 +192,9 @@ def test_a_lost_password_is_explained(layout: WorkspaceLayout) -> None:
     """Guards that data nobody can open is not silently replaced by an empty server."""
     with PostgresServer(layout):
         pass
+    (layout.postgres / "password").write_text("")
+    with pytest.raises(ConfigurationError, match="got an empty file"):
+        PostgresServer(layout).start()
     (layout.postgres / "password").unlink()
     with pytest.raises(ConfigurationError, match="password of the workspace's Postgres is missing"):
         PostgresServer(layout).start()

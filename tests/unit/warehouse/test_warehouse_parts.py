@@ -145,8 +145,20 @@ def test_credentials_are_private_and_stay(tmp_path: Path) -> None:
     assert names.get_values_for_type(x509.DNSName) == ["localhost"]
     assert isinstance(made.ssl_context(), ssl.SSLContext)
     assert made.authority.read_bytes() in made.bundle.read_bytes()
-    made.certificate.write_text("damaged")
-    assert ensure_credentials(tmp_path / "run").ssl_context()
+    for file in (
+        made.certificate,
+        made.key,
+        made.authority,
+        made.bundle,
+        tmp_path / "run" / "warehouse-token",
+    ):
+        for content in (b"", b"damaged", b"\xff"):
+            file.write_bytes(content)
+            again = ensure_credentials(tmp_path / "run")
+            assert again.ssl_context()
+            assert len(again.token) == 36
+            assert ssl.create_default_context(cafile=again.bundle)
+            assert again.authority.read_bytes() in again.bundle.read_bytes()
 
 
 def test_one_writer_per_table(tmp_path: Path) -> None:
