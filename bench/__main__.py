@@ -6,18 +6,22 @@ import argparse
 import os
 import platform
 
-from bench import export, ingest, loop, marts
+from bench import export, ingest, loop, marts, statements
 from bench.case import Case
 
 
 def main() -> None:
     """Run the benchmarks one after the other and print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=["export", "ingest", "loop", "marts"], help="only these")
+    parser.add_argument(
+        "--only", choices=["export", "ingest", "loop", "marts", "statements"], help="only these"
+    )
     only = parser.parse_args().only
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     if only in (None, "loop"):
         show("orders run, a batch of 100, against its first run", loop.main())
+    if only in (None, "statements"):
+        show("small statements of the SQL warehouse, against the engine alone", statements.main())
     if only in (None, "ingest"):
         show("DLT update", ingest.main())
     if only in (None, "marts"):
