@@ -93,6 +93,22 @@ class CustomerId:
         named = self._named_in(record) if isinstance(record, dict) else ""
         return named == self.value if named else self.stands_in(line)
 
+    def without_records(self, line: bytes) -> tuple[bytes, int]:
+        """Return a line of a landing file without the records of this customer, and how many there were.
+
+        A line may be an array of records, of which the others stay as they are written. Nothing is left of a line whose
+        records are all the customer's.
+        """
+        elements = _elements(line)
+        if elements is None:
+            return (b"", 1) if self.owns_line(line) else (line, 0)
+        kept = [element for element in elements if not self.owns_line(element)]
+        removed = len(elements) - len(kept)
+        if not removed:
+            return line, 0
+        end = line[len(line.rstrip(b"\r\n")) :]
+        return (b"[" + b", ".join(kept) + b"]" + end if kept else b""), removed
+
     def _named_in(self, record: dict[str, Any]) -> str:
         """Return the customer that a record names, as Bronze finds it: under our name of the field, or the shop's."""
         if (own := _text(record.get("customer_id"))) or not self.other_names:
@@ -101,6 +117,36 @@ class CustomerId:
         return next(
             (text for key, value in record.items() if key.lower() in wanted and (text := _text(value))), ""
         )
+
+
+def _elements(line: bytes) -> list[bytes] | None:
+    """Return the records of a line that is an array of objects, each as it is written; None for any other line."""
+    if not line.lstrip(b"\xef\xbb\xbf \t").startswith(b"["):
+        return None
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str)
+    elements = []
+    try:
+        text = line.decode("utf-8-sig")
+        at = _past_space(text, text.index("[") + 1)
+        while text[at] != "]":
+            value, end = decoder.raw_decode(text, at)
+            if not isinstance(value, dict):
+                return None
+            elements.append(text[at:end].encode())
+            at = _past_space(text, end)
+            if text[at] == ",":
+                at = _past_space(text, at + 1)
+            elif text[at] != "]":
+                return None
+    except (ValueError, IndexError, RecursionError):
+        return None
+    return elements if not text[at + 1 :].strip() else None
+
+
+def _past_space(text: str, at: int) -> int:
+    while text[at] in " \t\r\n":
+        at += 1
+    return at
 
 
 def _text(value: Any) -> str:

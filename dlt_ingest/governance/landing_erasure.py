@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,28 +22,32 @@ from dlt_ingest.governance.customer_records import CustomerId
 from foundation.whole_files import sync_folder
 
 _ASIDE = ".erasing"
+_AFTER_AN_END = re.compile(rb"(?<=\n)|(?<=\r)(?!\n)")
 Announce = Callable[[Path, int, int], None]
 
 
 def landing_lines(landing: Path, customer: CustomerId) -> dict[Path, int]:
-    """Count the customer's lines by file; a file without any is omitted."""
-    counts = {path: sum(map(customer.owns_line, _content(path).split(b"\n"))) for path in _files(landing)}
+    """Count the customer's records by file; a file without any is omitted."""
+    counts = {
+        path: sum(customer.without_records(line)[1] for line in _lines(_content(path)))
+        for path in _files(landing)
+    }
     return {path: count for path, count in counts.items() if count}
 
 
 def erase_from_landing(landing: Path, customer: CustomerId, announce: Announce) -> int:
-    """Remove the customer's lines from all files of landing; return how many there were.
+    """Remove the customer's records from all files of landing; return how many there were.
 
     Args:
         landing: The landing folder.
-        customer: Whose lines.
+        customer: Whose records.
         announce: Called with path, bytes and time (ns) of each new file before it takes the old one's place.
     """
     for path in landing.rglob(f".*{_ASIDE}"):
         path.unlink()
     removed = landing_lines(landing, customer)
     for path in removed:
-        kept = b"".join(line for line in _lines(_content(path)) if not customer.owns_line(line))
+        kept = b"".join(customer.without_records(line)[0] for line in _lines(_content(path)))
         content = gzip.compress(kept, mtime=0) if path.suffix == ".gz" else kept
         announce(path, len(content), path.stat().st_mtime_ns)
         replace_file(path, content)
@@ -114,9 +119,8 @@ def _content(path: Path) -> bytes:
 
 
 def _lines(content: bytes) -> list[bytes]:
-    lines = [line + b"\n" for line in content.split(b"\n")]
-    lines[-1] = lines[-1][:-1]
-    return lines
+    r"""Cut a file at `\n`, `\r\n` and `\r`, as the reader of landing does; each line keeps its end."""
+    return _AFTER_AN_END.split(content)
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -18,6 +18,8 @@ from dlt_ingest.governance.landing_erasure import erase_from_generator, erase_fr
 from dlt_ingest.governance.traces import mask, traces
 
 CUSTOMER = CustomerId("C-0000012")
+THEIRS = b'{"customer_id":"C-0000012"}'
+OTHER, THIRD = b'{"customer_id":"C-2", "price":1.10}', b'{"customer_id":"C-3","order_item":"for C-0000012"}'
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,30 @@ def test_masking_keeps_every_byte_in_its_place() -> None:
     masked = CUSTOMER.masked(content)
     assert masked == b"a *********,********* '*********' C-00000123 \xff\n"
     assert len(masked) == len(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "left", "count"),
+    [
+        (OTHER + b"\r" + THEIRS + b"\r" + THIRD, OTHER + b"\r" + THIRD, 1),
+        (
+            b"[" + OTHER + b", " + THEIRS + b" ," + THIRD + b"]\r\n",
+            b"[" + OTHER + b", " + THIRD + b"]\r\n",
+            1,
+        ),
+        (b"[" + THEIRS + b"," + THEIRS + b']\n{"a":1}', b'{"a":1}', 2),
+        (b"[" + THIRD + b"]\n", b"[" + THIRD + b"]\n", 0),
+        (b"\xef\xbb\xbf[" + OTHER + b"," + THEIRS + b"]", b"[" + OTHER + b"]", 1),
+        (b"[" + OTHER + b"," + THEIRS[:-1], b"", 1),
+    ],
+    ids=["carriage returns", "array", "whole array", "mentioned", "byte order mark", "damaged array"],
+)
+def test_other_records_of_a_line_stay(tmp_path: Path, content: bytes, left: bytes, count: int) -> None:
+    """Guards other customers whose records share a line with the erased ones: as an array, or behind a carriage return."""
+    file = tmp_path / "a.json"
+    file.write_bytes(content)
+    assert erase_from_landing(tmp_path, CUSTOMER, lambda *_: None) == count
+    assert file.read_bytes() == left
 
 
 def test_files_are_rewritten_whole_and_keep_their_names(tmp_path: Path) -> None:
