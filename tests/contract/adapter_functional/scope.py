@@ -24,6 +24,7 @@ BY_NAME = {
     r"MaterializedView|StreamingTable": BY_SQL,
     r"^warehouse_per_model/": CLUSTERS,
     r"^spog/": NETWORK,
+    r"TestDatabricksEmptyWithUnionRelations": NETWORK,  # installs a package from the hub
 }
 # A mark that the adapter's authors put on a test -> the reason.
 BY_MARK = {"python": PYTHON, "dlt": BY_SQL, "external": LOCATIONS}

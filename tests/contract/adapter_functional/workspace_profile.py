@@ -65,7 +65,8 @@ def _target(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the classes that are wanted and not done; write down what is out of scope."""
+    """Keep the classes that are wanted and not done; write down which tests there are, and what is out of scope."""
+    RESULTS.with_name("collected.json").write_text(json.dumps([item.nodeid for item in items]))
     recorded = {json.loads(line)["test"] for line in RESULTS.read_text().splitlines()}
     left_out: set[str] = set()
     for item in items:
