@@ -23,6 +23,7 @@ Node = exp.Expr
 T = TypeVar("T")
 
 _SPAN = "span"
+_BEHIND_A_SET = ("order", "limit", "offset", "cluster", "distribute", "sort")
 # Calls that are written with words between their arguments, so that a list of arguments does not tell them.
 _WRITTEN_WITH_WORDS = (
     "CAST",
@@ -138,6 +139,20 @@ class _Parser(DatabricksParser):
         result = super()._parse_query_modifiers(this)
         if fresh and result is this:
             this.meta[_SPAN] = (start, self._prev.end + 1)
+        return result
+
+    def _parse_set_operations(self, this: Any) -> Any:
+        result: Any = super()._parse_set_operations(this)
+        # ORDER BY and LIMIT behind the last branch are those of the whole: they leave the branch's part of the text.
+        last = result.args.get("expression") if isinstance(result, exp.SetOperation) else None
+        where = span(last) if isinstance(last, exp.Expr) else None
+        if last is None or where is None:
+            return result
+        given = [result.args.get(key) for key in _BEHIND_A_SET]
+        starts = [s[0] for part in given if isinstance(part, exp.Expr) and (s := span(part)) is not None]
+        ends = [start for start in starts if where[0] < start < where[1]]
+        if ends:
+            last.meta[_SPAN] = (where[0], min(ends))
         return result
 
     def _parse_window(self, this: Any, alias: bool = False) -> Any:

@@ -9,7 +9,7 @@ Put in another way:
   of vanishing: `SELECT * FROM (SELECT 'a' AS kind, count(*) AS n FROM t) WHERE kind = 'b'` gives one row. The engine moves
   no filter below a LIMIT, and a LIMIT that such an aggregation cannot exceed changes nothing.
 
-Refused by name: functions, forms of NOT IN and EXISTS, and JSON files by path, see below.
+Refused by name: functions, forms of NOT IN, EXISTS and LATERAL, and JSON files by path, see below.
 """
 
 from __future__ import annotations
@@ -68,6 +68,8 @@ def refuse_faults(tree: Node) -> None:
             _refuse_exists(node)
         elif isinstance(node, exp.Not):
             _refuse_not_in(node)
+        elif isinstance(node, exp.Lateral):
+            _refuse_lateral(node)
 
 
 def _refuse_json(table: exp.Table) -> None:
@@ -83,6 +85,19 @@ def _refuse_exists(node: exp.Exists) -> None:
         raise NotSupported(
             "EXISTS over an aggregate without GROUP BY, which is always true but not for this engine,",
             "Omit the condition, or compare the aggregate",
+        )
+
+
+def _refuse_lateral(node: exp.Lateral) -> None:
+    """The engine finds no column of a table in a query that also reads columns around it."""
+    query = node.this.this if isinstance(node.this, exp.Subquery) else None
+    if not isinstance(query, exp.Query) or query.find(exp.Table) is None:
+        return
+    own = {source.alias_or_name.lower() for source in query.find_all(exp.Table, exp.Subquery, exp.Lateral)}
+    if any(column.table and column.table.lower() not in own for column in query.find_all(exp.Column)):
+        raise NotSupported(
+            "LATERAL (SELECT .. FROM a table ..) that refers to columns around it",
+            "Join the table, and choose the rows by a window function with QUALIFY, or aggregate by the key",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql.types import DataType
 from sqlglot import exp
 
+from local_workspace.sql.analysis import refuse_as_spark
 from local_workspace.sql.dialect import SqlSyntaxError, peek, read, without_pipes
 from local_workspace.sql.engine_faults import avoid_faults
 from local_workspace.sql.inference import Around, TableColumns, Typing
@@ -25,11 +26,13 @@ def for_engine(sql: str, tables: TableColumns, around: Around | None = None, *, 
 
     Raises:
         SqlSyntaxError: It cannot be read.
+        SqlError: Spark refuses it, too.
         NotSupported: The engine would answer wrongly, and there is no other way to say it.
     """
     sql = without_pipes(sql)
     # The statement itself may be put otherwise: so it stands in something.
     tree = piece("{0}", read(sql))
+    refuse_as_spark(tree)
     Desugaring(sql, Typing(tables, around)).apply(tree)
     if is_changed(tree):
         # Read anew: the rules for expressions look at the queries around them.

@@ -104,7 +104,15 @@ def _decimal(at: Rewriting, node: exp.Binary, operator: str, result: DecimalType
     if left is None or right is None:
         return
     if operator in ("+", "-", "*"):
-        at.replace(node, f"CAST({{0}} {operator} {{1}} AS {name})", node.left, node.right)
+        value = f"CAST({{0}} {operator} {{1}} AS {name})"
+        if _may_exceed(operator, left, right):
+            # Sail keeps a 39th digit.
+            most = "9" * (types.MAX_PRECISION - result.scale) + (
+                "." + "9" * result.scale if result.scale else ""
+            )
+            error = f"CAST(raise_error('[NUMERIC_VALUE_OUT_OF_RANGE] {operator} of decimals') AS {name})"
+            value = f"CASE WHEN abs({value}) > CAST('{most}' AS {name}) THEN {error} ELSE {value} END"
+        at.replace(node, value, node.left, node.right)
         return
     divisor = f"CAST({{1}} AS {types.sql_name(right)})"
     if not _is_never_zero(node.right):
@@ -118,6 +126,14 @@ def _decimal(at: Rewriting, node: exp.Binary, operator: str, result: DecimalType
     whole = left.precision - left.scale
     numerator = f"CAST({{0}} AS DECIMAL({min(whole + scale, types.MAX_PRECISION)},{scale}))"
     at.replace(node, f"CAST({numerator} / {divisor} AS {name})", node.left, node.right)
+
+
+def _may_exceed(operator: str, left: DecimalType, right: DecimalType) -> bool:
+    """Whether a result may have more digits before the point than there are places for."""
+    whole_left, whole_right = left.precision - left.scale, right.precision - right.scale
+    if operator == "*":
+        return whole_left + whole_right + left.scale + right.scale > types.MAX_PRECISION
+    return max(whole_left, whole_right) + 1 + max(left.scale, right.scale) > types.MAX_PRECISION
 
 
 def _null_by_zero(  # noqa: PLR0917

@@ -6,6 +6,7 @@ from pyspark.sql.types import (
     ArrayType,
     DataType,
     DateType,
+    DayTimeIntervalType,
     DecimalType,
     DoubleType,
     MapType,
@@ -51,8 +52,20 @@ def left(at: Rewriting, node: Node) -> None:
 
 @on_call("substring", "substr")
 def substring(at: Rewriting, node: Node) -> None:
-    """NULL where a place or length is NULL; Sail takes no notice of it."""
+    """NULL where a place or length is NULL; Sail takes no notice of it, nor of places before the first."""
     parts = call_of(node)[1]
+    start = _integer_literal(parts[1]) if len(parts) == 3 else 0
+    if start is None or start < 0:
+        # From before the text on, a length counts what is not there.
+        lacking = "length({0}) + {1}"
+        at.replace(
+            node,
+            f"CASE WHEN {{1}} IS NULL OR {{2}} IS NULL THEN NULL WHEN {{1}} < 0 AND {lacking} < 0"
+            f" THEN substring({{0}}, 1, greatest({lacking} + greatest({{2}}, 0), 0))"
+            " ELSE substring({0}, {1}, greatest({2}, 0)) END",
+            *parts,
+        )
+        return
     moving = [at_ for at_, part in enumerate(parts) if at_ > 0 and not _is_plain_number(part)]
     if not moving or len(parts) < 2:
         return
@@ -166,7 +179,11 @@ def timestamp_of_number(at: Rewriting, node: Node) -> None:
     """Beyond the microseconds that a BIGINT holds it is an error; Sail wraps around."""
     name, parts = call_of(node)
     most = 2**63 // (1_000_000 if name == "timestamp_seconds" else 1_000)
-    if len(parts) == 1 and at.type_of(parts[0]) == types.BIGINT:
+    kind = at.type_of(parts[0]) if len(parts) == 1 else None
+    if name == "timestamp_seconds" and (types.is_fraction(kind) or isinstance(kind, DecimalType)):
+        # Sail leaves out the parts of a second.
+        at.replace(node, "timestamp_micros(CAST(({0}) * 1000000 AS BIGINT))", *parts)
+    elif kind == types.BIGINT:
         error = f"CAST(raise_error('[ARITHMETIC_OVERFLOW] long overflow in {name}') AS TIMESTAMP)"
         at.replace(node, f"CASE WHEN abs({{0}}) > {most} THEN {error} ELSE {name}({{0}}) END", *parts)
 
@@ -240,6 +257,11 @@ def conv(at: Rewriting, node: Node) -> None:
 def get_json_object(at: Rewriting, node: Node) -> None:
     """An object or array comes without white space between its parts, and without zeros at the end of a fraction."""
     parts = call_of(node)[1]
+    if len(parts) == 2 and isinstance(parts[1], exp.Literal) and "*" in parts[1].name:
+        raise NotSupported(
+            "A path with * in get_json_object(), for which this engine gives NULL,",
+            "Use from_json() with the type of the value, and transform() for a field of each element",
+        )
     if len(parts) == 2:
         text = r"""("(?:[^"\\\\]|\\\\.)*")|(\\d+\\.(?:\\d*[1-9]|0))0+\\s*([,\\}\\]])|\\s+"""
         text = f"regexp_replace({{0}}, '{text.replace('}', '}}')}', '$1$2$3')"
@@ -418,9 +440,68 @@ def date_trunc(at: Rewriting, node: Node) -> None:
         at.replace(node, "date_trunc({0}, CAST({1} AS TIMESTAMP))", *parts)
 
 
+#: Formats of date_trunc() and trunc(); any other gives NULL.
+_OF_DATES = frozenset({"YEAR", "YYYY", "YY", "QUARTER", "MONTH", "MM", "MON", "WEEK"})
+_OF_TIMES = _OF_DATES | {"DAY", "DD", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"}
+
+
+@on_call("date_trunc", "trunc", first=True)
+def unknown_format(at: Rewriting, node: Node) -> None:
+    """NULL for a format that is none; Sail fails, or takes one of the other function."""
+    name, parts = call_of(node)
+    if len(parts) != 2:
+        return
+    given, known, result = (
+        (parts[0], _OF_TIMES, "TIMESTAMP") if name == "date_trunc" else (parts[1], _OF_DATES, "DATE")
+    )
+    if isinstance(given, exp.Literal) and given.is_string and given.name.upper() not in known:
+        at.replace(node, f"CAST(NULL AS {result})")
+
+
+@on_call("chr", "char")
+def character(at: Rewriting, node: Node) -> None:
+    """One of 256 characters: Spark takes the last byte of the number."""
+    parts = call_of(node)[1]
+    if len(parts) == 1 and not 0 < (_integer_literal(parts[0]) or 0) < 256:
+        at.replace(node, "CASE WHEN {0} < 0 THEN '' ELSE chr(CAST({0} & 255 AS INT)) END", *parts)
+
+
+@on_call("split")
+def split(at: Rewriting, node: Node) -> None:
+    """An empty pattern parts the characters; Sail adds an empty text before and after them."""
+    parts = call_of(node)[1]
+    if len(parts) == 2 and isinstance(parts[1], exp.Literal) and not parts[1].name:
+        every = "regexp_extract_all({0}, '(?s).', 0)"
+        at.replace(node, f"CASE WHEN {{0}} = '' THEN array('') ELSE {every} END", parts[0])
+
+
+@on_call("hash", "xxhash64")
+def hashed(at: Rewriting, node: Node) -> None:
+    """Of a DECIMAL of up to 18 digits Spark takes the digits as a BIGINT; Sail the bytes."""
+    name, parts = call_of(node)
+    for part in parts:
+        kind = at.type_of(part)
+        if isinstance(kind, DecimalType) and kind.precision <= 18:
+            at.typing.keep(node)
+            put(part, f"CAST(CAST({{0}} AS DECIMAL(38,{kind.scale})) * {10**kind.scale} AS BIGINT)", part)
+        elif isinstance(kind, DecimalType):
+            raise NotSupported(
+                f"{name}() of a DECIMAL with more than 18 digits",
+                "Cast the value to STRING, on Databricks, too",
+            )
+
+
+_INTERVAL_UNITS = {"HOUR": 24, "MINUTE": 60}
+
+
 @on_node(exp.Extract)
 def extract(at: Rewriting, node: Node) -> None:
-    """``dow`` counts from Sunday = 1; Sail counts from 0."""
+    """``dow`` counts from Sunday = 1, Sail from 0. Of an interval the hours of its day count, not all of its hours."""
+    unit = node.name.upper().removesuffix("S")
+    if unit in _INTERVAL_UNITS and isinstance(at.type_of(node.expression), DayTimeIntervalType):
+        part = f"extract({unit} FROM {{0}})"
+        at.replace(node, f"CAST({part} % {_INTERVAL_UNITS[unit]} AS TINYINT)", node.expression)
+        return
     if node.name.upper() in ("DOW", "DAYOFWEEK"):
         at.replace(node, "dayofweek({0})", node.expression)
 

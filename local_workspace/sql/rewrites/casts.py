@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pyspark.sql.types import (
+    BooleanType,
     DataType,
     DayTimeIntervalType,
     DecimalType,
@@ -79,7 +80,11 @@ def convert(at: Rewriting, node: Node, word: str, result: DataType) -> None:
     """
     value = node.this
     kind = at.type_of(value)
-    if types.is_fraction(kind) and isinstance(result, DecimalType):
+    if isinstance(kind, BooleanType) and isinstance(result, DecimalType):
+        at.replace(node, f"{word}(CAST({{0}} AS INT) AS {types.sql_name(result)})", value)
+    elif isinstance(kind, DecimalType) and isinstance(result, BooleanType):
+        at.replace(node, "({0} <> 0)", value)
+    elif types.is_fraction(kind) and isinstance(result, DecimalType):
         at.replace(node, fraction_to_decimal("{0}", word, types.sql_name(result)), value)
     elif isinstance(result, StringType) and texts.needs_care(kind) and kind is not None:
         at.replace(node, texts.as_template(texts.as_text("{0}", kind)), value)

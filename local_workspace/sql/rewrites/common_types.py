@@ -6,7 +6,7 @@ that the values have for ``if`` and CASE.
 
 from __future__ import annotations
 
-from pyspark.sql.types import DataType, DecimalType, NullType
+from pyspark.sql.types import ArrayType, DataType, DecimalType, NullType
 from sqlglot import exp
 
 from local_workspace.sql import spark_types as types
@@ -51,6 +51,14 @@ def same_type(at: Rewriting, node: Node) -> None:
     at.typing.keep(node)
     for part in parts:
         brought_to(at, part, result)
+
+
+@on_call("concat")
+def concat(at: Rewriting, node: Node) -> None:
+    """Arrays of several types are put together as arrays of one."""
+    kinds = [at.type_of(part) for part in call_of(node)[1]]
+    if kinds and all(isinstance(kind, ArrayType) for kind in kinds) and len(set(map(repr, kinds))) > 1:
+        same_type(at, node)
 
 
 @on_call("ifnull", "nvl")

@@ -6,8 +6,14 @@ from pyspark.sql.types import VariantType
 from sqlglot import exp
 
 from local_workspace.sql.dialect import Node
-from local_workspace.sql.rewrites.registry import Rewriting, on_node
+from local_workspace.sql.inference import call_of
+from local_workspace.sql.rewrites.registry import Rewriting, on_call, on_node
 from local_workspace.sql.tokens import quote_string
+
+_SCALAR_NAMES = """
+    tinyint byte smallint short int integer bigint long float real double decimal dec numeric date timestamp boolean
+"""
+_SCALARS = frozenset(_SCALAR_NAMES.split())
 
 
 @on_node(exp.JSONExtract)
@@ -27,7 +33,29 @@ def path(at: Rewriting, node: Node) -> None:
         return
     word = "try_variant_get" if isinstance(outer, exp.TryCast) else "variant_get"
     name = outer.args["to"].sql(dialect="databricks").lower()
-    at.replace(outer, f"{word}({{0}}, {literal}, {quote_string(name)})", node.this)
+    at.replace(outer, _typed(word, literal, name), node.this)
+
+
+@on_call("variant_get", "try_variant_get")
+def variant_get(at: Rewriting, node: Node) -> None:
+    """The value of a VARIANT as a type."""
+    name, parts = call_of(node)
+    if len(parts) == 3 and isinstance(parts[2], exp.Literal):
+        at.replace(node, _typed(name, "{1}", parts[2].name.lower()), *parts)
+
+
+def _typed(word: str, path: str, name: str) -> str:
+    """Return SQL of the value at a path of the VARIANT ``{0}``.
+
+    Sail 0.7.2 gives NULL for a text that is asked for as another type, and for anything else that is asked for as a text.
+    """
+    call = f"{word}({{0}}, {path}, {quote_string(name)})"
+    cast = "TRY_CAST" if word.startswith("try_") else "CAST"
+    if name == "string":
+        return f"coalesce({call}, nullif(to_json(variant_get({{0}}, {path})), 'null'))"
+    if name.partition("(")[0] in _SCALARS:
+        return f"coalesce({call}, {cast}(variant_get({{0}}, {path}, 'string') AS {name}))"
+    return call
 
 
 def _step(step: Node) -> str:

@@ -18,6 +18,7 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from local_workspace.delta.log import current_files, position_of, row_count
 from local_workspace.delta.shape import TableShape, shape_of
 from local_workspace.delta.slices import make_slice
 from local_workspace.delta.staging import STAGE_FOLDER, Staged, stage
+from local_workspace.sql.moments import at_moment, chance_in
 from local_workspace.sql.references import Source
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.tokens import quote_identifier
@@ -145,6 +147,7 @@ class _RowChange:
         self.shape = change.shape or shape_of(self.delta)
         self.files = current_files(self.delta)
         self.folder = slice_folder(self.location)
+        self.moment = datetime.now(timezone.utc)
         self.target = quote_identifier(change.alias)
         self.columns = [f["name"] for f in self.shape.fields]
         self.file = "__file"
@@ -152,6 +155,7 @@ class _RowChange:
             self.file += "_"
 
     def run(self) -> Changed:
+        self._refuse_chance()
         position = position_of(self.delta)
         fields = [{**f, "nullable": True} for f in self.shape.fields]
         make_slice(self.location, position, self.files, self.folder, fields=fields, numbered=self.file)
@@ -179,6 +183,19 @@ class _RowChange:
             if staged is not None:
                 staged.discard()
         return changed
+
+    def _refuse_chance(self) -> None:
+        conditions = [clause.condition for clause in self.change.clauses]
+        conditions.append(None if self.change.source is None else self.change.source.condition)
+        for condition in conditions:
+            name = chance_in(condition) if condition else None
+            if name is not None:
+                raise SqlError(
+                    "DELTA_NON_DETERMINISTIC_FUNCTION_NOT_SUPPORTED",
+                    f"Non-deterministic functions are not supported in the {self.change.operation} "
+                    f"(condition = {condition}): {name}(). Nothing was written.",
+                    "0AKDC",
+                )
 
     # The first query
 
@@ -243,7 +260,8 @@ class _RowChange:
         }
         if self.change.source is not None:
             stand_ins[_SOURCE] = self.change.source.table
-        return self.session.engine_sql(query, stand_ins=stand_ins)
+        # Both queries choose rows: what the clock says must not choose others in the second.
+        return self.session.engine_sql(at_moment(query, self.moment), stand_ins=stand_ins)
 
     # The second query
 

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from local_workspace.errors import NotSupported
+from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.statement_reader import StatementReader
 from local_workspace.sql.translation import for_engine
 from local_workspace.sql_warehouse.statements.merge_statement import read_merge
@@ -55,6 +56,7 @@ def test_views_are_read_by_queries_that_nobody_sees_here() -> None:
         "SELECT * FROM (SELECT 'count(' AS k, n AS `count` FROM t) WHERE k = 'z'",
         "SELECT CASE WHEN a OR b THEN 1 END FROM t WHERE lower(x) NOT IN (SELECT y FROM u) AND c = 1",
         "SELECT json.`a b` FROM t AS json",
+        "SELECT * FROM t, LATERAL (SELECT t.n + 1 AS m) AS x",
         "SELECT x FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.x = t.x) OR c = 1",
     ],
 )
@@ -69,6 +71,9 @@ def test_queries_that_the_engine_answers_rightly_stay_as_they_are(query: str) ->
         ("SELECT percentile_approx(n, 0.5) FROM t", "percentile"),
         ("SELECT approx_percentile(n, 0.5) FROM t", "percentile"),
         ("SELECT 1 WHERE 2 NOT IN (SELECT y FROM u)", "NOT EXISTS"),
+        ("SELECT * FROM t, LATERAL (SELECT max(u.n) AS m FROM u WHERE u.k = t.k) AS x", "LATERAL"),
+        ("SELECT get_json_object(j, '$.a[*]') FROM t", "from_json"),
+        ("SELECT lpad(s, 1000000000, 'x') FROM t", "lpad"),
         ("SELECT 1 WHERE NOT (2 IN (SELECT y FROM u))", "NOT EXISTS"),
         ("SELECT x FROM t WHERE (x, 1) NOT IN (SELECT y, z FROM u)", "NOT EXISTS"),
         ("SELECT x FROM t WHERE a = 1 OR (b = 2 AND x NOT IN (SELECT y FROM u))", "NOT EXISTS"),
@@ -97,3 +102,25 @@ def test_where_the_source_of_a_merge_begins_and_ends(source: str, alias: str) ->
     reader = StatementReader(f"MERGE INTO t AS x USING {source} ON x.a = n.a WHEN MATCHED THEN DELETE")
     found = read_merge(reader)
     assert (found.source, found.source_alias) == (source, alias)
+
+
+@pytest.mark.parametrize(
+    ("query", "error_class"),
+    [
+        ("SELECT explode(a), posexplode(b) FROM t", "UNSUPPORTED_GENERATOR.MULTI_GENERATOR"),
+        ("SELECT explode(a) + 1 FROM t", "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS"),
+        ("SELECT 1 FROM t WHERE explode(a)", "UNSUPPORTED_GENERATOR.OUTSIDE_SELECT"),
+        ("WITH a AS (SELECT 1), A AS (SELECT 2) SELECT * FROM a", "DUPLICATED_CTE_NAMES"),
+    ],
+)
+def test_what_spark_refuses_is_refused(query: str, error_class: str) -> None:
+    """Guards Spark's classes for what the engine alone would answer."""
+    with pytest.raises(SqlError) as caught:
+        avoid(query)
+    assert caught.value.error_class == error_class
+
+
+def test_one_generator_in_each_select_is_none_too_many() -> None:
+    """Guards against refusing generators of several queries, or beside other columns."""
+    query = "SELECT id, explode(a) AS x FROM (SELECT id, explode(b) AS a FROM t) WHERE id IN (SELECT explode(c) FROM u)"
+    assert avoid(query) == query
