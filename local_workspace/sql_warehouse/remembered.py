@@ -20,8 +20,10 @@ from local_workspace.catalog import Catalog, Function, Policy, Table, TableName
 from local_workspace.catalog.records import Column
 from local_workspace.sql.view_text import VIEW_COLUMN_NAMES, VIEW_NAMESPACE, TemporaryView
 
-# Of texts and answers together, in characters: a build of a hundred models needs a tenth.
-_MOST_CHARACTERS = 20_000_000
+# Of texts, answers and premises together, about as many bytes: a build of a hundred models needs a fifth.
+_MOST_CHARACTERS = 30_000_000
+# What an answer, and each lookup that it rests on, take besides texts.
+_ANSWER, _LOOKUP = 2_000, 250
 
 #: What was looked up: how, and by which name.
 Lookup = tuple[str, Any]
@@ -72,8 +74,11 @@ class Memory:
             asked: What was asked.
             answer: The answer; nobody may change it.
             premises: What it rests on; nobody may change them.
-            characters: The length of the texts in both.
+            characters: The length of the texts of both.
         """
+        characters += _ANSWER + _LOOKUP * len(premises.found)
+        if characters > _MOST_CHARACTERS // 2:
+            return  # it would take the place of all others
         with self._lock:
             former = self._kept.pop(asked, None)
             self._characters += characters - (former[2] if former else 0)

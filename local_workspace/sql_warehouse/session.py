@@ -60,6 +60,7 @@ _CURRENT = re.compile(
     r"|\bis_(account_group_)?member\s*\(",
     re.IGNORECASE,
 )
+_TIME_TRAVEL = re.compile(r"\bAS\s+OF\b", re.IGNORECASE)
 _RECURSIVE = re.compile(r"\bWITH\s+RECURSIVE\b", re.IGNORECASE)
 _MEMBER = ("IS_ACCOUNT_GROUP_MEMBER", "IS_MEMBER")
 # What SET says of the groups of the one user here, who is in every group as long as nothing is said.
@@ -297,6 +298,10 @@ class Session:
 
         def worked_out(scope: _Scope) -> T:
             text = self._rewrite(sql, scope)
+            if _TIME_TRAVEL.search(text):
+                scope.premises.is_complete = (
+                    False  # it has the columns of another day, which may move with the clock
+                )
             # Before the engine looks: what changes in between makes this answer void, not the next one wrong.
             for name, _ in scope.premises.tables.values():
                 scope.look("columns", name)
@@ -328,7 +333,7 @@ class Session:
             raise
         scope.premises.add(inner.premises)
         if inner.premises.is_complete:
-            length = len(asked[1]) + (len(answer) if isinstance(answer, str) else 1000)
+            length = len(asked[1]) + (len(answer) if isinstance(answer, str) else 0)
             memory.put(asked, answer, inner.premises, length)
         return answer
 
