@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local_workspace.errors import DataFault
+
 #: Time of change of a file whose fault may pass without a change: it is tried again in every update.
 FAULT_MAY_PASS = -1
 _LONGEST_TIME = 2**63 - 1
@@ -105,12 +107,30 @@ class PipelineState:
     """The SQLite file of one pipeline. Not shared between threads.
 
     The pipeline's lock keeps other processes out.
+
+    Raises:
+        DataFault: The file is none of SQLite's, or is damaged.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+        try:
+            self._prepare()
+        except sqlite3.OperationalError:
+            self._db.close()
+            raise  # a lock, a disk, a right: of the system, not of the file
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise DataFault(
+                "The bookkeeping of the pipeline is damaged",
+                got=f"{path}: {error}",
+                consequence="Which files its tables already have is not known, so nothing was read or written",
+                next_step=f"Restore it from a copy; or delete the folder {path.parent} and do a full refresh of all tables",
+            ) from error
+
+    def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)

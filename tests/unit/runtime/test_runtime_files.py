@@ -21,7 +21,7 @@ from local_workspace.dlt_runtime.auto_loader.listing import list_files
 from local_workspace.dlt_runtime.auto_loader.rows import file_metadata
 from local_workspace.dlt_runtime.auto_loader.types import parse_columns, parse_type, render
 from local_workspace.dlt_runtime.record.state import Batch, FileRecord, PipelineState
-from local_workspace.errors import NotSupported, PipelineCodeError
+from local_workspace.errors import DataFault, NotSupported, PipelineCodeError
 
 
 def lines_of(path: Path, block: int) -> tuple[list[str], list[str]]:
@@ -203,6 +203,14 @@ def test_a_file_of_any_time_is_taken_once(
     listing = list_files(str(path), None, Path, str, ledger)
     assert (listing.new, listing.overwritten) == ([], [])
     assert file_metadata(file)["file_modification_time"].year in range(1677, 2263)
+
+
+def test_a_damaged_bookkeeping_is_named(tmp_path: Path) -> None:
+    """Guards against a stack trace, and against reading everything again into tables that have it."""
+    file = tmp_path / "state.sqlite"
+    file.write_bytes(bytes(range(256)) * 16)
+    with pytest.raises(DataFault, match=r"bookkeeping of the pipeline is damaged.*full refresh"):
+        PipelineState(file)
 
 
 def test_the_bookkeeping_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
