@@ -114,7 +114,7 @@ def with_tables(sql: str) -> str:
 
 def _calls(kind: functions.Kind) -> Iterator[tuple[functions.Function, str]]:
     for function in functions.table().values():
-        if function.kind is not kind or function.answer is functions.Answer.REFUSED:
+        if function.kind is not kind or function.way_out:
             continue
         for letters in function.signatures:
             parts = functions.ARGUMENT.findall(letters)

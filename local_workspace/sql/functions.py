@@ -61,14 +61,6 @@ class Kind(Enum):
     GENERATOR = "generator"
 
 
-class Answer(Enum):
-    """What becomes of a call."""
-
-    RIGHT = "right"
-    REWRITTEN = "rewritten"
-    REFUSED = "refused"
-
-
 @dataclass(frozen=True)
 class Function:
     """One function.
@@ -79,8 +71,7 @@ class Function:
         result: The name of the rule for its type, see :mod:`local_workspace.sql.function_types`.
         signatures: The letters of its arguments, one string a form; for samples see :data:`SAMPLES`.
         deterministic: Whether the same rows give the same value at any time, for any user, in any order.
-        answer: Whether the engine is right by itself.
-        way_out: What to write instead, for a function that is refused.
+        way_out: What to write instead, for a function that the engine computes wrongly and that is refused; else "".
     """
 
     name: str
@@ -88,7 +79,6 @@ class Function:
     result: str
     signatures: tuple[str, ...] = field(default=())
     deterministic: bool = True
-    answer: Answer = Answer.RIGHT
     way_out: str = ""
 
     @property
@@ -149,8 +139,6 @@ _OPERATOR_NAMES = """
 @functools.lru_cache(maxsize=1)
 def table() -> dict[str, Function]:
     """Return every function by its name in lower case."""
-    from local_workspace.sql.rewrites import REWRITTEN  # noqa: PLC0415
-
     forms: dict[str, tuple[Kind, str, list[str]]] = {}
     for line in SIGNATURES.strip().splitlines():
         kind, result, calls = (part.strip() for part in line.split("|", 2))
@@ -158,16 +146,12 @@ def table() -> dict[str, Function]:
             forms.setdefault(name, (Kind(kind), result, []))[2].append(letters)
     functions = {name: Function(name, Kind.ROW, "operator") for name in _OPERATOR_NAMES.split()}
     for name, (function_kind, result, signatures) in forms.items():
-        answer = (
-            Answer.REFUSED if name in REFUSED else Answer.REWRITTEN if name in REWRITTEN else Answer.RIGHT
-        )
         functions[name] = Function(
             name,
             function_kind,
             result,
             tuple(signatures),
             name not in _VOLATILE,
-            answer,
             REFUSED.get(name, ""),
         )
     return functions

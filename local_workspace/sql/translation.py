@@ -11,8 +11,8 @@ from local_workspace.sql.engine_faults import avoid_faults
 from local_workspace.sql.inference import Around, TableColumns, Typing
 from local_workspace.sql.queries import Desugaring
 from local_workspace.sql.render import is_changed, piece, render
-from local_workspace.sql.rewrites import rewrite_expressions
 from local_workspace.sql.rewrites.registry import Rewriting, spark_name
+from local_workspace.sql.rewriting import rewrite_expressions
 
 
 def for_engine(sql: str, tables: TableColumns, around: Around | None = None, *, nested: bool = False) -> str:
