@@ -30,12 +30,15 @@ class TableReference:
         start: First character of what is to be replaced; end: the character after it. `STREAM(...)` is part
             of it.
         streaming: Whether it stood in `STREAM`.
+        called: What the rest of the text calls it by without having said so: its last part, if it stands in a FROM without
+            an alias; else empty.
     """
 
     name: str
     start: int
     end: int
     streaming: bool
+    called: str = ""
 
 
 def parse(text: str, where: str) -> Node:
@@ -81,8 +84,18 @@ def table_references(text: str, where: str) -> list[TableReference]:
             if around[1]:
                 close = text.find(")", end)
                 end = close + 1 if close >= 0 else end
-        found.append(TableReference(name, start, end, streaming))
+        called = "" if table.alias or not _takes_alias(text, start, end, table) else parts[-1].name
+        found.append(TableReference(name, start, end, streaming, called))
     return sorted(found, key=lambda reference: reference.start)
+
+
+def _takes_alias(text: str, start: int, end: int, table: exp.Table) -> bool:
+    """Say whether an alias may follow a table: not in `TABLE t`, nor before TABLESAMPLE and `VERSION AS OF`."""
+    if re.search(r"(?i)\bTABLE\s*\(?\s*$", text[:start]) or re.match(
+        r"(?i)\s*(TABLESAMPLE|VERSION|TIMESTAMP|FOR|@)\b", text[end:]
+    ):
+        return False
+    return isinstance(table.parent, (exp.From, exp.Join))
 
 
 def replace_tables(text: str, where: str, replacement: Callable[[TableReference], str]) -> str:

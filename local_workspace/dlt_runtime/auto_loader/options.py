@@ -40,10 +40,9 @@ IGNORED: dict[str, str] = {
     "mode": "PERMISSIVE is the only mode",
     "allowsinglequotes": "texts in single quotes are taken, as by default",
 }
-_REFUSED: dict[str, str] = {
+REFUSED: dict[str, str] = {
     "cloudfiles.allowoverwrites": "Land the new content as a new file",
     "cloudfiles.cleansource": "Move or delete processed files after the update",
-    "cloudfiles.partitioncolumns": "Derive the values from _metadata.file_path",
     "badrecordspath": "Unreadable lines are kept in _corrupt_record",
     "allowcomments": "Write JSON without comments",
     "dateformat": "Read the column as STRING and use to_date in the next step",
@@ -68,6 +67,7 @@ class AutoLoaderOptions:
         hints: Types for columns, whether or not the files have them yet.
         schema: The whole schema, if the query gave one.
         case_sensitive: Whether a key that differs from a column in case only is rescued, or fills it.
+        nested, partitions: As in :class:`FileOptions`, for reads that are no Auto Loader's.
         max_files: Files a batch, or None for all that are new.
         ignored: Options that were given and have no effect here, with the reason.
     """
@@ -80,6 +80,8 @@ class AutoLoaderOptions:
     rescued_column: str | None = "_rescued_data"
     max_files: int | None = None
     glob: str | None = None
+    nested: bool = True
+    partitions: bool = True
     multi_line: bool = False
     case_sensitive: bool = True
     ignored: Mapping[str, str] = field(default_factory=dict)
@@ -159,8 +161,8 @@ def _check_rest(given: dict[str, str], where: str) -> None:
             continue
         if key in IGNORED:
             continue
-        if key in _REFUSED:
-            raise NotSupported(f"Option {key} of cloudFiles", _REFUSED[key], got=f"{value!r}, {where}")
+        if key in REFUSED:
+            raise NotSupported(f"Option {key} of cloudFiles", REFUSED[key], got=f"{value!r}, {where}")
         raise PipelineCodeError(
             f"{where}: unknown option {key}", got=repr(value), next_step="Correct its name or leave it out"
         )

@@ -24,7 +24,7 @@ from local_workspace.dlt_runtime.declare.registry import (
     SourceLocation,
     active_registry,
 )
-from local_workspace.dlt_runtime.declare.rules import DATASET, rules_of
+from local_workspace.dlt_runtime.declare.rules import DATASET, bare, rules_of, with_mark
 from local_workspace.errors import NotSupported, PipelineCodeError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -175,9 +175,8 @@ def _dataset(kind: DatasetKind, decorator: str, function: Any, arguments: dict[s
         rules = tuple(reversed(rules_of(fn)))
         output = described(kind, {**options, "name": options["name"] or fn.__name__}, rules, registry, where)
         registry.add_output(output)
-        registry.add_flow(Flow(output.name, output.name, fn, where, spark_conf=output.spark_conf))
-        fn.__dict__[DATASET] = output
-        return fn
+        registry.add_flow(Flow(output.name, output.name, bare(fn), where, spark_conf=output.spark_conf))
+        return with_mark(fn, DATASET, output)
 
     return register if function is None else register(function)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -14,6 +15,29 @@ F = TypeVar("F", bound=Callable[..., Any])
 _EXPECTATIONS = "_dlt_expectations"
 #: The attribute of a function that a dataset decorator has registered.
 DATASET = "_dlt_dataset"
+
+
+_OURS = "_dlt_wrapper"
+
+
+def with_mark(function: Callable[..., Any], mark: str, value: Any) -> Any:
+    """Give a function that does the same and carries a mark; the function itself stays as it is.
+
+    One function, or one method of many objects, may so feed several datasets with rules of their own.
+    """
+
+    @functools.wraps(function)
+    def same(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    same.__dict__.update({mark: value, _OURS: (same, bare(function))})
+    return same
+
+
+def bare(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function without our marks; what its author has wrapped it in stays."""
+    wrapper, inner = getattr(function, _OURS, (None, function))
+    return inner if wrapper is function else function
 
 
 def rules_of(function: Callable[..., Any]) -> list[Expectation]:
@@ -40,8 +64,7 @@ def _expect(rules: Mapping[str, str], action: ExpectationAction, decorator: str)
         # Decorators apply from the bottom up: the list is turned round when the dataset is registered.
         kept = rules_of(fn)
         kept.extend(Expectation(n, c, action) for n, c in reversed(list(rules.items())))
-        fn.__dict__[_EXPECTATIONS] = kept
-        return fn
+        return with_mark(fn, _EXPECTATIONS, kept)
 
     return attach
 

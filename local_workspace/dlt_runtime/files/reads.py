@@ -42,11 +42,26 @@ _IDLE = frozenset({
     "locale", "inputbuffersize", "filenameonly", "maxfileage", "samplesize", "enabledatetimeparsingfallback",
 })  # fmt: skip
 _UNESCAPED = "STOP_AT_DELIMITER"
-_CSV = frozenset({
+CSV = frozenset({
     "header", "sep", "delimiter", "quote", "escape", "multiline", "inferschema", "nullvalue", "emptyvalue", "comment",
     "ignoreleadingwhitespace", "ignoretrailingwhitespace", "mode", "columnnameofcorruptrecord", "skiprows", "linesep",
     "dateformat", "timestampformat", "timestampntzformat", "nanvalue", "positiveinf", "negativeinf", "encoding", "charset",
 })  # fmt: skip
+#: Options that would change the rows, whatever the format.
+UNSERVED = {
+    "modifiedafter": "Land only the files that are wanted",
+    "modifiedbefore": "Land only the files that are wanted",
+    "basepath": "Read the folder of the base path, and filter by its columns",
+    "badrecordspath": "Leave it out: unreadable files are set aside, and what does not fit is rescued or NULL",
+    "readercasesensitive": "Leave it out",
+    "singlevariantcolumn": "Leave it out, and use parse_json",
+    "datetimerebasemode": "Leave it out: dates are those of the proleptic Gregorian calendar",
+    "int96rebasemode": "Leave it out: dates are those of the proleptic Gregorian calendar",
+    "rowtag": "Convert the files to JSON lines",
+    "ignoreextension": "Leave it out",
+    "avroschema": "Leave it out: the files say their columns",
+    "linesep": "End lines with a line feed",
+}
 _TEXT = frozenset({"wholetext"})
 
 
@@ -88,6 +103,8 @@ class FileOptions:
         hints: Types of single columns; `schema` is that of all, or None.
         evolution: What happens with columns that come later: `addNewColumns`, `rescue` or `none`.
         rescued_column: Receives what does not fit, or None.
+        nested: Whether files in folders below, other than partitions, are read; partitions: whether folders named
+            `column=value` give columns.
     """
 
     format: str
@@ -100,6 +117,8 @@ class FileOptions:
     rescued_column: str | None = None
     max_files: int | None = None
     glob: str | None = None
+    nested: bool = True
+    partitions: bool = True
     ignored: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -183,7 +202,7 @@ def check(read: FileRead, flow: str) -> FileOptions | AutoLoaderOptions:
     evolution = given.pop("schemaevolutionmode", None)
     default = "addNewColumns" if read.loader and schema is None else "none"
     rescued = given.pop("rescueddatacolumn", "_rescued_data" if read.loader and schema is None else None)
-    known = {"csv": _CSV, "text": _TEXT}.get(read.format, frozenset())
+    known = {"csv": CSV, "text": _TEXT}.get(read.format, frozenset())
     limit = given.pop("maxfilespertrigger", None)
     glob = given.pop("pathglobfilter", given.pop("filenamepattern", None))
     settings = {key: value for key, value in given.items() if key in known}
@@ -193,7 +212,14 @@ def check(read: FileRead, flow: str) -> FileOptions | AutoLoaderOptions:
         )
     unknown = [key for key in given if key not in known and key not in ignored]
     for key in unknown:
-        raise NotSupported(f"Option {key} ({where})", "Correct its name or omit it", got=repr(given[key]))
+        if f"cloudfiles.{key}" in read.options:
+            raise NotSupported(
+                f"Option cloudFiles.{key} ({where})", "Correct its name or omit it", got=repr(given[key])
+            )
+        if key in UNSERVED:
+            raise NotSupported(f"Option {key} ({where})", UNSERVED[key], got=repr(given[key]))
+        # Spark takes any option for what it knows of the format, and leaves out the others without a word.
+        ignored[key] = f"{read.format} files have no such option"
     mode = settings.get("mode", "PERMISSIVE").upper()
     if mode not in {"PERMISSIVE", "DROPMALFORMED", "FAILFAST"}:
         raise PipelineCodeError(
@@ -201,9 +227,11 @@ def check(read: FileRead, flow: str) -> FileOptions | AutoLoaderOptions:
         )
     if read.format in {"text", "binaryfile"}:
         rescued, evolution = None, "none"
+    recursive = given.get("recursivefilelookup", "false").lower() == "true"
     return FileOptions(
         read.format, read.path, settings, infer, parse_columns(hints, f"{where}: schemaHints") if hints.strip() else {},
-        schema, evolution or default, rescued or None, int(limit) if limit and limit.isdigit() else None, glob, ignored,
+        schema, evolution or default, rescued or None, int(limit) if limit and limit.isdigit() else None, glob,
+        read.loader or recursive, read.loader or not recursive, ignored,
     )  # fmt: skip
 
 
@@ -214,6 +242,14 @@ _LOADER = frozenset({
     "useincrementallisting", "partitioncolumns", "maxfileage", "usemanagedfileevents", "region", "fetchparallelism",
     "resourcetag", "rescueddatacolumn",
 })  # fmt: skip
+
+
+#: What is often written on JSON files, and says nothing about them.
+_IDLE_OF_JSON = (
+    "mergeschema", "header", "inferschema", "sep", "delimiter", "quote", "escape", "ignorecorruptfiles",
+    "ignoremissingfiles",
+    "latestfirst", "locale", "samplesize", "unescapedquotehandling",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -231,10 +267,14 @@ def _json(read: FileRead, given: dict[str, str], flow: str) -> AutoLoaderOptions
         evolution = {} if read.schema else {"schemaevolutionmode": "none"}
         given = {"infercolumntypes": "true", **evolution, **given}
         given.pop("inferschema", None)
-    given.pop("mergeschema", None)
+    for key in (*_IDLE_OF_JSON, *([] if read.loader else ["schemalocation"])):
+        given.pop(key, None)
     options = {f"cloudFiles.{key}" if key in _LOADER else key: value for key, value in given.items()}
     source = _JsonSource({"cloudFiles.format": "json", **options}, (read.path,), read.schema)
+    recursive = given.get("recursivefilelookup", "false").lower() == "true"
     found = json_options.parse_options(source, flow)
+    if not read.loader:
+        found = replace(found, nested=recursive, partitions=not recursive)
     return found if read.loader or "rescueddatacolumn" in given else replace(found, rescued_column=None)
 
 

@@ -87,6 +87,7 @@ def _read_files(tokens: Sequence[Token], where: str) -> FileRead:
             raise PipelineCodeError(f"read_files in {where} needs options as name => value", got=part[0].text)
     schema = options.pop("schema", "")
     kind = options.pop("format", "")
+    kind = kind or _format_of(path)
     if not path or not kind:
         raise PipelineCodeError(
             f"read_files in {where} needs a path and a format",
@@ -98,6 +99,15 @@ def _read_files(tokens: Sequence[Token], where: str) -> FileRead:
     if kind.lower() == "csv":
         options.setdefault("header", "true")
     return FileRead(kind.lower(), path, options, schema, loader=True)
+
+
+def _format_of(path: str) -> str:
+    """Give the format that the name of the files says, or nothing; of a folder, Databricks looks at what is in it."""
+    name = path.rstrip("/").rpartition("/")[2].lower().removesuffix(".gz").removesuffix(".bz2")
+    ending = name.rpartition(".")[2] if "." in name else ""
+    return {"tsv": "csv", "txt": "text", "ndjson": "json", "jsonl": "json"}.get(
+        ending, ending if ending in FORMATS else ""
+    )
 
 
 def _loader(tokens: Sequence[Token], where: str) -> FileRead:

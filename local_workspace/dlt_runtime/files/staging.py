@@ -62,11 +62,10 @@ def stage(
 
     Raises:
         DataFault: The content can be read in more than one way, or does not fit the schema that is known.
-        NotSupported: A column, or the folder, has something that the runtime does not read.
+        NotSupported: A column has something that the runtime does not read.
     """
     folder = folder / "rows"
     folder.mkdir(parents=True, exist_ok=True)
-    _refuse_partitions(options, files)
     source = {"csv": _Csv, "text": _Text, "binaryfile": _Binary, "parquet": _Columnar, "orc": _Columnar}.get(
         options.format
     )
@@ -108,20 +107,6 @@ def stage(
             check_unchanged(file)
             staged.rows[file.uri] = rows
     return staged
-
-
-def _refuse_partitions(options: FileOptions, files: list[InputFile]) -> None:
-    root = options.path.rstrip("/")
-    for file in files:
-        below = file.uri.removeprefix("dbfs:").removeprefix(root.removeprefix("dbfs:"))
-        folders = [part for part in below.split("/")[:-1] if "=" in part]
-        if folders:
-            raise NotSupported(
-                f"A folder named column=value below {options.path}, which Spark reads as a column",
-                "Read each folder by a path of its own, or take the value from _metadata.file_path and give the files "
-                "folders without an equals sign",
-                got="/".join(folders),
-            )
 
 
 class _Reader:

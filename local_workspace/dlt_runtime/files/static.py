@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from local_workspace.dlt_runtime.auto_loader.listing import list_files
 from local_workspace.dlt_runtime.auto_loader.options import AutoLoaderOptions
 from local_workspace.dlt_runtime.auto_loader.stage import Staged, empty_staged, source_schema, stage_files
 from local_workspace.dlt_runtime.files import staging
+from local_workspace.dlt_runtime.files.partitions import read_files, with_partitions
 from local_workspace.dlt_runtime.files.reads import FileRead, check
 from local_workspace.dlt_runtime.paths import Paths
 from local_workspace.errors import DataFault, PipelineCodeError
@@ -22,6 +24,7 @@ def stage_static(read: FileRead, paths: Paths, folder: Path, flow: str) -> Stage
     """
     options = check(read, flow)
     listing = list_files(options.path, options.glob, paths.local, paths.uri, {})
+    listing = replace(listing, new=read_files(options, listing.new))
     if (
         not listing.new
         and not listing.unreadable
@@ -36,8 +39,11 @@ def stage_static(read: FileRead, paths: Paths, folder: Path, flow: str) -> Stage
     folder.mkdir(parents=True, exist_ok=True)
     if not isinstance(options, AutoLoaderOptions):
         staged = staging.stage(options, listing.new, None, folder, flow)
+        staged = with_partitions(staged, options, listing.new, None)
     elif listing.new:
-        staged = stage_files(options, listing.new, None, folder, flow)
+        staged = with_partitions(
+            stage_files(options, listing.new, None, folder, flow), options, listing.new, None
+        )
     else:
         columns = source_schema(options, [], None, {})
         if not columns:

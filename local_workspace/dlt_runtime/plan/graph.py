@@ -266,6 +266,7 @@ def plan_flow(planned: PlannedFlow, session: PipelineSession, names: Names) -> N
             planned.reads = (NamedRead(source, streaming=False),)
         return
     assert flow.function is not None  # noqa: S101
+    session.temp_frames.clear()
     try:
         frame = call_function(flow, flow.function)
     except NotBuiltYet as missing:

@@ -30,6 +30,7 @@ from local_workspace.dlt_runtime.plan.plans import (
 from local_workspace.sql import functions, pipeline_sql
 from local_workspace.sql.aggregation import text_aggregates
 from local_workspace.sql.engine_faults import refuse_faults_of
+from local_workspace.sql.tokens import quote_identifier
 
 #: Names of temporary views that stand for the sources of SQL text begin with this.
 TEMP_VIEW = "__dlt_view_"
@@ -193,7 +194,10 @@ def _replace_text(text: str, resolver: SourceResolver, where: str, own: set[str]
     def replaced(reference: pipeline_sql.TableReference) -> str:
         if reference.name in own or reference.name.startswith(TEMP_VIEW):
             return text[reference.start : reference.end]
-        return resolver.view_name(NamedRead(reference.name, reference.streaming, {"text": text}))
+        name = resolver.view_name(NamedRead(reference.name, reference.streaming, {"text": text}))
+        # The rest of the text may say `orders.id` of a table that it did not give another name.
+        alias = reference.called if not reference.name.startswith(FILES) else ""
+        return f"{name} AS {quote_identifier(alias)}" if alias else name
 
     return pipeline_sql.replace_tables(text, where, replaced)
 

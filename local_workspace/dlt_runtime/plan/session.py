@@ -39,6 +39,7 @@ from local_workspace.dlt_runtime.paths import Paths
 from local_workspace.dlt_runtime.plan import input_file_name, sql_state
 from local_workspace.dlt_runtime.plan.plans import Relation
 from local_workspace.errors import NotSupported, PipelineCodeError
+from local_workspace.sql import pipeline_sql
 from local_workspace.sql.tokens import tokenize
 
 #: Class and method: what pipeline code must not call while it declares datasets.
@@ -48,8 +49,6 @@ BLOCKED_METHODS: tuple[tuple[type, str], ...] = (
     (SparkCatalog, "setCurrentDatabase"),
     (SparkCatalog, "dropTempView"),
     (SparkCatalog, "dropGlobalTempView"),
-    (DataFrame, "createTempView"),
-    (DataFrame, "createOrReplaceTempView"),
     (DataFrame, "createGlobalTempView"),
     (DataFrame, "createOrReplaceGlobalTempView"),
     (UDFRegistration, "registerJavaFunction"),
@@ -174,6 +173,7 @@ class PipelineSession(SparkSession):
     pipeline_paths: Paths
     pipeline_functions: set[str]
     direct_reads: dict[str, FileRead]
+    temp_frames: dict[str, DataFrame]
     _pipeline_guarded: bool
 
     @property
@@ -187,6 +187,11 @@ class PipelineSession(SparkSession):
     def udf(self) -> UDFRegistration:
         """The registration of functions as pipeline code sees it."""
         return PipelineUdfs(self) if self._pipeline_guarded else UDFRegistration(self)
+
+    def table(self, tableName: str) -> Any:  # noqa: N803  (signature of SparkSession)
+        """Return a table, or what a dataset function has named as a temporary view."""
+        named = self.temp_frames.get(tableName.strip("`").lower()) if self._pipeline_guarded else None
+        return super().table(tableName) if named is None else named
 
     def sql(self, sqlQuery: str, args: Any = None, **kwargs: Any) -> Any:  # noqa: N803  (signature of SparkSession)
         """Return the query without running it.
@@ -225,6 +230,10 @@ class PipelineSession(SparkSession):
                 allowed="SELECT, WITH, VALUES, FROM or TABLE",
                 consequence="A statement that changes something would run each time the pipeline is planned",
             )
+        for reference in pipeline_sql.table_references(sqlQuery, "spark.sql") if self.temp_frames else ():
+            frame = self.temp_frames.get(reference.name.strip("`").lower())
+            if frame is not None and reference.name not in {view._alias for view in views}:
+                views.append(SubqueryAlias(frame._plan, reference.name))
         sqlQuery = input_file_name.in_text(sqlQuery)  # noqa: N806
         sqlQuery = replace_reads(sqlQuery, self.direct_reads, "spark.sql")  # noqa: N806
         if not (named or positional or views):
@@ -245,6 +254,7 @@ def adopt_session(spark: SparkSession, configuration: Mapping[str, str], paths: 
     session.pipeline_paths = paths
     session.pipeline_functions = set()
     session.direct_reads = {}
+    session.temp_frames = {}
     session._pipeline_guarded = False
     return session
 
@@ -260,6 +270,8 @@ def guarded(session: PipelineSession, resolve: Resolver) -> Iterator[None]:
     """
     client: Any = session._client
     kept = {(owner, name): getattr(owner, name) for owner, name in BLOCKED_METHODS if hasattr(owner, name)}
+    # A view of a dataset function is a name for a DataFrame, good for the SQL text of the same function.
+    makers = {name: getattr(DataFrame, name) for name in ("createTempView", "createOrReplaceTempView")}
     wrapped = {
         name: getattr(client, name) for name in ("_analyze", "to_table", "to_table_as_iterator", "to_pandas")
     }
@@ -272,6 +284,8 @@ def guarded(session: PipelineSession, resolve: Resolver) -> Iterator[None]:
             builder.getOrCreate = lambda _self: session
         for owner, name in kept:
             setattr(owner, name, _blocked(f"{owner.__name__}.{name}"))
+        for name in makers:
+            setattr(DataFrame, name, _name_frame)
         for name, original in wrapped.items():
             setattr(client, name, _resolving(original, resolve))
         client.execute_command = _blocked("a command")
@@ -280,6 +294,9 @@ def guarded(session: PipelineSession, resolve: Resolver) -> Iterator[None]:
         yield
     finally:
         session._pipeline_guarded = False
+        for name, maker in makers.items():
+            setattr(DataFrame, name, maker)
+        session.temp_frames.clear()
         for builder, original in builders:
             builder.getOrCreate = original
         SparkSession._active_session.session = active
@@ -295,7 +312,14 @@ def unguarded(session: PipelineSession) -> Iterator[None]:
     client: Any = session._client
     names = ("_analyze", "to_table", "to_table_as_iterator", "to_pandas", "execute_command")
     guards = {name: client.__dict__.pop(name) for name in names if name in client.__dict__}
-    views = {n: getattr(DataFrame, n) for o, n in BLOCKED_METHODS if o is DataFrame}
+    views = {
+        n: getattr(DataFrame, n)
+        for n in (
+            "createTempView",
+            *(n for o, n in BLOCKED_METHODS if o is DataFrame),
+            "createOrReplaceTempView",
+        )
+    }
     was = session._pipeline_guarded
     try:
         session._pipeline_guarded = False
@@ -306,6 +330,18 @@ def unguarded(session: PipelineSession) -> Iterator[None]:
         client.__dict__.update(guards)
         for name, method in views.items():
             setattr(DataFrame, name, method)
+
+
+def _name_frame(frame: DataFrame, name: str) -> None:
+    session: PipelineSession = frame._session  # type: ignore[assignment]
+    if loading_registry() is not None:
+        raise PipelineCodeError(
+            "A temporary view at the top level of a pipeline file",
+            got=name,
+            consequence="Nothing is read before the datasets are planned",
+            next_step="Declare it: @dlt.view, or CREATE TEMPORARY VIEW in a SQL file",
+        )
+    session.temp_frames[name.strip("`").lower()] = frame
 
 
 def _create_view(frame: DataFrame, name: str) -> None:

@@ -22,6 +22,7 @@ from local_workspace.dlt_runtime.auto_loader.stage import (
 from local_workspace.dlt_runtime.auto_loader.verified import Fault
 from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.files import staging
+from local_workspace.dlt_runtime.files.partitions import read_files, with_partitions
 from local_workspace.dlt_runtime.files.reads import FileOptions, no_delta_folder
 from local_workspace.dlt_runtime.plan import rewrite
 from local_workspace.dlt_runtime.plan.graph import Dataset, PlannedFlow
@@ -158,7 +159,8 @@ def _look_for_files(
             context.warnings.append(text)
     # A file that could not be read a moment ago is for the next update, else one that never can be would keep
     # this one going for ever.
-    new = [file for file in listing.new if (flow_id, file.uri) not in context.set_aside]
+    listed = read_files(options, listing.new)
+    new = [file for file in listed if (flow_id, file.uri) not in context.set_aside]
     limit = options.max_files or len(new)
     rest = new[limit:]
     return Input(
@@ -238,10 +240,12 @@ def stage_loader(
     kept = context.state.schema(flow_id, source.id)
     if isinstance(options, FileOptions):
         known = None if kept is None else staging.from_store(kept)
-        return staging.stage(options, files, known, folder, source.shown)
+        staged = staging.stage(options, files, known, folder, source.shown)
+        return with_partitions(staged, options, files, known)
     stored = None if kept is None else loader_types.from_store(kept)
     if files:
         staged = stage_files(options, files, stored, folder, source.shown)
+        staged = with_partitions(staged, options, files, stored)
         if staged.columns or staged.rows:
             return staged
         faults = staged.faults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from local_workspace.dlt_runtime.plan.session import data_frame, engine_schema
 from local_workspace.dlt_runtime.refresh import expectations
 from local_workspace.dlt_runtime.refresh.staging import StagedRows, stage_query
 from local_workspace.dlt_runtime.refresh.stateful import StreamState
-from local_workspace.errors import DataFault, NotSupported, PipelineCodeError
+from local_workspace.errors import DataFault, LocalWorkspaceError, NotSupported, PipelineCodeError
 from local_workspace.sql import pipeline_sql
 
 _VIEW_NUMBERS = itertools.count()
@@ -104,6 +105,13 @@ def without_effect(context: UpdateContext, dataset: Dataset, planned: PlannedFlo
         f"{planned.flow.name}: spark_conf {key} has no effect here: the engine is not Spark"
         for key in planned.flow.spark_conf
     ]
+    if planned.plan is not None:
+        whole = [read_of(r, planned.flow.name) for r in cloud_files_reads(planned.plan) if not r.is_streaming]
+        whole += [context.session.direct_reads[r.name] for r in planned.direct if not r.streaming]
+        for read in whole:
+            with contextlib.suppress(LocalWorkspaceError):  # told when the files are read
+                for option, why in check(read, planned.flow.name).ignored.items():
+                    notes.append(f"{planned.flow.name}: option {option} has no effect here: {why}")
     if planned.plan is not None and planned.streaming and dataset.kind != "VIEW":
         for source in streaming_sources(context, planned):
             for option, why in (source.loader.ignored if source.loader else {}).items():

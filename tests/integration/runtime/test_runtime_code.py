@@ -258,7 +258,7 @@ BAD_CODE: list[tuple[str, str, str]] = [
     ("rule above table", '@dlt.expect("x", "1=1")\n@dlt.table\ndef a(): ...', "stands above"),
     ("rules on a flow", 'dlt.create_streaming_table("t")\n@dlt.append_flow(target="t")\n@dlt.expect("x", "1=1")\ndef f(): ...', "carries expectations"),
     ("set conf", "@dlt.table\ndef a():\n    spark.conf.set('x', '1')", "RuntimeConf.set"),
-    ("temp view", "@dlt.table\ndef a():\n    spark.range(1).createOrReplaceTempView('x')", "createOrReplaceTempView"),
+    ("temp view", "@dlt.table\ndef a():\n    spark.range(1).createGlobalTempView('x')", "createGlobalTempView"),
     ("statement", "@dlt.table\ndef a(): return spark.sql('drop table x')", "takes a query"),
     ("aggregate", '@dlt.table\ndef b(): return spark.readStream.schema("id INT").json("/Volumes/main/bronze/files/x").orderBy("id")', "Sorting"),
     ("streaming MV", 'from pyspark import pipelines as dp\n@dlt.table\ndef a(): return spark.range(1)\n\n@dp.materialized_view\ndef b(): return dlt.read_stream("a")',

@@ -1,0 +1,2 @@
+# Databricks notebook source
+RULES = {"positive": "balance > 0", "known": "id IS NOT NULL"}
