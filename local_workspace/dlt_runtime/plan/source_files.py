@@ -136,9 +136,29 @@ def check_installed(arguments: str, folder: Path, where: str) -> None:
     Raises:
         NotSupported: A package is missing or of another version, or the command is not an install.
     """
-    words = arguments.split()
+    wanted: list[str] = []
+    for at, line in enumerate(arguments.replace("\\\n", " ").splitlines()):
+        command = line.strip().removeprefix("%pip").strip()
+        if not command or command.startswith(("#", "dbutils.library.restartPython")):
+            continue
+        if at and not line.strip().startswith("%pip"):
+            raise NotSupported(
+                f"Code below %pip in one cell, at {where}", "Give it a cell of its own", got=command[:60]
+            )
+        wanted += _named(command, folder, where)
+    missing = [text for text in wanted if text and not _is_installed(text)]
+    if missing:
+        raise NotSupported(
+            f"%pip install of a package that is not installed here, at {where}",
+            f"Install it, then run the update again: python -m pip install {' '.join(missing)}",
+            got=", ".join(missing),
+        )
+
+
+def _named(command: str, folder: Path, where: str) -> list[str]:
+    words = command.partition(" #")[0].split()
     if words[:1] != ["install"]:
-        raise NotSupported(f"%pip {arguments} at {where}", "Do this in a shell before the update")
+        raise NotSupported(f"%pip {command} at {where}", "Do this in a shell before the update")
     wanted: list[str] = []
     words = words[1:]
     while words:
@@ -150,13 +170,7 @@ def check_installed(arguments: str, folder: Path, where: str) -> None:
             wanted += [line.split("#")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()]
         elif not word.startswith("-"):
             wanted.append(word.strip("\"'"))
-    missing = [text for text in wanted if text and not _is_installed(text)]
-    if missing:
-        raise NotSupported(
-            f"%pip install of a package that is not installed here, at {where}",
-            f"Install it, then run the update again: python -m pip install {' '.join(missing)}",
-            got=", ".join(missing),
-        )
+    return wanted
 
 
 def _is_installed(text: str) -> bool:
