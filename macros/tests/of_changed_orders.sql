@@ -9,7 +9,7 @@
     Variables:
         test_scope: changed, or all, which makes the predicate true.
     Example: `where {{ of_changed_orders('order_month') }}`
-    Note: the months are literals, so that files of other months are not read. All rows are looked at in a full refresh, and
+    Note: months and load are literals, so that files of others are not read. All rows are looked at in a full refresh, and
         as long as the first load is among the last three: int_orders__changed does not know the orders of a first build.
 #}
 {% macro of_changed_orders(partition, key='order_id') -%}
@@ -21,20 +21,23 @@
         ) }}
     {%- endif -%}
     {%- set changes, loads = ref('int_orders__changed'), ref('int_orders__loaded') -%}
-    {%- set recent = 'load_number > (select max(load_number) - 3 from ' ~ loads ~ ')' -%}
-    {%- set months = [none] -%}
+    {%- set months, after_load = [], 0 -%}
     {%- if execute and scope == 'changed' and not flags.FULL_REFRESH and flags.WHICH != 'generate' -%}
-        {%- set months = run_query(
-            'select distinct ' ~ partition ~ ' from ' ~ changes ~ ' where ' ~ recent
-            ~ ' union all select cast(null as date) from ' ~ loads ~ ' having coalesce(max(load_number), 0) <= 3'
-        ).columns[0].values() | list -%}
+        {%- set found = run_query(
+            'with recent as (select coalesce(max(load_number), 0) - 3 as after_load from ' ~ loads ~ ')'
+            ~ ' select recent.after_load, cast(null as date) as month from recent'
+            ~ ' union all select distinct recent.after_load, changes.' ~ partition ~ ' as month from ' ~ changes
+            ~ ' as changes cross join recent where changes.load_number > recent.after_load'
+        ) -%}
+        {%- set after_load = found.columns[0].values()[0] | int -%}
+        {%- set months = found.columns[1].values() | reject('none') | list -%}
     {%- endif -%}
-    {%- if none in months -%}
+    {%- if after_load <= 0 -%}
         true
     {%- else -%}
         {{ partition }} in (
             {%- for month in months or ['0001-01-01'] -%}date'{{ month }}'{{ ', ' if not loop.last }}{%- endfor -%}
         )
-        and {{ key }} in (select {{ key }} from {{ changes }} where {{ recent }})
+        and {{ key }} in (select {{ key }} from {{ changes }} where load_number > {{ after_load }})
     {%- endif -%}
 {%- endmacro %}

@@ -80,6 +80,23 @@ def test_a_deferred_build_leaves_the_other_environment_alone(
     assert in_order(workspace.rows("int_marts__progressed")) == bookkeeping
 
 
+def test_a_retry_leaves_nothing_out(workspace: GoldWorkspace) -> None:
+    """Guards `dbt retry` after a build that failed half way, while another file came: each order is in its day once."""
+    before = sum(dict(day)["orders"] for day in days(workspace))
+    lines = Path(workspace.layout.table_path(CATALOG, "gold", "fct_order_lines"))
+    workspace.land([order(21, 4)], "dbfs:/21.json", utc("2026-04-21T00:00:00"))
+    lines.rename(lines.with_name("away"))
+    failed, said = workspace.try_dbt("run", "--write-json", *ALL)
+    lines.with_name("away").rename(lines)
+    assert not failed
+    assert "fct_order_lines" in said
+    workspace.land([order(22, 4)], "dbfs:/22.json", utc("2026-04-22T00:00:00"))
+    workspace.dbt("retry", "--write-json")
+    assert sum(dict(day)["orders"] for day in days(workspace)) == before + 1
+    workspace.dbt("run", *ALL)
+    assert sum(dict(day)["orders"] for day in days(workspace)) == before + 2
+
+
 def test_another_environment_alone_modifies_nothing(workspace: GoldWorkspace, tmp_path: Path) -> None:
     """Guards `--select state:modified+ --defer --state` with prod's manifest: it would build all models for everyone."""
     for target in ("prod", "dev"):
