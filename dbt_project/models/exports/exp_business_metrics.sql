@@ -2,9 +2,7 @@
 -- order, quiet days with zeros.
 -- Money and counts add up over days; customers, average_order_value, baseline_revenue and revenue_anomaly do not.
 
-with
-
-daily as (
+with daily as (
 
     select * from {{ ref('fct_daily_revenue') }}
 

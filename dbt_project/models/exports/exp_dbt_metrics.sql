@@ -5,9 +5,7 @@
 
 {{ config(materialized='view') }}
 
-with
-
-nodes as (
+with nodes as (
 
     select * from {{ ref('fct_dbt_nodes') }}
 

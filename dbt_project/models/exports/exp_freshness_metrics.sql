@@ -5,9 +5,7 @@
 
 {{ config(materialized='view') }}
 
-with
-
-freshness as (
+with freshness as (
 
     select
         dataset,

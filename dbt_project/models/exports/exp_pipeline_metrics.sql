@@ -7,9 +7,7 @@
 
 {% set value_type = 'decimal(24, 6)' %}
 
-with
-
-runs as (
+with runs as (
 
     select * from {{ ref('fct_pipeline_runs') }}
     where run_status <> 'running'

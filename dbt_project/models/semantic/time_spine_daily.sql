@@ -3,9 +3,7 @@
 
 {{ config(materialized='table', access='protected', group='revenue', contract={'enforced': true}) }}
 
-with
-
-days as (
+with days as (
 
     select explode(
         sequence(

@@ -175,10 +175,18 @@ def marts_open_with_their_grain(manifest: Manifest) -> Iterator[str]:
     for node in of_type(manifest, "model"):
         if layer(node) not in ("marts", "exports"):
             continue
-        if not node["raw_code"].lstrip().startswith("-- Grain: one row per"):
-            yield f"{where(node)} should open with the comment '-- Grain: one row per ...'"
         if not node["description"].startswith("Grain: one row per"):
             yield f"{where(node)}: its description should open with 'Grain: one row per ...'"
+
+
+def models_have_one_skeleton(manifest: Manifest) -> Iterator[str]:
+    """The grain first, then CTEs that start on the line of `with`."""
+    for node in of_type(manifest, "model"):
+        code = node["raw_code"]
+        if not code.startswith("-- Grain: one row per "):
+            yield f"{where(node)} should open with the comment '-- Grain: one row per ...'"
+        if not re.search(r"^with (\w+ as \(|{[{%])", code, re.MULTILINE):
+            yield f"{where(node)} should name its first CTE on the line of `with`: with orders as ("
 
 
 def marts_have_contract_group_and_access(manifest: Manifest) -> Iterator[str]:
@@ -299,6 +307,7 @@ RULES: list[Rule] = [
     rules_of_a_model_are_one_test,
     progress_follows_what_is_built_before,
     marts_open_with_their_grain,
+    models_have_one_skeleton,
     marts_have_contract_group_and_access,
     loaded_sources_have_freshness,
     freshness_is_promised_of_what_exists,
@@ -369,7 +378,12 @@ def _break_progress(m: Manifest) -> None:
 
 
 def _break_grain(m: Manifest) -> None:
-    _of(m, "nodes", resource_type="model", path="marts/")["raw_code"] = "select 1"
+    _of(m, "nodes", resource_type="model", path="marts/")["description"] = "Orders."
+
+
+def _break_skeleton(m: Manifest) -> None:
+    node = _of(m, "nodes", resource_type="model", path="marts/")
+    node["raw_code"] = node["raw_code"].replace("\nwith ", "\nwith\n\n", 1)
 
 
 def _break_contract(m: Manifest) -> None:
@@ -419,6 +433,7 @@ BREAKS: list[tuple[Rule, Callable[[Manifest], None]]] = [
     (rules_of_a_model_are_one_test, _break_rules),
     (progress_follows_what_is_built_before, _break_progress),
     (marts_open_with_their_grain, _break_grain),
+    (models_have_one_skeleton, _break_skeleton),
     (marts_have_contract_group_and_access, _break_contract),
     (loaded_sources_have_freshness, _break_freshness),
     (freshness_is_promised_of_what_exists, _break_promises),

@@ -1,8 +1,6 @@
 -- Guards the join to list prices: periods of validity that overlap, or a price in two currencies, would multiply an
 -- update's cost. The units of an update must be what was billed for it, once.
-with
-
-billed as (
+with billed as (
 
     select
         update_id,

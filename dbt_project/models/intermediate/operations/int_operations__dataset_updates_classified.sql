@@ -1,8 +1,6 @@
 -- Grain: one row per pipeline update and dataset, with its role: reads files only, is checked by rules.
 
-with
-
-dataset_updates as (
+with dataset_updates as (
 
     select * from {{ ref('int_operations__dataset_updates_summed') }}
 

@@ -10,9 +10,7 @@
     )
 }}
 
-with
-
-flow_progress as (
+with flow_progress as (
 
     select * from {{ ref('stg_event_log__flow_progress') }}
     {% if is_incremental() %}

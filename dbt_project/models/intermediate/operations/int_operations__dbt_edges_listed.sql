@@ -2,9 +2,7 @@
 
 {{ config(materialized='table') }}
 
-with
-
-listed as (
+with listed as (
 
     select explode(from_json(
         '{{ dbt_lineage_edges() }}',

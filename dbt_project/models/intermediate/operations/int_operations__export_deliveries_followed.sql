@@ -1,9 +1,7 @@
 -- Grain: one row per exported model and run, with the delivery that brought its rows to Postgres: its own, or the next one,
 -- since every export sends what the ones before it could not.
 
-with
-
-int_operations__export_deliveries_followed as (
+with int_operations__export_deliveries_followed as (
 
     select
         *,

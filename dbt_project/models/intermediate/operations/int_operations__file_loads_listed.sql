@@ -2,9 +2,7 @@
 -- What the event log lists comes first: it knows sizes, empty files and faults. Files that no event lists, which on
 -- Databricks are all of them, are known by the rows they left.
 
-with
-
-listed as (
+with listed as (
 
     select
         update_id,

@@ -1,9 +1,7 @@
 -- Grain: one row per pipeline update, dataset and input of the dataset;
 -- a dataset that only reads files has one row with no input.
 
-with
-
-int_operations__flow_edges_listed as (
+with int_operations__flow_edges_listed as (
 
     select
         update_id,

@@ -9,9 +9,7 @@
     )
 }}
 
-with
-
-expectations as (
+with expectations as (
 
     select * from {{ ref('stg_event_log__expectations') }}
     {% if is_incremental() %}

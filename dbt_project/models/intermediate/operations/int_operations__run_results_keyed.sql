@@ -1,8 +1,6 @@
 -- Grain: one row per dbt invocation and node, under one key.
 
-with
-
-int_operations__run_results_keyed as (
+with int_operations__run_results_keyed as (
 
     select
         *,

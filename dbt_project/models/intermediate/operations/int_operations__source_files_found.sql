@@ -2,9 +2,7 @@
 -- rows is not here.
 -- Kept rows are those that int_orders__loaded has counted already, so Silver is not scanned for them a second time.
 
-with
-
-deliveries as (
+with deliveries as (
 
     select
         source_file,

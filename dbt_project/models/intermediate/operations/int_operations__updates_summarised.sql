@@ -2,9 +2,7 @@
 
 {{ config(materialized='incremental', unique_key='update_id', incremental_strategy='merge', on_schema_change='fail') }}
 
-with
-
-events as (
+with events as (
 
     select * from {{ ref('stg_event_log__events') }}
     {% if is_incremental() %}

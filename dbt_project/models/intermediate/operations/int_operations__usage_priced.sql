@@ -1,8 +1,6 @@
 -- Grain: one row per usage record of a pipeline, with the list price that was valid when the usage ended.
 
-with
-
-usage as (
+with usage as (
 
     select * from {{ ref('stg_billing__usage') }}
 

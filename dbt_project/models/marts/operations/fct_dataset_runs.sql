@@ -1,9 +1,7 @@
 -- Grain: one row per pipeline update and dataset that the update refreshed, or tried to.
 -- Rows and bytes add up over updates; rates and durations do not, because datasets of one update refresh in parallel.
 
-with
-
-dataset_updates as (
+with dataset_updates as (
 
     select * from {{ ref('int_operations__dataset_updates_classified') }}
 

@@ -3,9 +3,7 @@
 
 {{ config(materialized='view') }}
 
-with
-
-run_results as (
+with run_results as (
 
     select * from {{ ref('int_operations__run_results_keyed') }}
 

@@ -4,9 +4,7 @@
 
 {{ config(materialized='view') }}
 
-with
-
-deliveries as (
+with deliveries as (
 
     select * from {{ ref('int_operations__export_deliveries_followed') }}
 

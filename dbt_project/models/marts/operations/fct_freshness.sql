@@ -4,9 +4,7 @@
 
 {{ config(materialized='view') }}
 
-with
-
-pipeline_loads as (
+with pipeline_loads as (
 
     select
         dataset,

@@ -2,9 +2,7 @@
 -- to a model, and from a model to the dashboard or export that shows it.
 -- Flows are remembered as the event log has them, also those that are gone; dbt's edges are those of the last build.
 
-with
-
-updates as (
+with updates as (
 
     select * from {{ ref('int_operations__updates_summarised') }}
 

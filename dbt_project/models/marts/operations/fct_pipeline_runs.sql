@@ -1,9 +1,7 @@
 -- Grain: one row per pipeline update, whatever its outcome.
 -- Rows and files add up over updates. Durations do not where updates of several pipelines overlap; rates never do.
 
-with
-
-updates as (
+with updates as (
 
     select
         *,

@@ -7,9 +7,7 @@
 {% set minimum_history = var('quality_trend_minimum_updates') | int %}
 {% set minimum_distance = var('quality_trend_minimum_distance') | float %}
 
-with
-
-updates as (
+with updates as (
 
     select * from {{ ref('int_operations__updates_summarised') }}
 

@@ -2,9 +2,7 @@
 -- Costs and units add up. List price is an upper bound: discounts are not in the system tables. Deliberately absent: the
 -- SQL warehouse that dbt runs on, whose usage names no run.
 
-with
-
-updates as (
+with updates as (
 
     select * from {{ ref('int_operations__updates_summarised') }}
 

@@ -2,9 +2,7 @@
 
 {% set list_prices = source('billing', 'list_prices') %}
 
-with
-
-stg_billing__list_prices as (
+with stg_billing__list_prices as (
 
     {% if billing_catalog() %}
     select

@@ -2,9 +2,7 @@
 
 {% set usage = source('billing', 'usage') %}
 
-with
-
-stg_billing__usage as (
+with stg_billing__usage as (
 
     {% if billing_catalog() %}
     select

@@ -1,8 +1,6 @@
 -- Grain: one row per exported model and run.
 
-with
-
-source as (
+with source as (
 
     select * from {{ source('ops', 'export_deliveries') }}
 

@@ -1,8 +1,6 @@
 -- Grain: one row per dbt invocation and node.
 
-with
-
-source as (
+with source as (
 
     select * from {{ source('ops', 'dbt_run_results') }}
 

@@ -1,9 +1,7 @@
 -- Grain: one row per event of the pipelines' event log, with the fields that describe the update as a whole.
 -- Deliberately absent: details of flows, expectations and plans, each of which has its own staging model and grain.
 
-with
-
-source as (
+with source as (
 
     select
         id,

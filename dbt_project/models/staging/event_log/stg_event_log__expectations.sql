@@ -1,8 +1,6 @@
 -- Grain: one row per flow_progress event and expectation in it. Counts are of that event only; add them up.
 
-with
-
-source as (
+with source as (
 
     select
         id,

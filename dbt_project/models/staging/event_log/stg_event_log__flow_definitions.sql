@@ -1,8 +1,6 @@
 -- Grain: one row per flow_definition event and input of the flow; a flow without inputs has one row with no input.
 
-with
-
-source as (
+with source as (
 
     select
         id,

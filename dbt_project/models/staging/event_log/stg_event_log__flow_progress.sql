@@ -1,8 +1,6 @@
 -- Grain: one row per flow_progress event: what one flow reported at one moment. Counts are of that moment only; add them up.
 
-with
-
-source as (
+with source as (
 
     select
         id,

@@ -1,8 +1,6 @@
 -- Grain: one row per planning_information event: how the platform chose to refresh one materialized view.
 
-with
-
-source as (
+with source as (
 
     select
         id,

@@ -1,9 +1,7 @@
 -- Grain: one row per source_files event and file in it: what an ingesting flow read.
 -- The event type is the local runtime's own. On Databricks there is none, and files are known by the rows they left.
 
-with
-
-source as (
+with source as (
 
     select
         id,
