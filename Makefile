@@ -32,10 +32,16 @@ test: $(STAMP) ## every test: unit, integration, contract, faults
 test-unit: $(STAMP) ## the tests that need no engine: tests/unit
 	@$(BIN)/python -m pytest tests/unit --numprocesses 2
 
-lint: $(STAMP) ## ruff, sqlfluff, types, configuration and bundle
+coverage: $(STAMP) ## what the unit tests reach, per package, against .ci/coverage_floors.json (not part of test)
+	@mkdir -p target
+	@$(BIN)/python -m pytest tests/unit --numprocesses 2 --quiet --cov --cov-report= --cov-report=json:target/coverage.json
+	@$(BIN)/python .ci/coverage_floors.py target/coverage.json
+
+lint: $(STAMP) ## ruff, sqlfluff, oxlint, types, configuration and bundle
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/sqlfluff lint --processes 2 dbt_project macros tests/dbt
+	@$(BIN)/python .ci/lint_javascript.py
 	@$(BIN)/mypy
 	@$(ORDERS) config validate --env all
 	@$(ORDERS) bundle check
@@ -80,4 +86,4 @@ $(STAMP): requirements.lock pyproject.toml
 help: ## this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {gsub(/[$$][$$]/, "$$"); printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run dashboard docs clean test test-unit lint fmt bench torture parity audit docs-site venv help
+.PHONY: run dashboard docs clean test test-unit coverage lint fmt bench torture parity audit docs-site venv help

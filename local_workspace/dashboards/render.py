@@ -27,6 +27,7 @@ from local_workspace.errors import ConfigurationError
 
 # In the order in which they build on each other.
 SCRIPTS = ("rows", "charts", "actions", "widgets")
+_PAGE = resources.files("local_workspace.dashboards") / "page"
 
 
 def render(
@@ -57,20 +58,23 @@ def render(
         "drawn_at": (now or datetime.now(timezone.utc)).strftime("%Y-%m-%d %H:%M UTC"),
         "dashboards": [_content(dashboard, query) for dashboard in dashboards],
     }
-    part = resources.files("local_workspace.dashboards") / "page"
-    code = "\n".join((part / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     # One scope for all of them, and none of its names in the page's own.
-    plotly, script = get_plotlyjs(), f'"use strict";\n(function () {{\n{code}}})();\n'
+    plotly, script = get_plotlyjs(), f'"use strict";\n(function () {{\n{page_code()}}})();\n'
     pieces = {
-        "STYLE": (part / "page.css").read_text(encoding="utf-8"),
+        "STYLE": (_PAGE / "page.css").read_text(encoding="utf-8"),
         "HASHES": f"{_source_hash(plotly)} {_source_hash(script)}",
         "PLOTLY": plotly,
         "CONTENT": _script_safe(json.dumps(content, ensure_ascii=False, separators=(",", ":"))),
         "SCRIPT": script,
     }
-    template = (part / "page.html").read_text(encoding="utf-8")
+    template = (_PAGE / "page.html").read_text(encoding="utf-8")
     # In one pass: what is put in is never looked at again, whatever a product is called.
     return re.sub(r"/\*([A-Z]+)\*/", lambda place: pieces[place[1]], template)
+
+
+def page_code() -> str:
+    """Return the page's JavaScript: its files in one scope, in the order in which they build on each other."""
+    return "\n".join((_PAGE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
 
 
 def write(page: str, folder: Path) -> Path:

@@ -57,7 +57,7 @@ function series(widget, rows, dimension, measure, horizontal, categories) {
   };
   const sorted = [...rows].sort(by);
   const shownAs = measure.format;
-  const make = (name, part, fieldName, fill) => {
+  const make = (name, part, fieldName, colour) => {
     const along = part.map((r) => r[dimension.fieldName]);
     const values = part.map((r) => r[fieldName]);
     const texts = values.map((value) => shown(value, shownAs));
@@ -66,16 +66,16 @@ function series(widget, rows, dimension, measure, horizontal, categories) {
       hovertemplate: `%{${horizontal ? "y" : "x"}}: %{customdata}<extra>${name.replace(/</g, "&lt;")}</extra>`,
     };
     if (widget.kind === "bar") {
-      Object.assign(trace, { type: "bar", orientation: horizontal ? "h" : "v", marker: { color: fill } });
-        // One or two bars must not become walls.
+      Object.assign(trace, { type: "bar", orientation: horizontal ? "h" : "v", marker: { color: colour } });
+      // One or two bars must not become walls.
       if (categories) trace.width = Math.min(0.82, 0.12 + 0.14 * categories.length);
       if (label && label.show) Object.assign(trace, { text: texts, textposition: "outside", cliponaxis: false });
     }
-    if (widget.kind === "scatter") Object.assign(trace, { type: "scatter", mode: "markers", marker: { color: fill, size: 8 } });
+    if (widget.kind === "scatter") Object.assign(trace, { type: "scatter", mode: "markers", marker: { color: colour, size: 8 } });
     if (widget.kind === "line") {
-      Object.assign(trace, { type: "scatter", mode: part.length <= 40 ? "lines+markers" : "lines", line: { color: fill, width: 2 }, marker: { size: 5 } });
+      Object.assign(trace, { type: "scatter", mode: part.length <= 40 ? "lines+markers" : "lines", line: { color: colour, width: 2 }, marker: { size: 5 } });
     }
-    if (widget.kind === "area") Object.assign(trace, { type: "scatter", mode: "lines", stackgroup: "one", line: { color: fill, width: 1 } });
+    if (widget.kind === "area") Object.assign(trace, { type: "scatter", mode: "lines", stackgroup: "one", line: { color: colour, width: 1 } });
     return trace;
   };
   const own = (widget.mark && widget.mark.colors) || [];
