@@ -192,7 +192,7 @@ def _batches(adapter: Any, statement: str, rows: int) -> Iterator[pa.RecordBatch
 def _arrow_batches(cursor: Any, rows: int) -> Iterator[pa.RecordBatch]:
     # CursorWrapper has no Arrow methods; the cursor that it wraps does (databricks-sql-connector,
     # Cursor.fetchmany_arrow).
-    arrow = cursor._cursor
+    arrow = cursor._cursor  # noqa: SLF001
     first = True
     while True:
         table = arrow.fetchmany_arrow(rows)

@@ -132,7 +132,8 @@ class SparkQueries:
         Raises:
             QueryFailedError: With Spark's own message.
         """
-        return self.query_arrow(statement, parameters).to_pylist()
+        rows: list[dict[str, Any]] = self.query_arrow(statement, parameters).to_pylist()
+        return rows
 
     def query_arrow(self, statement: str, parameters: Mapping[str, str] | None = None) -> pa.Table:
         """Run one statement and return its result as an Arrow table."""
@@ -204,7 +205,8 @@ class SqlClient:
         Raises:
             QueryFailedError: With the warehouse's own message.
         """
-        return self.query_arrow(statement, parameters).to_pylist()
+        rows: list[dict[str, Any]] = self.query_arrow(statement, parameters).to_pylist()
+        return rows
 
     def query_arrow(self, statement: str, parameters: Mapping[str, str] | None = None) -> pa.Table:
         """Run one statement and return its result as an Arrow table (column order and types kept)."""

@@ -47,7 +47,6 @@ def settings_from(document: Mapping[str, Any], environment: str) -> Settings:
         structure_findings(values, "environment variables"), "An environment variable has an invalid value"
     )
     settings = Settings.model_validate_json(json.dumps(values))
-    settings._environment = (
-        environment  # a private attribute of pydantic, not a field: frozen does not cover it
-    )
+    # A private attribute of pydantic, not a field: frozen does not cover it.
+    settings._environment = environment  # noqa: SLF001
     return settings

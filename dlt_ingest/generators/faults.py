@@ -48,14 +48,14 @@ FAULT_KINDS: tuple[FaultKind, ...] = (
     FaultKind(
         "unknown_status",
         ("status_known",),
-        _changed(lambda r, rng: {"status": rng.choice(["on_hold", "lost"])}),
+        _changed(lambda _r, rng: {"status": rng.choice(["on_hold", "lost"])}),
     ),
     FaultKind("missing_customer_id", ("customer_id_present",), _without("customer_id")),
     FaultKind("truncated_line", ("record_is_readable",), _truncated),
     FaultKind(
-        "items_as_a_word", ("fields_have_declared_types",), _changed(lambda r, _: {"items_ordered": "three"})
+        "items_as_a_word", ("fields_have_declared_types",), _changed(lambda _r, _: {"items_ordered": "three"})
     ),
-    FaultKind("zero_price", ("price_positive",), _changed(lambda r, _: {"price": Decimal("0.00")})),
+    FaultKind("zero_price", ("price_positive",), _changed(lambda _r, _: {"price": Decimal("0.00")})),
     FaultKind("missing_order_id", ("order_id_present",), _without("order_id")),
     FaultKind(
         "event_before_order",
@@ -69,7 +69,7 @@ FAULT_KINDS: tuple[FaultKind, ...] = (
         ("price_in_cents",),
         _changed(lambda r, _: {"price": r["price"] + Decimal("0.004")}),
     ),
-    FaultKind("zero_items", ("items_ordered_positive",), _changed(lambda r, _: {"items_ordered": 0})),
+    FaultKind("zero_items", ("items_ordered_positive",), _changed(lambda _r, _: {"items_ordered": 0})),
     FaultKind(
         "event_in_the_future",
         ("not_from_the_future",),
@@ -77,19 +77,21 @@ FAULT_KINDS: tuple[FaultKind, ...] = (
         _changed(lambda r, _: {"order_timestamp": r["order_timestamp"] + timedelta(days=36525)}),
     ),
     FaultKind("missing_price", ("price_present",), _without("price")),
-    FaultKind("empty_item", ("order_item_present",), _changed(lambda r, _: {"order_item": ""})),
-    FaultKind("price_as_a_word", ("fields_have_declared_types",), _changed(lambda r, _: {"price": "twelve"})),
+    FaultKind("empty_item", ("order_item_present",), _changed(lambda _r, _: {"order_item": ""})),
+    FaultKind(
+        "price_as_a_word", ("fields_have_declared_types",), _changed(lambda _r, _: {"price": "twelve"})
+    ),
     FaultKind(
         "not_json",
         ("record_is_readable",),
-        lambda r, rng: f"503 Service Unavailable (request {rng.randrange(10**6)})",
+        lambda _r, rng: f"503 Service Unavailable (request {rng.randrange(10**6)})",
     ),
     FaultKind("missing_items_ordered", ("items_ordered_present",), _without("items_ordered")),
     FaultKind("missing_date_ordered", ("date_ordered_present",), _without("date_ordered")),
     FaultKind("missing_order_timestamp", ("order_timestamp_present",), _without("order_timestamp")),
     FaultKind("missing_status", ("status_known",), _without("status")),
     FaultKind(
-        "default_date", ("date_ordered_plausible",), _changed(lambda r, _: {"date_ordered": "1970-01-01"})
+        "default_date", ("date_ordered_plausible",), _changed(lambda _r, _: {"date_ordered": "1970-01-01"})
     ),
     FaultKind(
         "price_too_high", ("price_plausible",), _changed(lambda r, _: {"price": MAX_PRICE + r["price"]})

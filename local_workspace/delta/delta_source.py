@@ -106,4 +106,4 @@ def _operation(actions: list[dict[str, Any]]) -> str:
 def _is_reset(actions: list[dict[str, Any]]) -> bool:
     """Whether a commit is that of a full refresh; see `reset.py`."""
     info: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
-    return json.loads(info.get("dlt") or "{}").get("operation") == "full refresh"
+    return bool(json.loads(info.get("dlt") or "{}").get("operation") == "full refresh")

@@ -129,7 +129,7 @@ def _own(select: exp.Select, *clauses: str) -> Iterator[Node]:
                 yield from root.walk(prune=lambda n: isinstance(n, exp.Query))
 
 
-def _unresolved(select: exp.Select, typing: Typing, sql: str) -> tuple[SqlError, Node] | None:
+def _unresolved(select: exp.Select, typing: Typing, _sql: str) -> tuple[SqlError, Node] | None:
     sources = list(typing.sources_of(select))
     if any(columns is None for _, columns in sources):
         return None

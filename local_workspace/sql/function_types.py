@@ -143,7 +143,7 @@ def _number(kind: DataType | None, beside: DataType | None) -> DataType | None:
     return kind if types.is_number(kind) else None
 
 
-def _try_arithmetic(kinds: Types, nodes: Sequence[Node]) -> DataType | None:
+def _try_arithmetic(_kinds: Types, _nodes: Sequence[Node]) -> DataType | None:
     return None  # the name tells the operator: see `of_call`
 
 
@@ -230,14 +230,14 @@ def _decode(kinds: Types, _nodes: Sequence[Node]) -> DataType | None:
     return types.common_of([*results, kinds[-1]] if len(kinds) % 2 == 0 else results)
 
 
-def _date_part(kinds: Types, nodes: Sequence[Node]) -> DataType | None:
+def _date_part(_kinds: Types, nodes: Sequence[Node]) -> DataType | None:
     unit = nodes[0].name.upper() if nodes else ""
     if unit in ("SECOND", "S", "SEC", "SECONDS", "SECS"):
         return DecimalType(8, 6)
     return INT
 
 
-def _lambda(kinds: Types, _nodes: Sequence[Node]) -> DataType | None:
+def _lambda(_kinds: Types, _nodes: Sequence[Node]) -> DataType | None:
     return None
 
 

@@ -7,6 +7,7 @@ is None, and spreads: no rule concludes anything from it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 from pyspark.sql.types import (
     ArrayType,
@@ -84,9 +85,9 @@ class Typing:
         """The type of an expression, or None where it is not known."""
         if not isinstance(node, exp.Expr):
             return None
-        known = node.meta.get("type", _UNKNOWN)
+        known: DataType | object | None = node.meta.get("type", _UNKNOWN)
         if known is not _UNKNOWN:
-            return known
+            return cast("DataType | None", known)
         found = self._kinds.get(id(node))
         if found is not None:
             return found[1]
@@ -628,7 +629,7 @@ def cte_of(table: exp.Table, name: str) -> exp.CTE | None:
         outer = inner.parent
         with_ = outer.args.get("with_")
         if isinstance(with_, exp.With) and inner is not with_:
-            found = [cte for cte in with_.expressions if cte.alias.lower() == name.lower()]
+            found: list[exp.CTE] = [cte for cte in with_.expressions if cte.alias.lower() == name.lower()]
             if found:
                 return found[-1]
         if isinstance(outer, exp.With):

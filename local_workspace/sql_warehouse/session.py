@@ -320,6 +320,7 @@ class Session:
         memory = self.warehouse.memory
         kept = memory.get(asked)
         if kept is not None and scope.around.hold(kept[1]):
+            answer: T
             answer, premises = kept
             for name, location in premises.tables.values():
                 self.engine.table(name, location)
@@ -436,7 +437,7 @@ class Session:
             key = "user" if word == "SESSION_USER" else word.lower().removeprefix("current_")
             if (word.startswith("CURRENT_") or word == "SESSION_USER") and key in values:
                 text = quote_string(values[key])
-                if not _is_aliased(sql, tokens, i):
+                if not _is_aliased(tokens, i):
                     text += f" AS `{word.lower()}()`"
                 sql = sql[: tokens[i].start] + text + sql[tokens[i + 2].end :]
         return sql
@@ -448,7 +449,7 @@ class Session:
                 f"{tokens[i].text}() of anything but a text", "Write the group's name in quotes."
             )
         text = "true" if self._is_member(tokens[i + 2].value, scope) else "false"
-        if not _is_aliased(sql, tokens, i, 4):
+        if not _is_aliased(tokens, i, 4):
             text += f" AS `{tokens[i].text.lower()}({tokens[i + 2].value})`"
         return sql[: tokens[i].start] + text + sql[tokens[i + 3].end :]
 
@@ -561,7 +562,7 @@ def query_of(table: Table) -> str:
     return read_metric_view(text).query() if table.kind == "METRIC_VIEW" else text
 
 
-def _is_aliased(sql: str, tokens: tuple[Token, ...], i: int, length: int = 3) -> bool:
+def _is_aliased(tokens: tuple[Token, ...], i: int, length: int = 3) -> bool:
     """Whether a context function stands where an alias would be wrong or is there already."""
     following = tokens[i + length] if i + length < len(tokens) else None
     before = tokens[i - 1].upper if i else ""

@@ -61,7 +61,8 @@ class Bundle:
 
     def resources(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return all resources of one kind (`jobs`, `pipelines`, `alerts`, ...) by key."""
-        return (self.tree.find("resources", kind) or Node({}, self.tree.position)).plain()
+        found = self.tree.find("resources", kind)
+        return {} if found is None else dict(found.plain())
 
     def variable(self, name: str) -> Any:
         """Return a variable's value for this target; None if only the deployment sets it."""
@@ -84,7 +85,7 @@ class Bundle:
         """
         by_name = {str(resource.get("name")): key for key, resource in self.resources("pipelines").items()}
         node = self._resource("pipelines", by_name.get(name, name))
-        pipeline = node.plain()
+        pipeline: dict[str, Any] = node.plain()
         if (root_path := node.find("root_path")) is not None:
             pipeline["root_path"] = self._absolute(root_path)
         for index, library in enumerate((node.find("libraries") or Node([], node.position)).elements()):

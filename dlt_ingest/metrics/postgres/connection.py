@@ -121,7 +121,7 @@ def connect(settings: PostgresSettings) -> Connection:
 def passes(error: psycopg2.Error) -> bool:
     """Return whether trying again may help: connection and serialisation faults."""
     if error.pgcode is not None:
-        return error.pgcode.startswith(_PASSING_STATES)
+        return str(error.pgcode).startswith(_PASSING_STATES)
     if isinstance(error, psycopg2.InterfaceError):
         return True
     if not isinstance(error, (psycopg2.OperationalError, psycopg2.DatabaseError)):

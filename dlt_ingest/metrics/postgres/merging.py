@@ -156,7 +156,7 @@ def delete_absent(cursor: Cursor, target: TargetTable, *, some_kept: bool) -> in
             _KEPT, _same_key(target, "k")
         )
     cursor.execute(statement)
-    return cursor.rowcount
+    return int(cursor.rowcount)
 
 
 def _merge_rows(cursor: Cursor, target: TargetTable, rows: sql.Composable) -> Merged:

@@ -30,7 +30,7 @@ class RetryPolicy:
 
     def pause_s(self, attempt: int, jitter: float) -> float:
         """Return seconds to wait after try number `attempt` (from 1); `jitter` is in [0, 1)."""
-        return min(self.cap_s, self.base_s * 2 ** (attempt - 1)) * (0.5 + jitter)
+        return min(self.cap_s, self.base_s * 2.0 ** (attempt - 1)) * (0.5 + jitter)
 
     def run(
         self,

@@ -57,7 +57,8 @@ def csv_bytes(batch: pa.RecordBatch) -> bytes:
     # Arrow's own stream: writing to a Python file would take the interpreter's lock for every piece.
     out = pa.BufferOutputStream()
     pyarrow.csv.write_csv(pa.RecordBatch.from_arrays(columns, names=batch.schema.names), out, _CSV)
-    return out.getvalue().to_pybytes()
+    content: bytes = out.getvalue().to_pybytes()
+    return content
 
 
 def encoded_ahead(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, bytes]]:
@@ -108,7 +109,8 @@ def _in_utc(column: pa.Array) -> pa.Array:
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    kinds = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+    return any(is_kind(kind) for is_kind in kinds)
 
 
 def _text(value: Any, kind: pa.DataType | None = None) -> str | None:

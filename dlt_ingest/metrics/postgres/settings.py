@@ -116,7 +116,8 @@ def parse_policy(value: str, where: str) -> Policy:
     Raises:
         ExportSettingsError: If it is neither `warn` nor `fail`.
     """
-    for policy in get_args(Policy):
+    policies: tuple[Policy, ...] = get_args(Policy)
+    for policy in policies:
         if value == policy:
             return policy
     raise _refused(where, value, "warn, fail")

@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from local_workspace.dlt_runtime.auto_loader.strict_json import Number, Pairs, Unreadable, parse_members
+from local_workspace.dlt_runtime.auto_loader.spark_json import Number, Pairs
+from local_workspace.dlt_runtime.auto_loader.strict_json import Unreadable, parse_members
 from local_workspace.dlt_runtime.own_columns import is_own
 
 _NULL = pa.null()

@@ -107,7 +107,7 @@ def parse_options(source: Any, flow: str) -> AutoLoaderOptions:
         raise PipelineCodeError(f"{where}: option cloudFiles.format is missing", allowed='"json"')
     if file_format.lower() != "json":
         raise NotSupported(f"cloudFiles.format {file_format!r}", "Land JSON lines", got=where)
-    schema = parse_columns(_ddl(source.schema), f"{where}: schema") if source.schema else None
+    schema = parse_columns(ddl_of(source.schema), f"{where}: schema") if source.schema else None
     hints = given.pop("cloudfiles.schemahints", "")
     evolution = given.pop("cloudfiles.schemaevolutionmode", "none" if schema is not None else "addNewColumns")
     modes = {mode.lower(): mode for mode in EVOLUTION_MODES}
@@ -168,7 +168,8 @@ def _check_rest(given: dict[str, str], where: str) -> None:
         )
 
 
-def _ddl(schema: str) -> str:
+def ddl_of(schema: str) -> str:
+    """Return the columns of a schema as DDL; a schema may be given as Spark's JSON, too."""
     if not schema.lstrip().startswith("{"):
         return schema
     parsed = _parse_datatype_json_string(schema)

@@ -29,7 +29,7 @@ class Number(str):
     __slots__ = ()
 
 
-class Pairs(list):
+class Pairs(list[tuple[str, Any]]):
     """The members of an object, in order, with repeated keys."""
 
     __slots__ = ()

@@ -195,7 +195,7 @@ def check(read: FileRead, flow: str) -> FileOptions | AutoLoaderOptions:
         for key in given
         if key in _IDLE or f"cloudfiles.{key}" in json_options.IGNORED
     }
-    schema = parse_columns(_ddl(read.schema), f"{where}: schema") if read.schema else None
+    schema = parse_columns(json_options.ddl_of(read.schema), f"{where}: schema") if read.schema else None
     infer = read.loader and _flag(given.pop("infercolumntypes", "false"), where)
     infer = _flag(given.pop("inferschema", "false"), where) or infer
     hints = given.pop("schemahints", "")
@@ -276,10 +276,6 @@ def _json(read: FileRead, given: dict[str, str], flow: str) -> AutoLoaderOptions
     if not read.loader:
         found = replace(found, nested=recursive, partitions=not recursive)
     return found if read.loader or "rescueddatacolumn" in given else replace(found, rescued_column=None)
-
-
-def _ddl(schema: str) -> str:
-    return json_options._ddl(schema)
 
 
 def _flag(value: str, where: str) -> bool:

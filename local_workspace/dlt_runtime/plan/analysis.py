@@ -109,7 +109,7 @@ class AnalysisSources:
             got=read.path,
         )
 
-    def has_column(self, read: object, name: str) -> bool:
+    def has_column(self, read: object, name: str) -> bool:  # noqa: ARG002 - the protocol's
         """Answer no: `cloud_files` refuses such a source."""
         return False
 

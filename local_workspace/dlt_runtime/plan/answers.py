@@ -294,7 +294,7 @@ class _Operator:
             text = plain_text if plain_text is not None else texts.write(expression)
             new = self._answers.text(text, partial(self._with_kept, texts))
             if new == text:
-                return self._inner(expression, texts)
+                return self._inner(texts)
             if KEPT not in new:
                 expression.Clear()
                 expression.expression_string.expression = new
@@ -312,7 +312,7 @@ class _Operator:
         expression.CopyFrom(made)
         return True
 
-    def _inner(self, expression: Expression, texts: ExpressionText) -> bool:
+    def _inner(self, texts: ExpressionText) -> bool:
         """Put back the parts that only a plan has, with what is right within them."""
         changed = False
         for original, copy in zip(texts.originals, texts.kept.values(), strict=True):

@@ -74,7 +74,7 @@ class PlannedRelation(LogicalPlan):
         super().__init__(None)
         self.relation = relation
 
-    def plan(self, session: Any) -> Relation:
+    def plan(self, session: Any) -> Relation:  # noqa: ARG002 - pyspark's
         """Give the message."""
         return self.relation
 

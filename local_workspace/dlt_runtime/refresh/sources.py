@@ -19,6 +19,7 @@ from local_workspace.dlt_runtime.context import UpdateContext
 from local_workspace.dlt_runtime.declare.registry import Expectation
 from local_workspace.dlt_runtime.files.reads import FileOptions, FileRead, check, no_delta_folder, read_of
 from local_workspace.dlt_runtime.files.static import stage_static
+from local_workspace.dlt_runtime.own_columns import DROPPED
 from local_workspace.dlt_runtime.plan import rewrite
 from local_workspace.dlt_runtime.plan.graph import Dataset, NotBuiltYet, PlannedFlow
 from local_workspace.dlt_runtime.plan.plans import NamedRead, Relation, cloud_files_reads
@@ -318,7 +319,7 @@ def kept_rows(staged: StagedRows, folder: Path, relation: Relation, masks: list[
     """Read what a view's expectations kept; its query, without any row, if that is nothing."""
     if not staged.kept:
         return rewrite.filter_true(relation, ["1 = 0"])
-    split = folder / f"{expectations.DROPPED}=0"
+    split = folder / f"{DROPPED}=0"
     return rewrite.drop_columns(rewrite.parquet_read(split if split.exists() else folder), masks)
 
 

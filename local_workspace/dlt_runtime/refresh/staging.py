@@ -17,6 +17,7 @@ from pyspark.sql.types import StructType
 from local_workspace.delta.staging import StagedFile
 from local_workspace.dlt_runtime.declare.registry import Expectation, Output
 from local_workspace.dlt_runtime.declare.table_schema import DeclaredSchema, parse_table_schema
+from local_workspace.dlt_runtime.own_columns import DROPPED
 from local_workspace.dlt_runtime.plan.answers import columns_of_schema
 from local_workspace.dlt_runtime.plan.plans import Relation
 from local_workspace.dlt_runtime.plan.session import PipelineSession, data_frame, engine_schema
@@ -201,8 +202,8 @@ def stage_query(
     frame: Any = data_frame(masked, session)
     if small:
         frame = frame.coalesce(1)
-    split = [expectations.DROPPED] if any(rule.action == "drop" for rule in rules) else []
-    writer = frame.drop(expectations.DROPPED).write if rules and not split else frame.write
+    split = [DROPPED] if any(rule.action == "drop" for rule in rules) else []
+    writer = frame.drop(DROPPED).write if rules and not split else frame.write
     columns = [*split, *partition_by]
     if columns:
         writer = writer.partitionBy(*columns)
@@ -217,7 +218,7 @@ def stage_query(
     kept = [
         StagedFile.of(path, {c: values[c] for c in partition_by})
         for path, values in staged
-        if values.get(expectations.DROPPED, "0") == "0"
+        if values.get(DROPPED, "0") == "0"
     ]
     kept = [file for file in kept if file.rows]
     if rules:

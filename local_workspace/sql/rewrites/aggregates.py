@@ -33,7 +33,7 @@ def whole_call(node: Node) -> Node:
     return node
 
 
-def _with(at: Rewriting, node: Node, template: str) -> Node:
+def _with(node: Node, template: str) -> Node:
     """Return a copy of a whole call in which the call itself is put otherwise; ``{0}`` is its argument."""
     whole = whole_call(node)
     node.meta["chosen"] = True
@@ -90,7 +90,7 @@ def collected(at: Rewriting, node: Node) -> None:
 
 
 @on_node(exp.Window, first=True)
-def filtered_window(at: Rewriting, node: Node) -> None:
+def filtered_window(_at: Rewriting, node: Node) -> None:
     """Sail takes no FILTER before OVER: what is filtered out is NULL, which aggregates leave out."""
     filtered = node.this
     if not isinstance(filtered, exp.Filter):
@@ -154,8 +154,8 @@ def average(at: Rewriting, node: Node) -> None:
     inner = "{0}"
     if distinct:
         put(arguments[0], "{0}", value)
-    total = _with(at, node, f"sum({distinct}{inner})")
-    count = _with(at, node, f"count({distinct}{inner})")
+    total = _with(node, f"sum({distinct}{inner})")
+    count = _with(node, f"count({distinct}{inner})")
     scale = min(result.scale + 1 - 4, types.MAX_PRECISION)
     at.replace(
         whole,

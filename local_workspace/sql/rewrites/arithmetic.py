@@ -48,7 +48,7 @@ def arithmetic(at: Rewriting, node: Node) -> None:
     result = at.type_of(node)
     if left is None or right is None or result is None:
         if operator in ("/", "%", "div"):
-            _null_by_zero(at, node, operator, result)
+            _null_by_zero(at, node, operator)
         return
     if isinstance(left, (DateType, TimestampType)) or isinstance(right, (DateType, TimestampType)):
         _dates(at, node, operator, left, right)
@@ -61,7 +61,7 @@ def arithmetic(at: Rewriting, node: Node) -> None:
     if result == types.DOUBLE and (isinstance(left, FloatType) or isinstance(right, FloatType)):
         first = second = "DOUBLE"
     if operator in ("/", "%", "div") and not isinstance(result, DecimalType):
-        _null_by_zero(at, node, operator, result, first, second)
+        _null_by_zero(at, node, operator, first, second)
     elif isinstance(result, DecimalType):
         _decimal(at, node, operator, result)
     elif types.is_integer(result):
@@ -136,11 +136,10 @@ def _may_exceed(operator: str, left: DecimalType, right: DecimalType) -> bool:
     return max(whole_left, whole_right) + 1 + max(left.scale, right.scale) > types.MAX_PRECISION
 
 
-def _null_by_zero(  # noqa: PLR0917
+def _null_by_zero(
     at: Rewriting,
     node: exp.Binary,
     operator: str,
-    result: DataType | None,
     first: str = "",
     second: str = "",
 ) -> None:

@@ -189,7 +189,7 @@ def timestamp_of_number(at: Rewriting, node: Node) -> None:
 
 
 @on_call("corr")
-def corr(at: Rewriting, node: Node) -> None:
+def corr(_at: Rewriting, node: Node) -> None:
     """Of values that are all the same Spark divides by zero, which is an error in ANSI mode; Sail gives NULL."""
     parts = call_of(node)[1]
     query = node.find_ancestor(exp.Select)

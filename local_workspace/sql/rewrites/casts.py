@@ -61,7 +61,7 @@ def cast(at: Rewriting, node: Node) -> None:
         return
     if isinstance(value, exp.Literal) and value.is_string and not isinstance(value, exp.TryCast):
         if result == types.TIMESTAMP:
-            _timestamp_literal(at, value)
+            _timestamp_literal(value)
         elif result == types.DATE:
             _date(at, node, word)
         if word == "CAST" or not isinstance(result, DecimalType):
@@ -150,7 +150,7 @@ def date_of_text(value: str, word: str = "CAST") -> str:
     )
 
 
-def _timestamp_literal(at: Rewriting, value: exp.Literal) -> None:
+def _timestamp_literal(value: exp.Literal) -> None:
     found = _SHORT_ZONE.match(value.name.strip())
     where = span(value)
     if found and where and (len(found[3]) < 2 or found[4] is None or len(found[4]) < 2):

@@ -143,7 +143,7 @@ class _HttpServer(ThreadingHTTPServer):
         wrapped = self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
         return wrapped, address
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - socketserver's
         log.debug("connection from %s ended", client_address, exc_info=True)
 
 

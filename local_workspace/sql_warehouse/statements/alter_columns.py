@@ -47,7 +47,7 @@ def commit_shape(session: Session, table: Table, shape: TableShape, operation: s
     session.catalog.touch(table.name)
 
 
-def column_of(shape: TableShape, name: str, table: Table) -> dict[str, Any]:
+def column_of(shape: TableShape, name: str) -> dict[str, Any]:
     """Return a copy of a column's field in the Delta schema.
 
     Raises:
@@ -104,7 +104,7 @@ def drop_columns(session: Session, table: Table, reader: StatementReader) -> Non
     present = {field["name"].lower() for field in shape.fields}
     gone = {n.lower() for n in names if not (if_exists and n.lower() not in present)}
     for name in gone:
-        column_of(shape, name, table)
+        column_of(shape, name)
         if name in {p.lower() for p in shape.partition_columns}:
             raise SqlError(
                 "DELTA_UNSUPPORTED_DROP_PARTITION_COLUMN",
@@ -125,7 +125,7 @@ def rename_column(session: Session, table: Table, reader: StatementReader) -> No
     shape = shape_of(delta_of(table))
     if former.lower() in {p.lower() for p in shape.partition_columns}:
         raise not_supported("RENAME COLUMN of a partition column", "Recreate the table.")
-    field = column_of(shape, former, table)
+    field = column_of(shape, former)
     if name.lower() in {f["name"].lower() for f in shape.fields} - {former.lower()}:
         raise SqlError(
             "FIELD_ALREADY_EXISTS", f"Cannot rename column, because {name} already exists.", "42710"
@@ -164,7 +164,7 @@ def alter_column(session: Session, table: Table, reader: StatementReader) -> Res
     if reader.accept("COMMENT"):
         known = {c.name.lower() for c in session.catalog.columns(table)}
         if name.lower() not in known:
-            column_of(shape_of(delta_of(table)), name, table)
+            column_of(shape_of(delta_of(table)), name)
         session.catalog.set_column_comment(table.name, name, reader.string())
         return Result.empty(note="recorded")
     if reader.accept("SET", "TAGS"):
@@ -181,7 +181,7 @@ def alter_column(session: Session, table: Table, reader: StatementReader) -> Res
     if reader.sees("SET", "DEFAULT") or reader.sees("DROP", "DEFAULT"):
         raise not_supported("DEFAULT of a column", "Compute the value in the model's query.")
     shape = shape_of(delta_of(table))
-    field = column_of(shape, name, table)
+    field = column_of(shape, name)
     if reader.accept("SET", "NOT", "NULL") or reader.accept("DROP", "NOT", "NULL"):
         field["nullable"] = reader.tokens[reader.position - 3].upper == "DROP"
         fields = [field if f["name"] == field["name"] else f for f in shape.fields]

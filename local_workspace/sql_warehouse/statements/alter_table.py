@@ -85,7 +85,7 @@ def add_constraint(session: Session, table: Table, reader: StatementReader) -> R
             "PRIMARY_KEY_ALREADY_EXISTS", f"{table.name.quoted} already has a primary key.", "42830"
         )
     for column in definition.columns:
-        field = column_of(shape, column, table)
+        field = column_of(shape, column)
         if definition.type == "PRIMARY KEY" and field["nullable"]:
             raise SqlError(
                 "PRIMARY_KEY_COLUMN_NULLABLE",
@@ -226,7 +226,7 @@ def cluster_by(session: Session, table: Table, reader: StatementReader) -> Resul
     else:
         shape = shape_of(delta_of(table))
         columns = [
-            column_of(shape, StatementReader(item).name(), table)["name"]
+            column_of(shape, StatementReader(item).name())["name"]
             for item in split_items(reader.parenthesised())
         ]
     session.catalog.set_properties(table.name, {CLUSTERING_PROPERTY: ",".join(columns)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from dlt_ingest.yaml_files import read_mapping
 
@@ -41,7 +42,7 @@ def read_relations(project_root: Path) -> Relations:
     return relations
 
 
-def _add(relations: Relations, schema: str, entry: dict) -> None:
+def _add(relations: Relations, schema: str, entry: dict[str, Any]) -> None:
     name = str(entry.get("identifier") or entry.get("alias") or entry["name"]).lower()
     columns = {
         str(column["name"]).lower(): str(column.get("data_type") or "string")
