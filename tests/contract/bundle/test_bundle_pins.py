@@ -87,5 +87,5 @@ def test_workflows_call_what_a_laptop_calls() -> None:
         called |= set(
             re.findall(r"\bmake ([a-z-]+)", re.sub(r"#.*", "", workflow.read_text(encoding="utf-8")))
         )
-    assert called == {"audit", "docs-site", "fmt", "lint", "test", "venv"}
+    assert called == {"audit", "coverage", "docs-site", "fmt", "lint", "test", "venv"}
     assert called <= targets
