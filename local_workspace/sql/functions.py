@@ -87,7 +87,7 @@ class Function:
         return self.kind is Kind.ROW and self.deterministic
 
     def examples(self) -> Iterator[str]:
-        """Calls of the function, one a signature, without a table."""
+        """Return calls of the function, one per signature, that need no table."""
         for letters in self.signatures:
             arguments = [SAMPLES.get(a, a.strip("{}")) for a in ARGUMENT.findall(letters)]
             yield f"{self.name}({', '.join(arguments)})"

@@ -82,7 +82,7 @@ class Typing:
         self._open: set[int] = set()
 
     def type_of(self, node: Node | None) -> DataType | None:
-        """The type of an expression, or None where it is not known."""
+        """Return the type of an expression, or None where it is not known."""
         if not isinstance(node, exp.Expr):
             return None
         known: DataType | object | None = node.meta.get("type", _UNKNOWN)
@@ -262,7 +262,7 @@ class Typing:
 
     @staticmethod
     def _among(parts: Sequence[str], sources: Sequence[tuple[str, Columns | None]]) -> object:
-        """The type of a column among sources; None where it may be one of unknown columns."""
+        """Return the type of a column among sources; None where it may be one of unknown columns."""
         lowered = [part.lower() for part in parts]
         for length in range(1, len(parts)):
             qualifier = lowered[length - 1]
@@ -319,7 +319,7 @@ class Typing:
     # Queries
 
     def columns_of(self, query: Node | None) -> Columns | None:
-        """The columns that a query gives, or None where they are not known."""
+        """Return the columns that a query gives, or None where they are not known."""
         if query is None:
             return None
         found = self._columns.get(id(query))
@@ -386,7 +386,7 @@ class Typing:
         return columns
 
     def star_columns(self, query: exp.Select, star: exp.Star, qualifier: str | None) -> Columns | None:
-        """The columns that a star stands for, or None where they are not known."""
+        """Return the columns that a star stands for, or None where they are not known."""
         if star.args.get("replace") or star.args.get("rename"):
             return None
         joins = query.args.get("joins") or []
@@ -421,7 +421,7 @@ class Typing:
         return types.common_of(kinds)
 
     def sources_of(self, query: exp.Select) -> Iterator[tuple[str, Columns | None]]:
-        """What stands in FROM: the name in lower case by which columns refer to it, and its columns."""
+        """Return what stands in FROM: the name in lower case by which columns refer to it, and its columns."""
         for source in source_nodes(query):
             yield self.source(source)
 
@@ -478,7 +478,7 @@ class Typing:
         return [(n, kind) for n, (_, kind) in zip(names, columns, strict=False)]
 
     def generated(self, name: str, arguments: Sequence[Node]) -> Columns | None:
-        """The columns of a generator function."""
+        """Return the columns of a generator function."""
         kind = self.type_of(arguments[0]) if arguments else None
         name = name.removesuffix("_outer")
         columns: list[Column]
@@ -498,7 +498,7 @@ class Typing:
 
 
 def call_of(node: Node | None) -> tuple[str, list[Node]]:
-    """A call's name in lower case and its arguments; "" for what is no call."""
+    """Return a call's name in lower case and its arguments; "" for what is no call."""
     if isinstance(node, exp.Anonymous):
         return node.name.lower(), list(node.expressions)
     if isinstance(node, exp.Substring):
@@ -517,7 +517,7 @@ def call_of(node: Node | None) -> tuple[str, list[Node]]:
 
 
 def literal_type(node: exp.Literal) -> DataType:
-    """The type of a literal: ``1`` is INT, ``1.0`` is DECIMAL(2,1), ``1e3`` is DOUBLE."""
+    """Return the type of a literal: ``1`` is INT, ``1.0`` is DECIMAL(2,1), ``1e3`` is DOUBLE."""
     if node.is_string:
         return STRING
     text = node.name.lower()
@@ -534,7 +534,7 @@ def literal_type(node: exp.Literal) -> DataType:
 
 
 def source_nodes(query: exp.Select) -> Iterator[Node]:
-    """The tables, queries and generators that a SELECT reads, in order."""
+    """Return the tables, queries and generators that a SELECT reads, in order."""
     from_ = query.args.get("from_")
     if from_ is not None:
         yield from_.this
@@ -547,7 +547,7 @@ def source_nodes(query: exp.Select) -> Iterator[Node]:
 
 
 def _changed_sources(query: Node) -> Iterator[Node]:
-    """The tables that an UPDATE, DELETE or MERGE names."""
+    """Return the tables that an UPDATE, DELETE or MERGE names."""
     for key in ("this", "using", "from_"):
         value = query.args.get(key)
         for source in value if isinstance(value, list) else [value]:

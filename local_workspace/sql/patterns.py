@@ -27,7 +27,7 @@ def show_pattern(pattern: str | None) -> Fits:
 
 
 def like_pattern(pattern: str | None) -> Fits:
-    """The patterns of the metadata calls: ``%`` for any characters, ``_`` for one, a backslash before them for themselves.
+    """Match names as the metadata calls do: ``%`` is any characters, ``_`` is one, and a backslash makes either a letter.
 
     Args:
         pattern: None fits every name.

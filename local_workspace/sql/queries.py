@@ -350,7 +350,7 @@ class _Select:
     # LATERAL VIEW, LATERAL explode
 
     def _laterals(self) -> None:
-        """A generator without OUTER gives no row for an empty or missing array; in a join the engine keeps the row."""
+        """Drop the row of an empty or missing array: without OUTER there is none, but in a join the engine keeps it."""
         for join in self._node.args.get("joins") or ():
             lateral = join.this
             if not isinstance(lateral, exp.Lateral) or lateral.args.get("view"):
@@ -367,7 +367,7 @@ class _Select:
                 self._joined(view)
 
     def _joined(self, view: Node) -> None:
-        """A LATERAL VIEW as a join: the engine does not know the columns of a view in the WHERE beside it."""
+        """Write a LATERAL VIEW as a join: the engine does not know the columns of a view in the WHERE beside it."""
         name, arguments = call_of(view.this)
         if not view.args.get("view") or name not in _GENERATORS or len(arguments) != 1:
             return
@@ -437,7 +437,7 @@ class _Pivot:
         self._pivot, self._columns, self._sql = pivot, columns, sql
 
     def text(self, source: str) -> tuple[str, Columns]:
-        """The pivoted rows: one group for all columns that are not mentioned, one column for each value and aggregate."""
+        """Return the pivoted rows: a group per value of the columns not mentioned, a column per value and aggregate."""
         fields = self._pivot.args["fields"]
         if len(fields) != 1 or not isinstance(fields[0], exp.In):
             raise NotSupported("this form of PIVOT", "Use PIVOT (aggregate FOR column IN (values))")

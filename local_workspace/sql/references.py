@@ -48,7 +48,7 @@ def replace_references(
     files: FileResolver = refuse_files,
     missing_ok: bool = False,
 ) -> str:
-    """Replaces every table and view name of a query.
+    """Replace every table and view name of a query.
 
     Args:
         sql: A query, or an expression with queries in it. A text that cannot be read stays: the engine says why.

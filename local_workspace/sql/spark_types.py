@@ -199,7 +199,7 @@ def _numeric(a: DataType, b: DataType) -> DataType | None:
 
 
 def common_type(a: DataType | None, b: DataType | None) -> DataType | None:
-    """The least common type of two, as in CASE, COALESCE, UNION and comparisons; None if unknown or if there is none."""
+    """Return the least common type of two, as in CASE, COALESCE, UNION and comparisons; None if unknown or none."""
     if a is None or b is None:
         return None
     if a == b or isinstance(b, NullType):

@@ -57,12 +57,12 @@ def has_alias(expression: str) -> bool:
 
 
 def column_name(expression: str) -> str:
-    """The name that Spark gives the column of an expression without alias."""
+    """Return the name that Spark gives the column of an expression without alias."""
     return spark_name(peek(expression), expression)
 
 
 def type_of(expression: str, around: Around) -> DataType | None:
-    """The type of an expression by Spark's rules, or None where it is not known.
+    """Return the type of an expression by Spark's rules, or None where it is not known.
 
     Args:
         expression: Its text.
