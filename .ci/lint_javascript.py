@@ -21,6 +21,8 @@ CONFIGURATION = Path(__file__).with_name("oxlint.json")
 
 def findings(code: str) -> list[tuple[int, str]]:
     """Return the line in the joined text and the message of each finding."""
+    if not LINTER.exists():
+        sys.exit(f"{LINTER} does not exist. Next: make venv, which installs requirements.lock")
     with tempfile.TemporaryDirectory() as folder:
         # In a function, as in the page: there a name that nothing uses is unused.
         (Path(folder) / "page.js").write_text(f"(function () {{\n{code}}})();\n", encoding="utf-8")

@@ -89,7 +89,7 @@ def _refuse_exists(node: exp.Exists) -> None:
 
 
 def _refuse_lateral(node: exp.Lateral) -> None:
-    """The engine finds no column of a table in a query that also reads columns around it."""
+    """Refuse a table in a query that also reads columns around it: the engine finds no column of the table."""
     query = node.this.this if isinstance(node.this, exp.Subquery) else None
     if not isinstance(query, exp.Query) or query.find(exp.Table) is None:
         return
