@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from local_workspace.dlt_runtime.declare.arguments import name_argument
 from local_workspace.dlt_runtime.declare.registry import Expectation, ExpectationAction, active_registry
@@ -20,7 +20,7 @@ DATASET = "_dlt_dataset"
 _OURS = "_dlt_wrapper"
 
 
-def with_mark(function: Callable[..., Any], mark: str, value: Any) -> Any:
+def with_mark(function: F, mark: str, value: Any) -> F:
     """Give a function that does the same and carries a mark; the function itself stays as it is.
 
     One function, or one method of many objects, may so feed several datasets with rules of their own.
@@ -31,7 +31,7 @@ def with_mark(function: Callable[..., Any], mark: str, value: Any) -> Any:
         return function(*args, **kwargs)
 
     same.__dict__.update({mark: value, _OURS: (same, bare(function))})
-    return same
+    return cast("F", same)
 
 
 def bare(function: Callable[..., Any]) -> Callable[..., Any]:
