@@ -89,7 +89,8 @@ class CustomerId:
         try:
             record = json.loads(line.decode("utf-8-sig"), parse_int=str, parse_float=str)
         except (ValueError, RecursionError):
-            return self.stands_in(line)
+            # Of UTF-16, which nobody can read as records, every other byte is a NUL.
+            return self.stands_in(line.replace(b"\x00", b""))
         named = self._named_in(record) if isinstance(record, dict) else ""
         return named == self.value if named else self.stands_in(line)
 

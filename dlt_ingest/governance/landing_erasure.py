@@ -7,7 +7,6 @@ name once, and the content that was there before can no longer be landed under i
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
 import json
 import os
@@ -16,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dlt_ingest.generators.landing import SUFFIXES
 from dlt_ingest.generators.ledger import Ledger
+from dlt_ingest.governance.compressed_files import packed, unpacked
 from dlt_ingest.governance.customer_records import CustomerId
 from foundation.whole_files import sync_folder
 
@@ -48,7 +47,7 @@ def erase_from_landing(landing: Path, customer: CustomerId, announce: Announce) 
     removed = landing_lines(landing, customer)
     for path in removed:
         kept = b"".join(customer.without_records(line)[0] for line in _lines(_content(path)))
-        content = gzip.compress(kept, mtime=0) if path.suffix == ".gz" else kept
+        content = packed(path, kept)
         announce(path, len(content), path.stat().st_mtime_ns)
         replace_file(path, content)
     return sum(removed.values())
@@ -102,20 +101,15 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def _files(landing: Path) -> Iterator[Path]:
+    """Yield every file but the unfinished ones of `orders land`: Auto Loader takes files of any name."""
     for path in sorted(landing.rglob("*")) if landing.is_dir() else []:
-        if path.is_file() and path.name.endswith(SUFFIXES) and not path.name.startswith("."):
+        if path.is_file() and not path.name.startswith("."):
             yield path
 
 
 def _content(path: Path) -> bytes:
-    content = path.read_bytes()
-    if path.suffix != ".gz":
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError):
-        # A broken archive was never ingested: no line of it can be read, so none is found in it.
-        return b""
+    # A broken archive was never ingested: no line of it can be read, so none is found in it.
+    return unpacked(path) or b""
 
 
 def _lines(content: bytes) -> list[bytes]:

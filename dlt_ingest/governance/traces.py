@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import mmap
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dlt_ingest.governance.compressed_files import COMPRESSED, unpacked
 from dlt_ingest.governance.customer_records import CustomerId
 
 # dbt's cache of the project's own source, which no data ever reaches.
@@ -38,7 +38,7 @@ def mask(folder: Path, customer: CustomerId) -> int:
     """
     masked = 0
     for path in _files(folder):
-        if path.name in _SOURCE_CACHES or path.suffix in {".parquet", ".gz"}:
+        if path.name in _SOURCE_CACHES or path.suffix.lower() in {".parquet", *COMPRESSED}:
             continue
         try:
             content = path.read_bytes()
@@ -62,13 +62,11 @@ def _files(folder: Path) -> Iterator[Path]:
 def _holds(path: Path, customer: CustomerId) -> bool:
     if path.suffix == ".parquet":
         return _parquet_holds(path, customer)
-    if path.suffix == ".gz":
-        try:
-            return customer.trace.search(gzip.decompress(path.read_bytes())) is not None
-        except (OSError, EOFError):
-            pass  # no archive, or a broken one: its bytes are all there is
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    # Of no archive, or a broken one, its bytes are all there is.
+    if path.suffix.lower() in COMPRESSED and (content := unpacked(path)) is not None:
         return customer.trace.search(content) is not None
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        return customer.trace.search(mapped) is not None
 
 
 def _parquet_holds(path: Path, customer: CustomerId) -> bool:

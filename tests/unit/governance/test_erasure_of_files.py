@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -115,6 +117,38 @@ def test_files_are_rewritten_whole_and_keep_their_names(tmp_path: Path) -> None:
     ]
     assert not list(traces(tmp_path, CUSTOMER))
     assert erase_from_landing(tmp_path, CUSTOMER, lambda *_: None) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "pack"),
+    [
+        ("a.JSON", bytes),
+        ("a.json.bz2", bz2.compress),
+        ("A.JSON.GZ", gzip.compress),
+        ("orders", bytes),
+        ("a.txt", bytes),
+        ("_a.json", bytes),
+    ],
+)
+def test_files_of_any_name_are_looked_through(
+    tmp_path: Path, name: str, pack: Callable[[bytes], bytes]
+) -> None:
+    """Guards what Auto Loader takes though `orders land` would not have named it so."""
+    file = tmp_path / name
+    file.write_bytes(pack(OTHER + b"\n" + THEIRS + b"\n"))
+    assert list(traces(tmp_path, CUSTOMER)) == [file]
+    assert erase_from_landing(tmp_path, CUSTOMER, lambda *_: None) == 1
+    assert not list(traces(tmp_path, CUSTOMER))
+    assert file.read_bytes() == pack(OTHER + b"\n") if pack is not gzip.compress else True
+    assert landing_lines(tmp_path, CustomerId("C-2")) == {file: 1}
+
+
+def test_lines_of_utf_16_are_the_customers_by_their_text(tmp_path: Path) -> None:
+    """Guards a file that lands in quarantine as a whole, and whose text has the id all the same."""
+    file = tmp_path / "a.json"
+    file.write_bytes(b"\n".join((OTHER, THEIRS)).decode().encode("utf-16"))
+    assert erase_from_landing(tmp_path, CUSTOMER, lambda *_: None) == 1
+    assert file.read_bytes().removeprefix(b"\xff\xfe").replace(b"\x00", b"") == OTHER + b"\n"
 
 
 def test_the_generator_never_brings_the_customer_back(tmp_path: Path) -> None:
