@@ -114,7 +114,7 @@ def test_the_summary_says_where_to_look_next(clone: ReadersClone) -> None:
 
 # Of targets that others run (RUN_ELSEWHERE, CI), take many minutes or ask the network, only the recipe is checked here.
 _TARGETS_OF_OTHERS = {"run", "test", "lint", "fmt", "venv", "clean", "test-unit", "docs-site", "mutants"}
-_TARGETS_OF_MINUTES = {"bench", "parity", "torture", "audit"}
+_TARGETS_OF_MINUTES = {"bench", "coverage", "parity", "torture", "audit"}
 
 
 def test_every_target_of_make_help(clone: ReadersClone) -> None:

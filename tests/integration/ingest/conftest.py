@@ -11,13 +11,12 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from pysail.spark import SparkConnectServer
-from pyspark.sql import SparkSession
 
 from dlt_ingest.configurations.loading import load_settings
 from local_workspace.catalog import Catalog
 from local_workspace.dlt_runtime.refresh.update import run_update
 from local_workspace.dlt_runtime.spec import PipelineSpec, UpdateResult
+from local_workspace.engine import SailEngine, connect
 from local_workspace.layout import WorkspaceLayout
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -65,19 +64,15 @@ class Pipeline:
 
 
 @pytest.fixture(scope="session")
-def engine_address() -> Iterator[str]:
-    server = SparkConnectServer(ip="127.0.0.1", port=0)
-    server.start(background=True)
-    host, port = server.listening_address
-    yield f"sc://{host}:{port}"
-    server.stop()
+def engine_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An engine of its own process: one within this process would end with the first interrupt that a test sends to it."""
+    with SailEngine.start(WorkspaceLayout(tmp_path_factory.mktemp("engine"))) as handle:
+        yield handle.address
 
 
 @pytest.fixture(scope="session")
 def spark(engine_address: str) -> Iterator[Any]:
-    session = SparkSession.builder.remote(engine_address).create()
-    session.conf.set("spark.sql.ansi.enabled", "true")
-    session.conf.set("spark.sql.session.timeZone", "UTC")
+    session = connect(engine_address)
     yield session
     session.stop()
 
