@@ -42,7 +42,13 @@ OF_RUNS = re.compile(
     # Load numbers and moments of the build itself.
     r"|int_marts__progressed"
 )
-EXPORTED = ("exp_business_metrics", "exp_pipeline_metrics", "exp_dbt_metrics", "exp_freshness_metrics")
+EXPORTED = (
+    "exp_business_metrics",
+    "exp_kpi_metrics",
+    "exp_pipeline_metrics",
+    "exp_dbt_metrics",
+    "exp_freshness_metrics",
+)
 
 
 def row_counts(orders: Any) -> dict[str, int]:
