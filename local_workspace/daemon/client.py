@@ -195,7 +195,7 @@ def stop(layout: WorkspaceLayout, *, force: bool = False) -> bool:
         state = DaemonState.read(layout)
         running = is_held(layout.run / DAEMON)
         if running:
-            if not force and all(is_used(layout.run / LEASE) for _ in range(3)):
+            if not force and _is_leased(layout):
                 raise WorkspaceBusy(
                     "A command is using the workspace",
                     consequence="The workspace stops by itself when that command ends",
@@ -209,6 +209,15 @@ def stop(layout: WorkspaceLayout, *, force: bool = False) -> bool:
         return running
     finally:
         start.release()
+
+
+def _is_leased(layout: WorkspaceLayout) -> bool:
+    """Return whether a command holds a share of the lease. Only the daemon takes all of it, to change its engine."""
+    lease = layout.run / LEASE
+    deadline = time.monotonic() + START_SECONDS
+    while is_held(lease) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return all(is_used(lease) for _ in range(3))
 
 
 def _terminate(layout: WorkspaceLayout, state: DaemonState | None) -> None:
