@@ -23,7 +23,7 @@ begin
         grant select on metrics._migrations to metrics_exporter;
         grant select, insert, update, delete on metrics._export_state, metrics._dead_letter to metrics_exporter;
         grant select, insert, update, delete on metrics.exp_business_metrics, metrics.exp_pipeline_metrics to metrics_exporter;
-        grant select, insert, update, delete on metrics.exp_dbt_metrics, metrics.exp_freshness_metrics to metrics_exporter;
+        grant select, insert, update, delete on metrics.exp_dbt_metrics, metrics.exp_freshness_metrics, metrics.exp_kpi_metrics to metrics_exporter;
         alter default privileges in schema metrics grant select, insert, update, delete on tables to metrics_exporter;
     end if;
     if exists (select from pg_roles where rolname = 'metrics_reader') then
