@@ -27,7 +27,7 @@ clean: ## stop the local workspace and delete it, with everything that was built
 
 ##@ Develop
 test: $(STAMP) ## every test: unit, integration, contract, faults
-	@$(BIN)/python -m pytest --numprocesses 2
+	@$(BIN)/python -m pytest --numprocesses 3
 
 test-unit: $(STAMP) ## the tests that need no engine: tests/unit
 	@$(BIN)/python -m pytest tests/unit --numprocesses 2

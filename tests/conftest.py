@@ -1,4 +1,4 @@
-"""The order of the tests, which `make test` spreads over two processes file by file, and what these share."""
+"""The order of the tests, which `make test` spreads over three processes file by file, and what these share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-# Long ones first, so that the two processes end together; and while one builds the workspace that the others share, the
+# Long ones first, so that the processes end together; and while one builds the workspace that the others share, the
 # other one must have something to do that does not wait for it.
 _FIRST = (
     "tests/integration/bundle",
