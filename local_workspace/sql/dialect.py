@@ -70,6 +70,16 @@ def span(node: Node) -> Span | None:
     return None
 
 
+def is_within(inner: Node, outer: Node) -> bool:
+    """Return whether a node is another one, or stands anywhere in it."""
+    node: Node | None = inner
+    while node is not None:
+        if node is outer:
+            return True
+        node = node.parent
+    return False
+
+
 def _spanned(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def parse(self: Any, *args: Any, **kwargs: Any) -> Any:

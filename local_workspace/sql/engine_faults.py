@@ -21,7 +21,7 @@ from sqlglot import exp
 from local_workspace.errors import NotSupported
 from local_workspace.sql import functions
 from local_workspace.sql.aggregation import aggregates, branches, gives_one_row
-from local_workspace.sql.dialect import Node, SqlSyntaxError, peek, span
+from local_workspace.sql.dialect import Node, SqlSyntaxError, is_within, peek, span
 from local_workspace.sql.inference import call_of
 from local_workspace.sql.render import edit
 
@@ -177,7 +177,7 @@ def _most_rows(select: exp.Select) -> int | None:
 
 def _may_meet_a_literal(tree: Node, branch: exp.Select) -> bool:
     """Return whether a filter outside of an aggregation may come to depend on literals only when it is moved down to it."""
-    outside = [node for node in tree.walk() if not _contains(branch, node)]
+    outside = [node for node in tree.walk() if not is_within(node, branch)]
     filters = any(
         isinstance(node, (exp.Where, exp.Having))
         or (isinstance(node, exp.Join) and node.args.get("on") is not None)
@@ -187,15 +187,6 @@ def _may_meet_a_literal(tree: Node, branch: exp.Select) -> bool:
         return False
     others = [node for node in outside if isinstance(node, exp.Select) and node.parent is not None]
     return any(_is_constant(projection) for select in (branch, *others) for projection in select.expressions)
-
-
-def _contains(outer: Node, inner: Node) -> bool:
-    node: Node | None = inner
-    while node is not None:
-        if node is outer:
-            return True
-        node = node.parent
-    return False
 
 
 def _is_constant(projection: Node) -> bool:

@@ -29,7 +29,7 @@ from sqlglot import exp
 
 from local_workspace.sql import function_types
 from local_workspace.sql import spark_types as types
-from local_workspace.sql.dialect import Node
+from local_workspace.sql.dialect import Node, is_within
 from local_workspace.sql.functions import function
 from local_workspace.sql.spark_types import BIGINT, BOOLEAN, DOUBLE, INT, STRING
 
@@ -284,7 +284,7 @@ class Typing:
     def _alias(self, name: str, query: exp.Select, node: Node) -> object:
         for projection in query.expressions:
             if isinstance(projection, exp.Alias) and projection.alias.lower() == name:
-                return None if _contains(projection, node) else self.type_of(projection.this)
+                return None if is_within(node, projection) else self.type_of(projection.this)
         return _UNKNOWN
 
     def _lambda_variable(self, node: Node, name: str) -> object:
@@ -589,15 +589,6 @@ def _clause(node: Node, query: Node) -> str:
     while inner.parent is not None and inner.parent is not query:
         inner = inner.parent
     return inner.arg_key or ""
-
-
-def _contains(outer: Node, inner: Node) -> bool:
-    node: Node | None = inner
-    while node is not None:
-        if node is outer:
-            return True
-        node = node.parent
-    return False
 
 
 def _lookup(name: str, columns: Columns) -> object:

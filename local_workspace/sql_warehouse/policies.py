@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from sqlglot import exp
 
 from local_workspace.catalog import Column, Policy, Table
-from local_workspace.sql.dialect import Node, SqlSyntaxError, peek, span
+from local_workspace.sql.dialect import Node, SqlSyntaxError, is_within, peek, span
 from local_workspace.sql.sql_error import not_supported
 from local_workspace.sql.tokens import quote_identifier
 
@@ -111,17 +111,6 @@ def _read_columns(tree: Node) -> Iterator[exp.Column]:
             and isinstance(around.parent, exp.Update)
         )
         insert = column.find_ancestor(exp.Insert)
-        if is_assigned or (
-            insert is not None and insert.this is not None and _is_within(column, insert.this)
-        ):
+        if is_assigned or (insert is not None and insert.this is not None and is_within(column, insert.this)):
             continue
         yield column
-
-
-def _is_within(node: Node, outer: Node) -> bool:
-    current: Node | None = node
-    while current is not None:
-        if current is outer:
-            return True
-        current = current.parent
-    return False
