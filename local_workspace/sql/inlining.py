@@ -13,6 +13,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from local_workspace.sql.dialect import Node, SqlSyntaxError, peek, span
+from local_workspace.sql.edits import Edit, edited
 from local_workspace.sql.functions import function as builtin
 from local_workspace.sql.inference import TableColumns, Typing, call_of
 from local_workspace.sql.rewrites.registry import spark_name
@@ -165,7 +166,7 @@ def inline(sql: str, lookup: Lookup, tables: TableColumns, depth: int = 0) -> st
         tree = peek(sql)
     except SqlSyntaxError:
         return sql  # the engine says what it does not understand
-    edits: list[tuple[int, int, str]] = []
+    edits: list[Edit] = []
     done = -1
     for call in calls(tree):
         if call.start < done or (len(call.parts) == 1 and builtin(call.parts[0]) is not None):
@@ -189,12 +190,10 @@ def inline(sql: str, lookup: Lookup, tables: TableColumns, depth: int = 0) -> st
             edits += _column_name(call, found, sql)
         edits.append((call.start, call.end, text))
         done = call.end
-    for start, end, text in sorted(dict.fromkeys(edits), reverse=True):
-        sql = sql[:start] + text + sql[end:]
-    return sql
+    return edited(sql, dict.fromkeys(edits))
 
 
-def _column_name(call: Call, function: Function, sql: str) -> list[tuple[int, int, str]]:
+def _column_name(call: Call, function: Function, sql: str) -> list[Edit]:
     """Return an alias for the column that has its name from an expression with the call in it."""
     node = call.node
     while node.parent is not None and not isinstance(node.parent, exp.Query):
@@ -281,9 +280,7 @@ class _Site:
                     f"Say of which table it is: t.{column.name}.",
                 )
             edits.append((*where, f"{quote_identifier(owners[0])}.{text[where[0] : where[1]]}"))
-        for start, end, new in sorted(edits, reverse=True):
-            text = text[:start] + new + text[end:]
-        return text
+        return edited(text, edits)
 
 
 def _expanded(function: Function, given: Sequence[str], site: _Site) -> str:
@@ -303,7 +300,7 @@ def _expanded(function: Function, given: Sequence[str], site: _Site) -> str:
             body = body[where[0] : where[1]]
             tree = peek(body)
     body, tree = _apart(body, tree, given, site)
-    edits: list[tuple[int, int, str]] = []
+    edits: list[Edit] = []
     typing = Typing(site.tables)
     for parameter, argument in zip(function.parameters, given, strict=True):
         uses = list(_uses(tree, parameter.name.lower(), function, typing))
@@ -315,8 +312,7 @@ def _expanded(function: Function, given: Sequence[str], site: _Site) -> str:
         for start, end, within in uses:
             text = site.qualified(argument) if within else argument
             edits.append((start, end, f"CAST({text} AS {parameter.data_type})"))
-    for start, end, text in sorted(edits, reverse=True):
-        body = body[:start] + text + body[end:]
+    body = edited(body, edits)
     if is_query:
         return _as_table(body, function, typing)
     if isinstance(tree, exp.Query) and not isinstance(tree, exp.Subquery):
@@ -344,9 +340,7 @@ def _as_table(body: str, function: Function, typing: Typing) -> str:
                     text = f"{body[value[0] : value[1]]} AS {name}"
                 edits.append((*where, text))
         if len(edits) == len(names):
-            for start, end, text in sorted(edits, reverse=True):
-                body = body[:start] + text + body[end:]
-            return body
+            return edited(body, edits)
     casts = ", ".join(
         f"CAST({n} AS {c.data_type}) AS {n}" for n, c in zip(names, function.columns, strict=True)
     )
@@ -376,7 +370,7 @@ def _apart(body: str, tree: Node, given: Sequence[str], site: _Site) -> tuple[st
         query = query.find_ancestor(exp.Select)
     sources = [s for s in tree.find_all(exp.Table, exp.Subquery) if s.alias_or_name.lower() in meant]
     taken = {s.alias_or_name.lower() for s in sources} - {""}
-    edits: list[tuple[int, int, str]] = []
+    edits: list[Edit] = []
     for source in sources:
         alias, where = source.args.get("alias"), span(source)
         name = quote_identifier(f"{source.alias_or_name}_of_body")
@@ -392,8 +386,7 @@ def _apart(body: str, tree: Node, given: Sequence[str], site: _Site) -> tuple[st
             edits.append((first[0], last[1], quote_identifier(f"{column.table}_of_body")))
     if not edits:
         return body, tree
-    for start, end, text in sorted(edits, reverse=True):
-        body = body[:start] + text + body[end:]
+    body = edited(body, edits)
     return body, peek(body)
 
 
@@ -468,6 +461,4 @@ def with_full_names(sql: str, lookup: Lookup) -> str:
         if found is not None and len(call.parts) < 3:
             opened = sql.index("(", call.start)
             edits.append((call.start, opened, found.name.quoted))
-    for start, end, text in sorted(edits, reverse=True):
-        sql = sql[:start] + text + sql[end:]
-    return sql
+    return edited(sql, edits)

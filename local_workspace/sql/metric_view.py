@@ -17,6 +17,7 @@ import yaml
 from sqlglot import exp
 
 from local_workspace.sql.dialect import Node, SqlSyntaxError, peek, span
+from local_workspace.sql.edits import edited
 from local_workspace.sql.sql_error import SqlError, not_supported, unresolved_column
 from local_workspace.sql.tokens import quote_identifier
 
@@ -87,7 +88,7 @@ class MetricView:
                 first, where = _first_part(node)
                 if first is not None and not self._is_dimension(first):
                     edits.append((*where, quote_identifier(_NEEDED + first.lower())))
-        return f"({_edited(text, edits)})"
+        return f"({edited(text, edits)})"
 
     def _is_dimension(self, name: str) -> bool:
         return name.lower() in {dimension.lower() for dimension in self.dimensions}
@@ -162,11 +163,10 @@ def with_measures(sql: str, lookup: Callable[[Names], MetricView | None]) -> str
             raise _needs_measure()
         for node in own:
             name = _asked(node)
-            alias = f" AS {quote_identifier(f'measure({name})')}" if node.parent is select else ""
-            if alias and node.arg_key != "expressions":
-                alias = ""
+            is_column = node.parent is select and node.arg_key == "expressions"
+            alias = f" AS {quote_identifier(f'measure({name})')}" if is_column else ""
             edits.append((*_place(node), views[0].measure(name) + alias))
-    return _edited(sql, edits)
+    return edited(sql, edits)
 
 
 def refuse_without_measure(sql: str) -> None:
@@ -250,9 +250,3 @@ def _place(node: Node) -> tuple[int, int]:
     if where is None:
         raise not_supported("MEASURE at this place", "Ask for it in the SELECT list of a subquery.")
     return where
-
-
-def _edited(text: str, edits: list[tuple[int, int, str]]) -> str:
-    for start, end, new in sorted(edits, reverse=True):
-        text = text[:start] + new + text[end:]
-    return text

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from local_workspace.sql.edits import Edit, edited
 from local_workspace.sql.sql_error import SqlError
 from local_workspace.sql.tokens import quote_string, tokenize
 
@@ -69,7 +70,7 @@ def bind(sql: str, parameters: Sequence[Parameter]) -> str:
     named = {p.name.lower(): p for p in parameters if p.name}
     positional = [p for p in parameters if not p.name]
     tokens = tokenize(sql)
-    edits: list[tuple[int, int, str]] = []
+    edits: list[Edit] = []
     for i, token in enumerate(tokens):
         if token.text == "?" and positional:
             edits.append((token.start, token.end, positional.pop(0).literal()))
@@ -87,9 +88,7 @@ def bind(sql: str, parameters: Sequence[Parameter]) -> str:
                     "42P02",
                 )
             edits.append((token.start, marker.end, named[marker.value.lower()].literal()))
-    for start, end, text in reversed(edits):
-        sql = sql[:start] + text + sql[end:]
-    return sql
+    return edited(sql, edits)
 
 
 def named_identifiers(sql: str) -> str:
@@ -104,7 +103,7 @@ def named_identifiers(sql: str) -> str:
     if "IDENTIFIER" not in sql.upper():
         return sql
     tokens = tokenize(sql)
-    edits: list[tuple[int, int, str]] = []
+    edits: list[Edit] = []
     for i, token in enumerate(tokens[:-2]):
         if token.kind != "word" or token.upper != "IDENTIFIER" or tokens[i + 1].text != "(":
             continue
@@ -121,6 +120,4 @@ def named_identifiers(sql: str) -> str:
         if not all(part.is_name or part.text == "." for part in tokenize(text)) or not text.strip():
             raise SqlError("PARSE_SYNTAX_ERROR", f"{text!r} is not an identifier.", "42601")
         edits.append((token.start, tokens[j].end, text))
-    for start, end, text in reversed(edits):
-        sql = sql[:start] + text + sql[end:]
-    return sql
+    return edited(sql, edits)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from local_workspace.sql.dialect import Node, SqlSyntaxError, peek, span
+from local_workspace.sql.edits import Edit, edited
 from local_workspace.sql.file_paths import is_path, refuse_files
 from local_workspace.sql.inference import cte_of
 from local_workspace.sql.sql_error import SqlError, table_not_found
@@ -38,7 +39,6 @@ class Source:
 Resolver = Callable[[tuple[str, ...]], "Source | None"]
 # Format and path of `delta`.`/a/path` -> the path for the engine; raises if nobody may read it.
 FileResolver = Callable[[str, str], str]
-_Edit = tuple[int, int, str]
 
 
 def replace_references(
@@ -67,15 +67,13 @@ def replace_references(
         tree = peek(sql)
     except SqlSyntaxError:
         return sql
-    edits: list[_Edit] = []
+    edits: list[Edit] = []
     for node in tree.walk():
         if isinstance(node, exp.Table):
             edits += _of_table(node, resolve, files, missing_ok=missing_ok)
         elif isinstance(node, exp.Column):
             edits += _of_column(node, resolve)
-    for start, end, text in sorted(edits, reverse=True):
-        sql = sql[:start] + text + sql[end:]
-    return sql
+    return edited(sql, edits)
 
 
 def table_names(sql: str) -> Iterator[tuple[str, ...]]:
@@ -90,7 +88,7 @@ def table_names(sql: str) -> Iterator[tuple[str, ...]]:
             yield parts
 
 
-def _of_table(table: exp.Table, resolve: Resolver, files: FileResolver, *, missing_ok: bool) -> list[_Edit]:
+def _of_table(table: exp.Table, resolve: Resolver, files: FileResolver, *, missing_ok: bool) -> list[Edit]:
     parts = _names(table.parts)
     where = _place(table.parts)
     if not parts or where is None or (len(parts) == 1 and _is_cte(table, parts[0])):
@@ -115,7 +113,7 @@ def _of_table(table: exp.Table, resolve: Resolver, files: FileResolver, *, missi
     return [(*where, text)]
 
 
-def _of_column(column: exp.Column, resolve: Resolver) -> list[_Edit]:
+def _of_column(column: exp.Column, resolve: Resolver) -> list[Edit]:
     """Leave the last part of a table's name before a column: by that the engine knows the table."""
     given = column.parts[:-1] if isinstance(column.this, exp.Star) else column.parts
     names = _names(given)

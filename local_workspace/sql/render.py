@@ -8,6 +8,7 @@ from sqlglot import exp
 from sqlglot.generators.databricks import DatabricksGenerator
 
 from local_workspace.sql.dialect import Node, Span, Written, span
+from local_workspace.sql.edits import Edit
 
 _SLOT, _EDITS, _REBUILT, _DIRTY = "slot", "edits", "rebuilt", "dirty"
 
@@ -115,7 +116,7 @@ def _written(node: Node, sql: str) -> str | None:
         return None
     if not node.meta.get(_DIRTY):
         return sql[where[0] : where[1]]
-    edits: list[tuple[int, int, str]] = []
+    edits: list[Edit] = []
     _collect(node, sql, edits)
     text, at = [], where[0]
     for start, end, new in sorted(edits):
@@ -126,7 +127,7 @@ def _written(node: Node, sql: str) -> str | None:
     return "".join(text)
 
 
-def _collect(node: Node, sql: str, edits: list[tuple[int, int, str]]) -> None:
+def _collect(node: Node, sql: str, edits: list[Edit]) -> None:
     edits.extend(node.meta.get(_EDITS, ()))
     for child in node.iter_expressions():
         if not child.meta.get(_DIRTY):

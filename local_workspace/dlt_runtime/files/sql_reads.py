@@ -6,6 +6,7 @@ from collections.abc import MutableMapping, Sequence
 
 from local_workspace.dlt_runtime.files.reads import FORMATS, STAND_IN, FileRead
 from local_workspace.errors import NotSupported, PipelineCodeError
+from local_workspace.sql.edits import Edit, edited
 from local_workspace.sql.tokens import Token, tokenize
 
 _FUNCTIONS = frozenset({"READ_FILES", "CLOUD_FILES"})
@@ -26,7 +27,7 @@ def replace_reads(text: str, known: MutableMapping[str, FileRead], where: str) -
         NotSupported: It is a stream of another system.
     """
     tokens = tokenize(text)
-    cuts: list[tuple[int, int, str]] = []
+    cuts: list[Edit] = []
     at = 0
     while at < len(tokens):
         token = tokens[at]
@@ -61,9 +62,7 @@ def replace_reads(text: str, known: MutableMapping[str, FileRead], where: str) -
                 cuts.append((token.start, path.end, read.name))
                 at += 2
         at += 1
-    for start, end, name in reversed(cuts):
-        text = text[:start] + name + text[end:]
-    return text
+    return edited(text, cuts)
 
 
 def _closing(tokens: Sequence[Token], at: int, where: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pyspark.sql.connect.proto import expressions_pb2, relations_pb2
 
 from local_workspace.dlt_runtime.plan.plans import Relation, walk
+from local_workspace.sql.edits import edited
 from local_workspace.sql.tokens import tokenize
 
 _NAME, _COLUMN = "input_file_name", "_metadata.file_path"
@@ -41,10 +42,8 @@ def in_text(text: str) -> str:
         return text
     tokens = tokenize(text)
     calls = [
-        (token.start, tokens[at + 2].end)
+        (token.start, tokens[at + 2].end, _COLUMN)
         for at, token in enumerate(tokens[:-2])
         if token.text.lower() == _NAME and tokens[at + 1].text == "(" and tokens[at + 2].text == ")"
     ]
-    for start, end in reversed(calls):
-        text = text[:start] + _COLUMN + text[end:]
-    return text
+    return edited(text, calls)

@@ -10,6 +10,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from local_workspace.sql.diagnosis import place_of
+from local_workspace.sql.edits import Edit, edited
 from local_workspace.sql.sql_error import not_supported, parse_error
 from local_workspace.sql.statement_reader import StatementReader
 from local_workspace.sql_warehouse.result import Result
@@ -49,7 +50,7 @@ def query(session: Session, reader: StatementReader) -> Result:
 
 def _with_descriptions(session: Session, reader: StatementReader) -> str:
     """Return the query with the rows of ``(DESCRIBE HISTORY t)`` and ``(DESCRIBE DETAIL t)`` in their places."""
-    edits: list[tuple[int, int, str]] = []
+    edits: list[Edit] = []
     for at, token in enumerate(reader.tokens[:-3]):
         verb, noun = reader.tokens[at + 1].upper, reader.tokens[at + 2].upper
         if token.text == "(" and verb in ("DESCRIBE", "DESC") and noun in ("HISTORY", "DETAIL"):
@@ -58,10 +59,7 @@ def _with_descriptions(session: Session, reader: StatementReader) -> str:
                 described = run(session, reader.sql[token.end : end.start]).table()
                 name = f"described_{secrets.token_hex(4)}"
                 edits.append((token.end, end.start, session.kept(name, described)))
-    sql = reader.sql
-    for start, finish, text in reversed(edits):
-        sql = sql[:start] + text + sql[finish:]
-    return sql
+    return edited(reader.sql, edits)
 
 
 def explain(session: Session, reader: StatementReader) -> Result:
