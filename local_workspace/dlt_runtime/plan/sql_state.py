@@ -2,53 +2,31 @@
 
 `GROUP BY`, `DISTINCT`, a join of two streams and `WATERMARK ... DELAY OF` in the text of a query become the operators of
 :mod:`local_workspace.dlt_runtime.plan.stateful`, so both languages mean the same. Expressions stay the text that their
-author wrote. Grammar: Databricks' pages "SELECT", "WATERMARK clause" and "CREATE STREAMING TABLE".
+author wrote. Grammar: Databricks' page "SELECT".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyspark.sql.connect import functions as f
 from sqlglot import exp
 
 from local_workspace.dlt_runtime.plan.plans import STATE
+from local_workspace.dlt_runtime.plan.sql_watermarks import StreamingText, read
 from local_workspace.errors import NotSupported, PipelineCodeError
 from local_workspace.sql import functions, pipeline_sql
 from local_workspace.sql.dialect import Node, span
+from local_workspace.sql.edits import Edit, edited
 from local_workspace.sql.inference import call_of
-from local_workspace.sql.tokens import Token, quote_identifier, tokenize
+from local_workspace.sql.tokens import quote_identifier
 
-_MARK = "__stream_"
 _SUPPORTED = frozenset(
     {"expressions", "from_", "from", "joins", "where", "group", "having", "distinct", "order", "limit", "with_", "with",
      "kind", "hint", "operation_modifiers"}
 )  # fmt: skip
 _JOINS = {"": "inner", "INNER": "inner", "LEFT": "left", "RIGHT": "right", "FULL": "full", "CROSS": "cross"}
-
-
-@dataclass(frozen=True)
-class Watermark:
-    """What a `WATERMARK` clause says: the column of the event time, and the delay as Spark writes it."""
-
-    column: str
-    delay: str
-
-
-@dataclass
-class _Text:
-    """A query without its WATERMARK clauses, its streams under names of their own.
-
-    Attributes:
-        streams: Name in the text -> the table that it streams.
-        watermarks: Name in the text -> its watermark.
-    """
-
-    text: str
-    streams: dict[str, str] = field(default_factory=dict)
-    watermarks: dict[str, Watermark] = field(default_factory=dict)
 
 
 def as_frames(text: str, session: Any) -> Any:
@@ -62,7 +40,7 @@ def as_frames(text: str, session: Any) -> Any:
         NotSupported: It has state in a form that is not served.
         PipelineCodeError: It cannot be parsed.
     """
-    found = _read(text)
+    found = read(text)
     if not found.streams:
         return None
     tree = pipeline_sql.parse(found.text, "spark.sql")
@@ -70,77 +48,10 @@ def as_frames(text: str, session: Any) -> Any:
     return query.frame(tree) if query.has_state(tree) else None
 
 
-def _read(text: str) -> _Text:
-    bare, places = _without_watermarks(text)
-    found = _Text(bare)
-
-    def marked(reference: pipeline_sql.TableReference) -> str:
-        if not reference.streaming:
-            return bare[reference.start : reference.end]
-        name = f"{_MARK}{reference.start}"
-        found.streams[name] = reference.name
-        # The clause stood right behind the table.
-        for place, watermark in places.items():
-            if reference.end <= place and not bare[reference.end : place].strip():
-                found.watermarks[name] = watermark
-        return name
-
-    found.text = pipeline_sql.replace_tables(bare, "spark.sql", marked)
-    if len(found.watermarks) < len(places):
-        raise NotSupported(
-            "WATERMARK behind something else than a stream",
-            "Write it right behind the table: FROM STREAM(orders) WATERMARK at DELAY OF INTERVAL 10 MINUTES AS o",
-        )
-    return found
-
-
-def _without_watermarks(text: str) -> tuple[str, dict[int, Watermark]]:
-    """Cut `WATERMARK column DELAY OF INTERVAL ...` out of a text; give what each said by the place where it stood."""
-    tokens = tokenize(text)
-    cuts: list[tuple[int, int, Watermark]] = []
-    for at, token in enumerate(tokens):
-        if token.upper != "WATERMARK":
-            continue
-        column, end = _until_delay(tokens, at + 1)
-        if not end:
-            continue
-        parts: list[str] = []
-        while end < len(tokens) and (
-            tokens[end].kind in {"number", "string"}
-            or (parts and tokens[end].kind == "word" and parts[-1][:1].isdigit() and " " not in parts[-1])
-        ):
-            parts.append(tokens[end].value)
-            end += 1
-        if len(column) != 1 or not column[0].is_name or not parts:
-            raise NotSupported(
-                "This form of WATERMARK",
-                "Write the name of a column and a constant: WATERMARK at DELAY OF INTERVAL 10 MINUTES; compute the column in"
-                " a view before",
-                got=text[token.start : token.start + 80],
-            )
-        cuts.append((token.start, tokens[end - 1].end, Watermark(column[0].value, " ".join(parts).lower())))
-    places: dict[int, Watermark] = {}
-    removed = 0
-    for start, finish, watermark in cuts:
-        places[start - removed] = watermark
-        removed += finish - start
-    for start, finish, _ in reversed(cuts):
-        text = text[:start] + text[finish:]
-    return text, places
-
-
-def _until_delay(tokens: Sequence[Token], at: int) -> tuple[Sequence[Token], int]:
-    for end in range(at, len(tokens) - 2):
-        words = [token.upper for token in tokens[end : end + 3]]
-        if words == ["DELAY", "OF", "INTERVAL"]:
-            return tokens[at:end], end + 3
-    return (), 0
-
-
 class _Query:
     """Turns the parts of a query into DataFrames."""
 
-    def __init__(self, found: _Text, session: Any) -> None:
+    def __init__(self, found: StreamingText, session: Any) -> None:
         self.found, self.session = found, session
         self.queries: dict[str, Node] = {}
 
@@ -207,18 +118,9 @@ class _Query:
                 "Write it as a DataFrame: spark.readStream.table(...).groupBy(...)",
                 got=node.sql(dialect="databricks")[:80],
             )
-        pieces, at = [], place[0]
-        for start, end, new in sorted(_replacements(node, replaced)):
-            pieces += [self.found.text[at:start], new]
-            at = end
-        return "".join([*pieces, self.found.text[at : place[1]]])
-
-    def _restored(self, node: Node) -> str:
-        """Give the text of a query that needs no state, with its streams under their own names again."""
-        text = self.text(node)
-        for name, table in self.found.streams.items():
-            text = text.replace(name, f"STREAM({table})")
-        return text
+        begin, end = place
+        edits = [(start - begin, stop - begin, new) for start, stop, new in _replacements(node, replaced)]
+        return edited(self.found.text[begin:end], edits)
 
     # --- frames
 
@@ -279,7 +181,7 @@ class _Query:
             frame = (
                 self.frame(node.this)
                 if self._needs_frames(node.this)
-                else self.session.sql(self._restored(node.this))
+                else self.session.sql(self.text(node.this))
             )
             return frame.alias(node.alias) if node.alias else frame
         if not isinstance(node, exp.Table):
@@ -442,7 +344,7 @@ def _same(one: Node, other: Node) -> bool:
     return one.name.lower() == other.name.lower() and not (one.table and other.table)
 
 
-def _replacements(node: Node, replaced: Callable[[Node], str | None]) -> list[tuple[int, int, str]]:
+def _replacements(node: Node, replaced: Callable[[Node], str | None]) -> list[Edit]:
     new, place = replaced(node), span(node)
     if new is not None and place is not None:
         return [(*place, new)]
