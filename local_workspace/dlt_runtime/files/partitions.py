@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -57,27 +58,36 @@ def with_partitions(
             next_step="Read each layout by a path of its own",
         )
     columns = dict(staged.columns)
+    by_column: dict[str, dict[str, Any]] = {}
     for name in names.pop():
         texts = [found[name] for found in values.values()]
         known = _type_given(name, options, stored)
         kind = known or _inferred(texts, typed=options.infer_types or not _is_loader(options))
         column = next((c for c in columns if c.lower() == name.lower()), name)
         columns[column] = kind
-        by_file = {uri: _value(found[name], kind, name, options.path) for uri, found in values.items()}
-        for part in sorted(staged.folder.glob("*.parquet")):
-            table = pq.read_table(part)
-            paths = table[HIDDEN_METADATA].combine_chunks().field("file_path").to_pylist()
-            given = pa.array([by_file[path] for path in paths], kind)
-            place = table.schema.get_field_index(column)
-            field = pa.field(column, kind)
-            table = (
-                table.set_column(place, field, given)
-                if place >= 0
-                else table.add_column(len(columns) - 1, field, given)
-            )
-            pq.write_table(table, part, compression="snappy", store_schema=False)
+        by_column[column] = {
+            uri: _value(found[name], kind, name, options.path) for uri, found in values.items()
+        }
+    for part in sorted(staged.folder.glob("*.parquet")):
+        _add_columns(part, columns, by_column)
     added = [name for name in columns if stored is not None and name not in stored]
     return replace(staged, columns=columns, added=added)
+
+
+def _add_columns(part: Path, columns: Columns, by_column: Mapping[str, Mapping[str, Any]]) -> None:
+    """Give the rows of a staged file the values of its folders, in the places that `columns` say."""
+    table = pq.read_table(part)
+    paths = table[HIDDEN_METADATA].combine_chunks().field("file_path").to_pylist()
+    for column, by_file in by_column.items():
+        field = pa.field(column, columns[column])
+        given = pa.array([by_file[path] for path in paths], field.type)
+        place = table.schema.get_field_index(column)
+        table = (
+            table.set_column(place, field, given)
+            if place >= 0
+            else table.add_column(list(columns).index(column), field, given)
+        )
+    pq.write_table(table, part, compression="snappy", store_schema=False)
 
 
 def folders_below(uri: str, path: str) -> list[str]:
