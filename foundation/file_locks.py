@@ -6,6 +6,8 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _HELD = {errno.EAGAIN, errno.EACCES}
@@ -70,11 +72,33 @@ class FileLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def note(self, text: str) -> None:
-        """Leave a text in the locked file for whoever waits for it."""
-        if self._descriptor is not None:
+    @contextmanager
+    def held(self, refusal: Callable[[str], Exception], *, seconds: float = 0.0) -> Iterator[None]:
+        """Hold the lock for a block; the file then names the process, for those that wait for it.
+
+        Args:
+            refusal: Makes the error for a lock that another process holds, given what is known of that process.
+            seconds: How long to wait, `math.inf` for ever.
+
+        Raises:
+            Exception: The refusal, when that time is over.
+        """
+        if not self.take(seconds=seconds):
+            raise refusal(self._holder())
+        try:
+            self._name_process()
+            yield
+        finally:
+            self.release()
+
+    def _name_process(self) -> None:
+        if self._descriptor is not None and not self.path.is_dir():
             os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, text.encode(), 0)
+            os.pwrite(self._descriptor, str(os.getpid()).encode(), 0)
+
+    def _holder(self) -> str:
+        number = "" if self.path.is_dir() else self.path.read_text(encoding="utf-8").strip()
+        return f"process {number or 'unknown'}"
 
     def still_there(self) -> bool:
         """Return whether the file is still the one that was locked: somebody may have deleted the whole folder."""

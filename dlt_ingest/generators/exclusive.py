@@ -24,11 +24,10 @@ def exclusive(folder: Path, *, wait: bool) -> Iterator[None]:
         BlockingIOError: If another process holds it and `wait` is false.
     """
     folder.mkdir(parents=True, exist_ok=True)
+
+    def busy(_: str) -> BlockingIOError:
+        return BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK), str(folder))
+
     # On a volume of Databricks, which knows no locks, the job's own concurrency limit keeps a second process out.
-    lock = FileLock(folder, optional=True)
-    if not lock.take(seconds=math.inf if wait else 0.0):
-        raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK), str(folder))
-    try:
+    with FileLock(folder, optional=True).held(busy, seconds=math.inf if wait else 0.0):
         yield
-    finally:
-        lock.release()

@@ -37,17 +37,16 @@ def table_lock(
     """
     folder = layout.run / "locks"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(folder / _lock_name(name))
-    if not lock.take(seconds=wait_seconds):
-        raise WorkspaceBusy(
+
+    def busy(_: str) -> WorkspaceBusy:
+        return WorkspaceBusy(
             f"Another writer has held the table {name.quoted} for {wait_seconds:.0f} seconds",
             consequence="Nothing was written",
             next_step="Run it again when the other writer has finished",
         )
-    try:
+
+    with FileLock(folder / _lock_name(name)).held(busy, seconds=wait_seconds):
         yield
-    finally:
-        lock.release()
 
 
 def _lock_name(name: TableName) -> str:

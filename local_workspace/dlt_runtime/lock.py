@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,16 +18,14 @@ def pipeline_lock(path: Path, pipeline: str, wait_seconds: float) -> Iterator[No
         WorkspaceBusy: Another update still runs after `wait_seconds`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
-    if not lock.take(seconds=wait_seconds):
-        raise WorkspaceBusy(
+
+    def busy(holder: str) -> WorkspaceBusy:
+        return WorkspaceBusy(
             f"Another update of pipeline {pipeline} is running",
-            got=f"process {path.read_text(encoding='utf-8').strip() or 'unknown'}",
+            got=holder,
             consequence="This update did not start",
             next_step="Wait until it ends, then run the update again",
         )
-    try:
-        lock.note(str(os.getpid()))
+
+    with FileLock(path).held(busy, seconds=wait_seconds):
         yield
-    finally:
-        lock.release()

@@ -7,7 +7,6 @@ Plain dbt in another terminal is deliberately not held up: who runs it decides.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,16 +31,14 @@ def alone(run_folder: Path, command: str) -> Iterator[None]:
     if command not in _WRITING:
         yield
         return
-    lock = FileLock(run_folder / "dbt-writes.lock")
-    if not lock.take():
-        raise BusyError(
+
+    def busy(holder: str) -> BusyError:
+        return BusyError(
             "Another dbt command is running on this workspace",
-            got=f"process {lock.path.read_text(encoding='utf-8') or 'unknown'}",
+            got=holder,
             consequence="dbt did not start, because both would write the same tables",
             next_step="Wait until it ends, then run the command again",
         )
-    try:
-        lock.note(str(os.getpid()))
+
+    with FileLock(run_folder / "dbt-writes.lock").held(busy):
         yield
-    finally:
-        lock.release()
