@@ -15,6 +15,7 @@ def write_whole(
     mode: int | None = None,
     durable: bool = False,
     aside: str | None = None,
+    like: os.stat_result | None = None,
 ) -> None:
     """Write a file aside and give it its name in one step.
 
@@ -25,6 +26,7 @@ def write_whole(
         durable: Whether the content and the name must survive a loss of power.
         aside: The name of the unfinished file, where a later run looks for what a killed one left. By default a hidden
             one that no other writer uses.
+        like: Whose permissions and times the file gets, as far as its file system keeps them.
 
     Raises:
         OSError: If it cannot be written; the former file is unchanged.
@@ -39,6 +41,11 @@ def write_whole(
             if durable:
                 stream.flush()
                 os.fsync(stream.fileno())
+        if like is not None:
+            # A mounted volume of Unity Catalog keeps neither.
+            with contextlib.suppress(OSError):
+                unfinished.chmod(like.st_mode & 0o777)
+                os.utime(unfinished, ns=(like.st_atime_ns, like.st_mtime_ns))
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)

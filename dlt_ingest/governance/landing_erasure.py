@@ -6,10 +6,8 @@ name once, and the content that was there before can no longer be landed under i
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Any
 from dlt_ingest.generators.ledger import Ledger
 from dlt_ingest.governance.compressed_files import packed, unpacked
 from dlt_ingest.governance.customer_records import CustomerId
-from foundation.whole_files import sync_folder
+from foundation.whole_files import write_whole
 
 _ASIDE = ".erasing"
 _AFTER_AN_END = re.compile(rb"(?<=\n)|(?<=\r)(?!\n)")
@@ -86,18 +84,7 @@ def erase_from_generator(folder: Path, landing: Path, customer: CustomerId) -> i
 
 def replace_file(path: Path, content: bytes) -> None:
     """Replace a file in one step, with the same mode and time; after a crash it is the old one or the new one."""
-    aside = path.with_name(f".{path.name}{_ASIDE}")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    status = path.stat()
-    # A mounted volume of Unity Catalog keeps neither modes nor times.
-    with contextlib.suppress(OSError):
-        aside.chmod(status.st_mode & 0o777)
-        os.utime(aside, ns=(status.st_atime_ns, status.st_mtime_ns))
-    aside.replace(path)
-    sync_folder(path.parent)
+    write_whole(path, content, durable=True, aside=f".{path.name}{_ASIDE}", like=path.stat())
 
 
 def _files(landing: Path) -> Iterator[Path]:
