@@ -14,6 +14,7 @@ import json
 import os
 import sysconfig
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -136,14 +137,22 @@ class CompleteRun:
         return late == 0 and _metrics(project) == self.metrics
 
 
+def tables_now(project: Project) -> dict[str, str]:
+    """Return where each table stands."""
+    from local_workspace.catalog import Catalog
+    from local_workspace.contents import table_positions
+
+    with closing(Catalog.open(project.layout)) as catalog:
+        return table_positions(catalog)
+
+
 def look(project: Project) -> Seen:
     """Look at everything that needs no server."""
     from local_workspace.catalog import Catalog
     from local_workspace.contents import pipeline_states, table_positions, volume_files
 
     layout = project.layout.create()
-    catalog = Catalog.open(layout)
-    try:
+    with closing(Catalog.open(layout)) as catalog:
         return Seen(
             project=_digest(_project(project)),
             files=_digest(
@@ -156,8 +165,6 @@ def look(project: Project) -> Seen:
             pipelines=pipeline_states(layout),
             day=f"{datetime.now(timezone.utc).date()} {datetime.now().astimezone().date()}",
         )
-    finally:
-        catalog.close()
 
 
 def last_complete_run(project: Project, now: Seen) -> CompleteRun | None:

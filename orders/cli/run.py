@@ -17,7 +17,7 @@ from orders.cli.check import health, print_health
 from orders.cli.console import console, step
 from orders.cli.dbt import dbt_server, run_quietly
 from orders.cli.ingest import print_update, update
-from orders.cli.nothing_new import Seen, last_complete_run, look, note_complete_run
+from orders.cli.nothing_new import Seen, last_complete_run, look, note_complete_run, tables_now
 from orders.cli.predict import predict_with, print_outcomes
 from orders.cli.project import Project, run_id
 from orders.cli.summary import collect, print_summary
@@ -92,7 +92,7 @@ def _do_everything(project: Project, workspace: Workspace, clock: Clock, began: 
     print_update(result)
     if not result.ok:
         raise SystemExit(1)
-    built_from = look(project).tables
+    built_from = tables_now(project)
     builds = []
     for command in local_dbt_commands(project, identity):
         with clock.time(f"dbt {command[0]}"):
