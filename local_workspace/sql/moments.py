@@ -1,4 +1,4 @@
-"""Time and chance within one statement: several queries of it see one moment, and no condition is left to chance."""
+"""Time, chance and the user in a text: what depends on them, and how several queries of one statement see one moment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
+from local_workspace.sql import functions
 from local_workspace.sql.dialect import Node, SqlSyntaxError, peek, read
 from local_workspace.sql.inference import call_of
 from local_workspace.sql.render import is_changed, piece, put, render
@@ -16,6 +17,15 @@ _MAYBE = re.compile(
 )
 _TIMESTAMPS = frozenset({"current_timestamp", "now", "getdate"})
 _DATES = frozenset({"current_date", "curdate"})
+# Written without brackets, these are columns to the grammar.
+_BARE = frozenset({"current_time", "localtimestamp"})
+_WITHOUT_NAME = (
+    exp.CurrentTimestamp,
+    exp.CurrentDate,
+    exp.CurrentTime,
+    exp.CurrentUser,
+    exp.SessionUser,
+)
 _CHANCE = frozenset({"rand", "random", "randn", "randstr", "uniform", "uuid", "shuffle"})
 
 
@@ -44,7 +54,7 @@ def at_moment(sql: str, moment: datetime) -> str:
 
 def _present(node: Node, now: str, seconds: int) -> str | None:
     name, arguments = call_of(node)
-    if isinstance(node, exp.Column) and not node.table and node.name.lower() == "localtimestamp":
+    if bare_name(node) == "localtimestamp":
         name = "localtimestamp"
     if arguments:
         return None
@@ -55,6 +65,21 @@ def _present(node: Node, now: str, seconds: int) -> str | None:
     if name == "localtimestamp":
         return f"CAST({now} AS TIMESTAMP_NTZ)"
     return f"{seconds}L" if name == "unix_timestamp" else None
+
+
+def is_volatile(tree: Node) -> bool:
+    """Return whether what was read from a text depends on time, chance or the user."""
+    return any(
+        isinstance(node, _WITHOUT_NAME) or functions.is_volatile(call_of(node)[0]) or bare_name(node) in _BARE
+        for node in tree.walk()
+    )
+
+
+def bare_name(node: Node) -> str:
+    """Return the name of a column that is written as one word without backticks, in lower case; "" for anything else."""
+    if isinstance(node, exp.Column) and not node.table and not node.this.args.get("quoted"):
+        return str(node.name.lower())
+    return ""
 
 
 def chance_in(sql: str) -> str | None:

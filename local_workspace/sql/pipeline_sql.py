@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from local_workspace.errors import PipelineCodeError
-from local_workspace.sql import functions
+from local_workspace.sql import moments
 from local_workspace.sql.aggregation import is_aggregation
 from local_workspace.sql.dialect import Node, SqlSyntaxError, peek
 from local_workspace.sql.inference import call_of
@@ -105,21 +105,9 @@ def replace_tables(text: str, where: str, replacement: Callable[[TableReference]
     return text
 
 
-_TIME_AND_CHANCE = (
-    exp.CurrentTimestamp,
-    exp.CurrentDate,
-    exp.CurrentTime,
-    exp.CurrentUser,
-    exp.SessionUser,
-)
-
-
 def is_volatile(text: str, where: str) -> bool:
     """Say whether a SQL text depends on time, chance or the user."""
-    return any(
-        isinstance(node, _TIME_AND_CHANCE) or functions.is_volatile(call_of(node)[0])
-        for node in parse(text, where).walk()
-    )
+    return moments.is_volatile(parse(text, where))
 
 
 def needs_other_rows(text: str, where: str) -> str | None:

@@ -8,17 +8,6 @@ from typing import Any
 
 # A table keeps what a view would ask again; an export keeps it in Postgres.
 _KEPT = frozenset({"table", "incremental", "snapshot", "materialized_view", "streaming_table"})
-_WITHOUT_BRACKETS = frozenset(
-    {
-        "current_date",
-        "current_time",
-        "current_timestamp",
-        "localtimestamp",
-        "current_user",
-        "session_user",
-        "user",
-    }
-)
 
 
 def clock_readers(manifest: Mapping[str, Any]) -> list[str]:
@@ -65,17 +54,15 @@ def _read_anew(nodes: Mapping[str, Any], name: str) -> Iterator[str]:
 
 
 def _asks(sql: str) -> bool:
-    from local_workspace.sql.functions import is_volatile
-    from local_workspace.sql.tokens import tokenize
+    from local_workspace.sql.dialect import SqlSyntaxError, peek
+    from local_workspace.sql.functions import is_volatile as is_volatile_name
+    from local_workspace.sql.moments import bare_name, is_volatile
 
-    if not any(is_volatile(word) for word in set(re.findall(r"\w+", sql.lower()))):
+    if not any(is_volatile_name(word) for word in set(re.findall(r"\w+", sql.lower()))):
         return False
-    words = tokenize(sql)
-    return any(
-        word.kind == "word"
-        and is_volatile(word.text)
-        and (word.text.lower() in _WITHOUT_BRACKETS or (after is not None and after.text == "("))
-        # A column of that name, as in `runs.version`, is none of them.
-        and (before is None or before.text != ".")
-        for before, word, after in zip((None, *words), words, (*words[1:], None), strict=False)
-    )
+    try:
+        tree = peek(sql)
+    except SqlSyntaxError:
+        return True  # nobody knows, so it may
+    # `user` is a function unless a table has such a column.
+    return is_volatile(tree) or any(bare_name(node) == "user" for node in tree.walk())
