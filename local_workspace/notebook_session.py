@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local_workspace.catalog import Catalog, Table
+from local_workspace.catalog import Catalog, Table, quote
 from local_workspace.engine import connect
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def open_session(address: str, catalog: Catalog, *, default_catalog: str) -> Spa
     spark = connect(address)
     tables = [table for known in catalog.catalogs() for table in catalog.tables(known.catalog)]
     for schema in sorted({(table.name.catalog.lower(), table.name.schema.lower()) for table in tables}):
-        spark.sql(f"CREATE SCHEMA IF NOT EXISTS {_quoted(*schema)}")
+        spark.sql(f"CREATE SCHEMA IF NOT EXISTS {quote(*schema)}")
     for table in tables:
         # One that hides something is not named here: whoever has its folder reads all of it.
         if table.location is not None and not catalog.policies(table.name):
@@ -45,11 +45,7 @@ def open_session(address: str, catalog: Catalog, *, default_catalog: str) -> Spa
 
 def _name(table: Table) -> str:
     # Sail compares names with regard to case; the catalog does not.
-    return _quoted(table.name.catalog.lower(), table.name.schema.lower(), table.name.table.lower())
-
-
-def _quoted(*parts: str) -> str:
-    return ".".join("`" + part.replace("`", "``") + "`" for part in parts)
+    return quote(table.name.catalog.lower(), table.name.schema.lower(), table.name.table.lower())
 
 
 def _text(location: Path) -> str:

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from local_workspace.catalog.char_types import limit_of
+from local_workspace.catalog.names import quote
 from local_workspace.delta.log import null_count
 
 
@@ -66,13 +67,13 @@ def first_broken(
         if any(known) and None not in known:
             rules.append((Kind.NOT_NULL, field["name"], "", ""))
         elif None in known:
-            rules.append((Kind.NOT_NULL, field["name"], "", f"{_quoted(field['name'])} IS NULL"))
+            rules.append((Kind.NOT_NULL, field["name"], "", f"{quote(field['name'])} IS NULL"))
     for field in fields:
         limit = limit_of(field)
         if limit is not None:
             padded, length = limit
             kind = f"{'CHAR' if padded else 'VARCHAR'}({length})"
-            rules.append((Kind.LENGTH, field["name"], kind, f"length({_quoted(field['name'])}) > {length}"))
+            rules.append((Kind.LENGTH, field["name"], kind, f"length({quote(field['name'])}) > {length}"))
     asked = [condition for *_, condition in rules if condition]
     counts = iter(count(asked) if asked else ())
     for broken, name, rule, condition in rules:
@@ -80,7 +81,3 @@ def first_broken(
         if rows:
             return Broken(broken, name, rule, rows)
     return None
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"

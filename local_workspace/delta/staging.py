@@ -92,14 +92,17 @@ class Staged:
         fields: Columns as in a Delta schema, every one nullable at every depth, in the order of the query.
         adds: The log's ``add`` actions.
         protocol: The protocol action that these rows need.
-        rows: How many rows there are.
     """
 
     folder: Path
     fields: list[dict[str, Any]]
     adds: list[dict[str, Any]]
     protocol: dict[str, Any]
-    rows: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(row_count(add) for add in self.adds)
 
     @property
     def files(self) -> list[StagedFile]:
@@ -148,7 +151,7 @@ def staged_in(folder: Path, fields: list[dict[str, Any]]) -> Staged:
     actions = log.entry(folder, 0)
     adds = [action["add"] for action in actions if "add" in action]
     protocol = next(action["protocol"] for action in actions if "protocol" in action)
-    return Staged(folder, fields, adds, protocol, sum(row_count(add) for add in adds))
+    return Staged(folder, fields, adds, protocol)
 
 
 def adopt(location: Path, files: Sequence[StagedFile], *, prefix: str | None = None) -> list[dict[str, Any]]:

@@ -154,20 +154,17 @@ def _report(error: Exception, *, debug: bool) -> int:
 
     if debug:
         traceback.print_exception(error)
+    code = 1
     if isinstance(error, DiagnosedError):
-        click.echo(without_controls(f"Error: {error}"), err=True)
-        return 2 if isinstance(error, (InputError, WorkspaceInputError)) else 1
-    if (refusal := system_error_text(error)) is not None:
-        click.echo(without_controls(f"Error: {refusal}"), err=True)
-        return 1
-    click.echo(
-        without_controls(
-            f"Error: an internal error: {type(error).__name__}: {error}. Next: run the command again with --debug and "
-            "report its output."
-        ),
-        err=True,
-    )
-    return 1
+        text = str(error)
+        code = 2 if isinstance(error, (InputError, WorkspaceInputError)) else 1
+    else:
+        text = system_error_text(error) or (
+            f"an internal error: {type(error).__name__}: {error}. Next: run the command again with --debug and report its "
+            "output."
+        )
+    click.echo(without_controls(f"Error: {text}"), err=True)
+    return code
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def test_appends_and_columns(tmp_path: Path) -> None:
         commit_append(location, staged(location, pa.table({"a": [i]})), statement="s")
     assert DeltaTable(location).version() == 21
     assert (location / "_delta_log" / "_last_checkpoint").exists()
-    empty = Staged(location / STAGE_FOLDER / "none", [], [], {}, 0)
+    empty = Staged(location / STAGE_FOLDER / "none", [], [], {})
     assert commit_append(location, empty, statement="s") == 21
     shape = shape_of(DeltaTable(location))
     added = {"name": "b", "type": "string", "nullable": True, "metadata": {"comment": "new"}}
