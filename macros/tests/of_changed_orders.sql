@@ -30,14 +30,12 @@
             ~ ' as changes cross join recent where changes.load_number > recent.after_load'
         ) -%}
         {%- set after_load = found.columns[0].values()[0] | int -%}
-        {%- set months = found.columns[1].values() | reject('none') | list -%}
+        {%- set months = found.columns[1].values() -%}
     {%- endif -%}
     {%- if after_load <= 0 -%}
         true
     {%- else -%}
-        {{ partition }} in (
-            {%- for month in months or ['0001-01-01'] -%}date'{{ month }}'{{ ', ' if not loop.last }}{%- endfor -%}
-        )
+        {{ partition }} in ({{ date_literals(months) }})
         and {{ key }} in (select {{ key }} from {{ changes }} where load_number > {{ after_load }})
     {%- endif -%}
 {%- endmacro %}
