@@ -227,11 +227,10 @@ def check(read: FileRead, flow: str) -> FileOptions | AutoLoaderOptions:
         )
     if read.format in {"text", "binaryfile"}:
         rescued, evolution = None, "none"
-    recursive = given.get("recursivefilelookup", "false").lower() == "true"
     return FileOptions(
         read.format, read.path, settings, infer, parse_columns(hints, f"{where}: schemaHints") if hints.strip() else {},
         schema, evolution or default, rescued or None, int(limit) if limit and limit.isdigit() else None, glob,
-        read.loader or recursive, read.loader or not recursive, ignored,
+        read.loader or _is_recursive(given), read.loader or not _is_recursive(given), ignored,
     )  # fmt: skip
 
 
@@ -271,11 +270,16 @@ def _json(read: FileRead, given: dict[str, str], flow: str) -> AutoLoaderOptions
         given.pop(key, None)
     options = {f"cloudFiles.{key}" if key in _LOADER else key: value for key, value in given.items()}
     source = _JsonSource({"cloudFiles.format": "json", **options}, (read.path,), read.schema)
-    recursive = given.get("recursivefilelookup", "false").lower() == "true"
-    found = json_options.parse_options(source, flow)
-    if not read.loader:
-        found = replace(found, nested=recursive, partitions=not recursive)
+    found = replace(
+        json_options.parse_options(source, flow),
+        nested=read.loader or _is_recursive(given),
+        partitions=read.loader or not _is_recursive(given),
+    )
     return found if read.loader or "rescueddatacolumn" in given else replace(found, rescued_column=None)
+
+
+def _is_recursive(given: Mapping[str, str]) -> bool:
+    return given.get("recursivefilelookup", "false").lower() == "true"
 
 
 def _flag(value: str, where: str) -> bool:
